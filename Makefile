@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+# kprof: see `make help`.
+VERSION := 0.1.0
+CONFIG  ?= release
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BINDIR  := $(PREFIX)/bin
+LIBDIR  := $(PREFIX)/lib
+LIBEXECDIR := $(PREFIX)/libexec/kprof
+INCDIR  := $(PREFIX)/include
+MANDIR  := $(PREFIX)/share/man
+
+CC ?= cc
+B  := build/$(CONFIG)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef
+BASE := -std=gnu11 -g $(WARN) -DKP_VERSION='"$(VERSION)"' -D_GNU_SOURCE
+ifeq ($(CONFIG),release)
+  OPT := -O2
+else ifeq ($(CONFIG),debug)
+  OPT := -O1 -DKP_DEBUG
+else ifeq ($(CONFIG),asan)
+  OPT := -O1 -DKP_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifeq ($(CONFIG),coverage)
+  OPT := -O1 --coverage
+else
+  $(error CONFIG is release, debug, asan or coverage)
+endif
+
+# Which folder may include which. A wrong include does not compile.
+INC_shim     := -iquote shim -iquote shim/record
+INC_analyzer := -iquote analyzer -iquote shim/record
+INC_reports  := -iquote reports -iquote analyzer -iquote shim/record
+INC_unit     := -iquote tests/unit -iquote analyzer -iquote shim/record -iquote shim
+
+# The shim is built the same way in every configuration but debug: a preload under ASan meets
+# ASan's own malloc.
+SHIM_OPT := $(if $(filter debug,$(CONFIG)),-O1 -DKP_DEBUG,-O2)
+SHIM_FLAGS := $(BASE) $(SHIM_OPT) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-stack-protector \
+	-U_FORTIFY_SOURCE -fno-builtin-malloc -fno-builtin-free -fno-builtin-calloc -fno-builtin-realloc \
+	-DKP_LIBEXECDIR='"$(LIBEXECDIR)"' $(INC_shim)
+SHIM_LINK  := -shared -Wl,-soname,libkprof.so -Wl,-z,now -Wl,-z,relro -Wl,--version-script=shim/exports.map \
+	-Wl,--no-undefined -Wl,--build-id
+TOOL_FLAGS := $(BASE) $(OPT)
+ANALYZER_LIBS := -lsqlite3 -ldw -lelf -liberty -lm
+
+SHIM_SRC     := $(wildcard shim/*.c shim/record/*.c)
+ANALYZER_SRC := $(wildcard analyzer/*.c) $(wildcard shim/record/*.c)
+REPORT_MAINS := reports/collect_main.c reports/report_main.c reports/run_main.c
+REPORTS_SRC  := $(filter-out $(REPORT_MAINS),$(wildcard reports/*.c))
+UNIT_SRC     := $(wildcard tests/unit/test_*.c)
+TARGET_SRC   := $(wildcard tests/targets/*.c)
+TARGET_CXX   := $(wildcard tests/targets/*.cc)
+
+SHIM_OBJ     := $(SHIM_SRC:%.c=$B/pic/%.o)
+ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$B/%.o)
+REPORTS_OBJ  := $(REPORTS_SRC:%.c=$B/%.o)
+UNITS        := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
+TARGETS      := $(TARGET_SRC:tests/targets/%.c=$B/targets/%) $(TARGET_CXX:tests/targets/%.cc=$B/targets/%)
+PROGRAMS     := $B/kprof-collect $B/kprof-report $B/kprof-run
+
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $B/libkprof.so $(PROGRAMS) ## build the library and the programs into build/release
+	@ln -sfn $(CONFIG)/libkprof.so build/libkprof.so
+	@for p in $(notdir $(PROGRAMS)); do ln -sfn $(CONFIG)/$$p build/$$p; done
+
+# A change of flags rebuilds what they concern.
+$B/flags: FORCE
+	@mkdir -p $B
+	@printf '%s\n' '$(subst ','\'',$(CC) $(SHIM_FLAGS) $(SHIM_LINK) $(TOOL_FLAGS) $(ANALYZER_LIBS))' | cmp -s - $@ || \
+	 printf '%s\n' '$(subst ','\'',$(CC) $(SHIM_FLAGS) $(SHIM_LINK) $(TOOL_FLAGS) $(ANALYZER_LIBS))' > $@
+FORCE:
+
+$B/pic/shim/%.o: shim/%.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) $(SHIM_FLAGS) -MMD -MP -c $< -o $@
+$B/libkprof.so: $(SHIM_OBJ) shim/exports.map
+	$(CC) $(SHIM_LINK) -o $@ $(SHIM_OBJ) -lm
+
+$B/shim/record/%.o: shim/record/%.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_FLAGS) -iquote shim/record -MMD -MP -c $< -o $@
+$B/analyzer/%.o: analyzer/%.c $B/flags $B/schema_sql.h
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_FLAGS) $(INC_analyzer) -iquote $B -MMD -MP -c $< -o $@
+$B/reports/%.o: reports/%.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_FLAGS) $(INC_reports) -DKP_LIBDIR='"$(LIBDIR)"' -MMD -MP -c $< -o $@
+
+# schema.sql as a C string.
+$B/schema_sql.h: analyzer/schema.sql
+	@mkdir -p $(@D)
+	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$$/\\n"/' $< > $@
+
+$B/libanalyzer.a: $(ANALYZER_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+$B/kprof-collect: $B/reports/collect_main.o $(REPORTS_OBJ) $B/libanalyzer.a
+	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
+$B/kprof-report: $B/reports/report_main.o $(REPORTS_OBJ) $B/libanalyzer.a
+	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
+$B/kprof-run: $B/reports/run_main.o $(REPORTS_OBJ) $B/libanalyzer.a
+	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
+
+-include $(shell find $B -name '*.d' 2>/dev/null)

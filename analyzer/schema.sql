@@ -1,0 +1,196 @@
+-- SPDX-License-Identifier: MIT
+-- The database. Sizes in bytes, times in seconds or, where the name says so, in us; every time is
+-- counted from session.start (CLOCK_BOOTTIME). user_version is the number of this schema,
+-- application_id is 'kpro'. docs/database.md says what is kept at which grain.
+-- Estimates: a *_bytes or *_count column that comes from samples has its variance beside it
+-- (*_var), its number of samples and the largest weight (*_max), from which the interval is made.
+
+CREATE TABLE session (
+    id              INTEGER PRIMARY KEY CHECK (id = 1),
+    session         TEXT NOT NULL,      -- random, 16 hex digits; the spool's
+    version         TEXT NOT NULL,      -- of kprof
+    start_unix      REAL NOT NULL,      -- s since 1970
+    finished        INTEGER NOT NULL,   -- 1: everything is in here and no spool is needed
+    lost_processes  INTEGER NOT NULL,   -- processes that found no room to join
+    spool_max_bytes INTEGER NOT NULL
+);
+
+CREATE TABLE process (
+    id            INTEGER PRIMARY KEY,  -- number in the session, in order of joining
+    pid           INTEGER NOT NULL,
+    ppid          INTEGER NOT NULL,
+    parent_id     INTEGER,              -- process that forked it, when known
+    origin        TEXT NOT NULL,        -- 'root', 'fork', 'exec'
+    exe           TEXT NOT NULL,        -- path of the program
+    argv          TEXT NOT NULL,        -- its arguments as a JSON array
+    allocator     TEXT NOT NULL,        -- path of the object that serves malloc
+    unwinder      TEXT NOT NULL,        -- 'cfi', 'libunwind', 'gcc', 'frame pointers'
+    started_s     REAL NOT NULL,
+    ended_s       REAL,                 -- null: was still running when last looked at
+    end           TEXT,                 -- 'exit', 'killed or _exit', 'exec'; null: running
+    fixed_rate    INTEGER,              -- KPROF_RATE; null: auto
+    budget        REAL NOT NULL,        -- share of the CPU time auto may use
+    samples       INTEGER NOT NULL,
+    lost_samples  INTEGER NOT NULL,
+    lost_frees    INTEGER NOT NULL,
+    lost_nested   INTEGER NOT NULL,
+    lost_definitions INTEGER NOT NULL,
+    cut_frames    INTEGER NOT NULL,
+    broken_stacks INTEGER NOT NULL,
+    rate_min      INTEGER NOT NULL,     -- smallest and largest mean distance of samples in use
+    rate_max      INTEGER NOT NULL,
+    sampling_s    REAL NOT NULL,        -- CPU time spent on sampling, as the shim measured it
+    cpu_s         REAL NOT NULL,        -- CPU time of the process
+    late_sampling_s REAL NOT NULL,      -- the two, at the end of the first second
+    late_cpu_s      REAL NOT NULL,
+    peak_rss_bytes INTEGER NOT NULL
+);
+
+CREATE TABLE note (                     -- what the user should be told at the top of each report
+    process_id INTEGER NOT NULL,
+    text       TEXT NOT NULL
+);
+
+CREATE TABLE thread (
+    id         INTEGER PRIMARY KEY,
+    process_id INTEGER NOT NULL,
+    tid        INTEGER NOT NULL,
+    name       TEXT NOT NULL,
+    first_s    REAL NOT NULL,           -- first sample
+    samples    INTEGER NOT NULL
+);
+
+CREATE TABLE module (
+    id       INTEGER PRIMARY KEY,
+    path     TEXT NOT NULL,
+    build_id TEXT NOT NULL,             -- hex, '' when the file has none
+    symbols  TEXT NOT NULL,             -- '': not looked at yet; 'debug', 'symtab', 'dynsym', 'none',
+                                        -- 'missing' (no such file), 'changed' (other build-id now)
+    UNIQUE (path, build_id)
+);
+
+CREATE TABLE location (                 -- one pc in one module
+    id        INTEGER PRIMARY KEY,
+    module_id INTEGER NOT NULL,         -- 0: in no module, address is then absolute
+    address   INTEGER NOT NULL,         -- in the file's own address space; a return address less one
+    UNIQUE (module_id, address)
+);
+
+CREATE TABLE frame (                    -- a location's names, innermost (inlined) first
+    location_id INTEGER NOT NULL,
+    depth       INTEGER NOT NULL,       -- 0 innermost; all but the last are inlined in the next
+    function    TEXT NOT NULL,          -- demangled; at the worst module+0xoffset
+    file        TEXT NOT NULL,          -- '' unknown
+    line        INTEGER NOT NULL,       -- 0 unknown
+    exact       INTEGER NOT NULL,       -- 0: nearest symbol below, or no symbol at all
+    PRIMARY KEY (location_id, depth)
+) WITHOUT ROWID;
+
+CREATE TABLE stack (                    -- a tree of calls, shared by all processes
+    id          INTEGER PRIMARY KEY,
+    parent_id   INTEGER NOT NULL,       -- the caller's, 0: outermost; parent_id < id
+    location_id INTEGER NOT NULL,
+    UNIQUE (parent_id, location_id)
+);
+
+CREATE TABLE site (                     -- what one stack allocated in one process; sums over samples
+    id              INTEGER PRIMARY KEY,
+    process_id      INTEGER NOT NULL,
+    stack_id        INTEGER NOT NULL,   -- 0: no stack
+    kind            TEXT NOT NULL,      -- 'malloc', 'new', 'mmap', 'reserve', 'arena'
+    samples         INTEGER NOT NULL,
+    allocated_bytes REAL NOT NULL,  allocated_bytes_var REAL NOT NULL,  allocated_bytes_max REAL NOT NULL,
+    allocated_count REAL NOT NULL,  allocated_count_var REAL NOT NULL,  allocated_count_max REAL NOT NULL,
+    live_samples    INTEGER NOT NULL,
+    live_bytes      REAL NOT NULL,  live_bytes_var REAL NOT NULL,  live_bytes_max REAL NOT NULL,
+    live_count      REAL NOT NULL,  live_count_var REAL NOT NULL,  live_count_max REAL NOT NULL,
+    rate_max        INTEGER NOT NULL,   -- largest R among its samples: what may have been missed
+    first_s         REAL NOT NULL,
+    last_s          REAL NOT NULL,
+    UNIQUE (process_id, stack_id, kind)
+);
+
+CREATE TABLE sample (                   -- samples not freed yet (or never freed)
+    id             INTEGER PRIMARY KEY, -- in order of arrival
+    site_id        INTEGER NOT NULL,
+    thread_id      INTEGER NOT NULL,
+    shim_id        INTEGER NOT NULL,    -- the shim's id, unique in the process
+    size           INTEGER NOT NULL,    -- asked for, or what is left of a mapping
+    weight         REAL NOT NULL,       -- 1/p: blocks it stands for; size * weight bytes
+    address        INTEGER NOT NULL,
+    born_us        INTEGER NOT NULL,
+    born_iteration INTEGER NOT NULL
+);
+
+CREATE TABLE lifetime (                 -- freed samples, folded: how old they were
+    site_id    INTEGER NOT NULL,
+    unit       TEXT NOT NULL,           -- 'time': age in us; 'iteration': age in iterations
+    log2_age   INTEGER NOT NULL,        -- 0: age 0; n: age in [2^(n-1), 2^n)
+    samples    INTEGER NOT NULL,
+    bytes      REAL NOT NULL,
+    count      REAL NOT NULL,
+    PRIMARY KEY (site_id, unit, log2_age)
+) WITHOUT ROWID;
+
+CREATE TABLE timeline (                 -- per process, slices of slice_s; they double in width as a run grows
+    process_id      INTEGER NOT NULL,
+    start_s         REAL NOT NULL,
+    slice_s         REAL NOT NULL,
+    samples         INTEGER NOT NULL,
+    allocated_bytes REAL NOT NULL,
+    allocated_count REAL NOT NULL,
+    freed_bytes     REAL NOT NULL,
+    freed_count     REAL NOT NULL,
+    rate_min        INTEGER NOT NULL,
+    rate_max        INTEGER NOT NULL,
+    PRIMARY KEY (process_id, start_s)
+) WITHOUT ROWID;
+
+CREATE TABLE memory (                   -- read from outside, from /proc; a slow clock
+    process_id  INTEGER NOT NULL,
+    time_s      REAL NOT NULL,
+    rss         INTEGER NOT NULL,
+    pss         INTEGER,                -- null: only RSS was read this time
+    private     INTEGER,                -- private clean + dirty
+    anonymous   INTEGER,
+    swap        INTEGER,
+    threads     INTEGER,
+    PRIMARY KEY (process_id, time_s)
+) WITHOUT ROWID;
+
+CREATE TABLE mark (                     -- iteration marks
+    process_id INTEGER NOT NULL,
+    iteration  INTEGER NOT NULL,
+    time_us    INTEGER NOT NULL,
+    thread_id  INTEGER NOT NULL,
+    PRIMARY KEY (process_id, iteration)
+) WITHOUT ROWID;
+
+CREATE TABLE spool_cursor (             -- how far each chunk of the spool is in here; empty when finished
+    seq     INTEGER PRIMARY KEY,
+    offset  INTEGER NOT NULL
+);
+
+CREATE VIEW v_processes AS
+SELECT p.id, p.pid, p.ppid, p.parent_id, p.origin, p.exe, p.argv, p.allocator, p.unwinder, p.started_s, p.ended_s, p.end,
+       p.samples, p.lost_samples, p.lost_frees, p.rate_min, p.rate_max,
+       CASE WHEN p.cpu_s > 0 THEN p.sampling_s / p.cpu_s END AS sampling_share, p.peak_rss_bytes,
+       coalesce((SELECT sum(s.allocated_bytes) FROM site s WHERE s.process_id = p.id AND s.kind IN ('malloc', 'new', 'mmap')), 0) AS allocated_bytes,
+       coalesce((SELECT sum(s.live_bytes) FROM site s WHERE s.process_id = p.id AND s.kind IN ('malloc', 'new', 'mmap')), 0) AS live_bytes
+FROM process p;
+
+-- The innermost frame of each site; the whole stack is found by following stack.parent_id.
+CREATE VIEW v_sites AS
+SELECT s.id, s.process_id, p.pid, s.kind, f.function, f.file, f.line, m.path AS module, s.samples,
+       s.allocated_bytes, s.allocated_bytes_var, s.allocated_count, s.live_bytes, s.live_bytes_var, s.live_count, s.stack_id
+FROM site s
+JOIN process p ON p.id = s.process_id
+LEFT JOIN stack k ON k.id = s.stack_id
+LEFT JOIN location l ON l.id = k.location_id
+LEFT JOIN module m ON m.id = l.module_id
+LEFT JOIN frame f ON f.location_id = l.id AND f.depth = 0;
+
+CREATE VIEW v_iterations AS
+SELECT m.process_id, p.pid, m.iteration, m.time_us / 1e6 AS time_s,
+       (m.time_us - lag(m.time_us) OVER (PARTITION BY m.process_id ORDER BY m.iteration)) / 1e6 AS duration_s, t.tid, t.name AS thread
+FROM mark m JOIN process p ON p.id = m.process_id LEFT JOIN thread t ON t.id = m.thread_id;

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The spool: what the shim writes and the analyzer reads. This header depends on nothing else of
+ * the project. docs/record-format.md has the same in prose; change both, and KP_SPOOL_VERSION.
+ *
+ *   header page | chunk directory | chunk 0 | chunk 1 | ...
+ *
+ * The file is mapped MAP_SHARED by every process of the tree. A process claims a chunk by a CAS on
+ * its directory word, appends whole records, and publishes each by a release store to `used`, so
+ * what a killed process has published is complete. Three kinds of chunk:
+ *
+ *   PROCESS      one a process, its first: header, struct kp_process_info, then definitions
+ *   DEFINITION   more definitions of that process (modules, stack nodes, texts), in order of `seq`
+ *   DATA         samples of one writer slot (a thread at a time)
+ *
+ * A definition is published before any data record that refers to it. PROCESS and DEFINITION
+ * chunks stay until their process has ended; DATA chunks are given back by the reader as soon as
+ * their rows are durable. All integers are little-endian.
+ */
+#ifndef KP_RECORD_H
+#define KP_RECORD_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define KP_SPOOL_MAGIC 0x6c6f6f707366726bULL /* "krfspool" */
+#define KP_SPOOL_VERSION 1u
+#define KP_CHUNK_MAGIC 0x6b6e6843u /* "Chnk" */
+#define KP_CHUNK_BYTES 65536u
+#define KP_CHUNKS_MAX 65536u /* a 4 GiB spool */
+#define KP_SPOOL_PATH_BYTES 3072u
+
+/* The database that the collector makes, as it stands in SQLite's application_id. */
+#define KP_APPLICATION_ID 0x6b70726fu /* "kpro" */
+
+struct kp_spool_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t chunk_bytes;     /* KP_CHUNK_BYTES */
+    uint32_t chunk_count;     /* capacity; the file is sparse */
+    uint32_t directory_bytes; /* of the directory, a multiple of 4096 */
+    uint64_t session;         /* random, never 0 */
+    uint64_t start_realtime_ns;
+    uint64_t start_boottime_ns; /* CLOCK_BOOTTIME at the same moment: the zero of every STAMP */
+    uint64_t pid_namespace;     /* inode of /proc/self/ns/pid, 0 when unknown */
+    uint32_t root_pid;
+    uint32_t follow; /* enum kp_follow */
+    /* Low 31 bits: processes that have joined. Top bit: closed, nobody may join any more. */
+    _Atomic uint32_t joined;
+    _Atomic uint32_t next_seq;   /* the next chunk's sequence number */
+    _Atomic uint32_t chunk_high; /* chunks ever used: only [0, chunk_high) need to be looked at */
+    _Atomic uint32_t chunk_hint; /* where a search for a free chunk starts */
+    _Atomic uint64_t lost_processes; /* could not join: no chunk free */
+    _Atomic uint32_t collector_pid;  /* of the last collector, informative */
+    _Atomic uint32_t finished;       /* the collector has written everything to the database */
+    char database_path[KP_SPOOL_PATH_BYTES]; /* absolute, NUL-terminated */
+    uint8_t reserved[920];
+};
+_Static_assert(sizeof(struct kp_spool_header) == 4096, "the header is one page");
+
+#define KP_JOINED_CLOSED 0x80000000u
+
+enum kp_follow { KP_FOLLOW_ALL = 0, KP_FOLLOW_FORK = 1, KP_FOLLOW_NONE = 2 };
+
+/* Directory word of a chunk: state in bits 0-7, pid of the owner in bits 32-63. */
+enum kp_chunk_state {
+    KP_CHUNK_FREE = 0,
+    KP_CHUNK_OWNED = 1, /* being written; read up to `used` */
+    KP_CHUNK_DONE = 2,  /* its owner will not write to it again */
+};
+#define KP_CHUNK_WORD(state, pid) ((uint64_t)(state) | (uint64_t)(uint32_t)(pid) << 32)
+#define KP_CHUNK_STATE(word) ((unsigned)((word) & 0xff))
+#define KP_CHUNK_PID(word) ((uint32_t)((word) >> 32))
+
+enum kp_chunk_kind { KP_CHUNK_PROCESS = 1, KP_CHUNK_DEFINITION = 2, KP_CHUNK_DATA = 3 };
+
+struct kp_chunk_header {
+    uint32_t magic; /* KP_CHUNK_MAGIC, written last when a chunk is claimed, 0 before */
+    uint32_t seq;   /* from kp_spool_header.next_seq; orders the chunks of a process */
+    uint32_t process; /* number of the process in this session, from 1, in order of joining */
+    uint32_t pid;
+    uint16_t kind;         /* enum kp_chunk_kind */
+    uint16_t slot;         /* DATA: the writer slot, part of a sample's id */
+    _Atomic uint32_t used; /* bytes of whole records behind the header (and the process info) */
+    uint64_t first_sample; /* DATA: the counter of the first ALLOC record in this chunk */
+    uint8_t reserved[32];
+};
+_Static_assert(sizeof(struct kp_chunk_header) == 64, "chunk header");
+
+/* How a process came to be recorded, and how it ended as far as it could say itself. */
+enum kp_process_origin { KP_ORIGIN_ROOT = 1, KP_ORIGIN_FORK = 2, KP_ORIGIN_EXEC = 3 };
+enum kp_process_end { KP_END_UNKNOWN = 0, KP_END_EXIT = 1 };
+enum kp_unwinder { KP_UNWIND_CFI = 1, KP_UNWIND_LIBUNWIND = 2, KP_UNWIND_GCC = 3, KP_UNWIND_FP = 4 };
+
+/* Behind the header of a PROCESS chunk. The counters are live: whoever maps the spool reads the
+ * present values, and a killed process leaves its last ones. */
+struct kp_process_info {
+    uint32_t ppid;
+    uint32_t origin;        /* enum kp_process_origin */
+    uint64_t parent;        /* session number of the process that forked this one, 0 unknown */
+    uint64_t joined_ns;     /* CLOCK_BOOTTIME since kp_spool_header.start_boottime_ns */
+    uint64_t fixed_rate;    /* KPROF_RATE as bytes, 0 for auto */
+    uint64_t budget_ppm;    /* KPROF_BUDGET in millionths of the CPU time */
+    _Atomic uint32_t end;   /* enum kp_process_end */
+    _Atomic uint32_t unwinder; /* enum kp_unwinder: the best one that could be had */
+    _Atomic uint64_t ended_ns;
+    _Atomic uint64_t samples;      /* ALLOC records written */
+    _Atomic uint64_t lost_samples; /* sampled, but no room in the spool */
+    _Atomic uint64_t lost_frees;   /* frees of samples that could not be told */
+    _Atomic uint64_t lost_nested;  /* sampled inside the shim itself (signal handler): not recorded */
+    _Atomic uint64_t lost_definitions; /* stacks cut because no room was left for a definition */
+    _Atomic uint64_t cut_frames;       /* frames beyond the depth limit, left out */
+    _Atomic uint64_t broken_stacks;    /* the unwinder stopped before the outermost frame */
+    _Atomic uint64_t rate_now, rate_min, rate_max; /* mean bytes between samples */
+    _Atomic uint64_t sampling_ns;  /* CPU time spent on sampling, measured */
+    _Atomic uint64_t cpu_ns;       /* CPU time of the process when sampling_ns was last summed */
+    _Atomic uint64_t late_sampling_ns, late_cpu_ns; /* the same at the end of the first second */
+    _Atomic uint64_t peak_rss_bytes;
+    uint8_t reserved[320];
+};
+_Static_assert(sizeof(struct kp_process_info) == 512, "process info");
+
+/* Records. Bits 0-7 of the first word are the type; the size is fixed per type, or in bits 8-31
+ * of the first word where kp_record_fixed_bytes() says 0. All sizes are multiples of 8. */
+enum kp_record_type {
+    /* data */
+    KP_REC_ALLOC = 1,  /* struct kp_rec_alloc */
+    KP_REC_FREE = 2,   /* one word: type | sample id << 8 */
+    KP_REC_RESIZE = 3, /* struct kp_rec_resize: part of a sampled mapping went away */
+    KP_REC_STAMP = 4,  /* struct kp_rec_stamp */
+    KP_REC_RATE = 5,   /* struct kp_rec_rate */
+    KP_REC_THREAD = 6, /* struct kp_rec_thread */
+    KP_REC_MARK = 7,   /* struct kp_rec_mark */
+    /* definitions */
+    KP_REC_NODE = 32,        /* struct kp_rec_node */
+    KP_REC_MODULE = 33,      /* struct kp_rec_module, variable */
+    KP_REC_MODULE_GONE = 34, /* struct kp_rec_module_gone */
+    KP_REC_TEXT = 35,        /* struct kp_rec_text, variable */
+};
+
+/* A sample's id: writer slot in the top 12 bits of 56, the slot's own counter below. ALLOC does
+ * not carry it: it is (slot << 44) + first_sample + (ALLOC records before it in the chunk). */
+#define KP_SAMPLE_SLOT_SHIFT 44
+#define KP_SAMPLE_ID(slot, counter) ((uint64_t)(slot) << KP_SAMPLE_SLOT_SHIFT | (counter))
+
+enum kp_kind {
+    KP_KIND_MALLOC = 1,  /* malloc and its family */
+    KP_KIND_NEW = 2,     /* operator new of an allocator that brings its own */
+    KP_KIND_MMAP = 3,    /* anonymous mapping made by the program */
+    KP_KIND_RESERVE = 4, /* anonymous mapping without access (PROT_NONE): address space only */
+    KP_KIND_ARENA = 5,   /* anonymous mapping made by an allocator: holds blocks counted above */
+};
+
+struct kp_rec_alloc {
+    uint8_t type;
+    uint8_t kind; /* enum kp_kind */
+    uint16_t flags;
+    uint32_t node;  /* innermost node of the stack, 0 = none */
+    uint64_t size;  /* bytes asked for */
+    uint64_t address;
+};
+struct kp_rec_resize {
+    uint64_t type_id; /* type | sample id << 8 */
+    uint64_t size;    /* what is left of it */
+};
+/* Time and iteration of the records that follow in this chunk. Every DATA chunk starts with one. */
+struct kp_rec_stamp {
+    uint64_t type_iteration; /* type | iterations marked so far in this process << 8 */
+    uint64_t time_us;        /* since kp_spool_header.start_boottime_ns */
+};
+/* Rate of the ALLOC records that follow in this chunk. Every DATA chunk has one before its first. */
+struct kp_rec_rate {
+    uint64_t type;
+    uint64_t rate; /* mean bytes between samples; 1 = every allocation */
+};
+/* Thread that writes the records that follow in this chunk. Every DATA chunk has one at its start. */
+struct kp_rec_thread {
+    uint32_t type;
+    uint32_t tid;
+    char name[16]; /* NUL-padded, at the time the thread took the slot */
+};
+struct kp_rec_mark {
+    uint64_t type_iteration; /* type | number of this mark, from 1, << 8 */
+    uint64_t time_us;
+};
+struct kp_rec_node {
+    uint32_t type;
+    uint32_t id;     /* from 1, rising, unique in the process */
+    uint32_t parent; /* the caller's node, 0 = outermost */
+    uint32_t module; /* id of the module that holds pc, 0 = none */
+    uint64_t pc;     /* return address (the call is just before), or an exact pc with KP_PC_EXACT */
+};
+#define KP_PC_EXACT (1ULL << 63)
+
+/* Followed by build_id_bytes of build-id, then the path without a NUL, padded with 0 to 8. */
+struct kp_rec_module {
+    uint32_t type_bytes; /* type | bytes of the whole record << 8 */
+    uint32_t id;         /* from 1, rising, unique in the process */
+    uint64_t start, end; /* of its mapped segments */
+    uint64_t bias;       /* load address minus the address in the file */
+    uint16_t build_id_bytes;
+    uint16_t path_bytes;
+    uint32_t reserved;
+};
+struct kp_rec_module_gone {
+    uint32_t type;
+    uint32_t id;
+};
+enum kp_text {
+    KP_TEXT_EXE = 1,       /* path of the program */
+    KP_TEXT_ARGV = 2,      /* arguments, NUL between them */
+    KP_TEXT_ALLOCATOR = 3, /* path of the object that has the next malloc */
+    KP_TEXT_NOTE = 4,      /* something the user should read in the report */
+};
+/* Followed by the text without a NUL, padded with 0 to 8. */
+struct kp_rec_text {
+    uint32_t type_bytes;
+    uint16_t what; /* enum kp_text */
+    uint16_t text_bytes;
+};
+_Static_assert(sizeof(struct kp_rec_alloc) == 24, "alloc");
+_Static_assert(sizeof(struct kp_rec_resize) == 16, "resize");
+_Static_assert(sizeof(struct kp_rec_stamp) == 16, "stamp");
+_Static_assert(sizeof(struct kp_rec_rate) == 16, "rate");
+_Static_assert(sizeof(struct kp_rec_thread) == 24, "thread");
+_Static_assert(sizeof(struct kp_rec_mark) == 16, "mark");
+_Static_assert(sizeof(struct kp_rec_node) == 24, "node");
+_Static_assert(sizeof(struct kp_rec_module) == 40, "module");
+_Static_assert(sizeof(struct kp_rec_module_gone) == 8, "module gone");
+_Static_assert(sizeof(struct kp_rec_text) == 8, "text");
+
+/* Size of a record of this type: > 0 fixed, 0 in its first word, -1 no such type. */
+static inline int kp_record_fixed_bytes(unsigned type)
+{
+    switch (type) {
+    case KP_REC_ALLOC:
+    case KP_REC_THREAD:
+    case KP_REC_NODE: return 24;
+    case KP_REC_RESIZE:
+    case KP_REC_STAMP:
+    case KP_REC_RATE:
+    case KP_REC_MARK: return 16;
+    case KP_REC_FREE:
+    case KP_REC_MODULE_GONE: return 8;
+    case KP_REC_MODULE:
+    case KP_REC_TEXT: return 0;
+    default: return -1;
+    }
+}
+
+/* Bytes that count towards sampling: so that empty requests have a chance too. */
+#define KP_SAMPLED_BYTES(size) ((size) + 16)
+
+#endif

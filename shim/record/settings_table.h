@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one table of the shim's environment variables: the shim reads them by it, `kprof-run --help`
+ * prints it. X(NAME, value, default, what it means)
+ */
+#ifndef KP_SETTINGS_TABLE_H
+#define KP_SETTINGS_TABLE_H
+
+#define KP_SETTINGS(X)                                                                             \
+    X("KPROF_DB", "FILE", "kprof-%e-%p.db", "database; %p is the pid, %e the program")             \
+    X("KPROF_RATE", "auto|SIZE", "auto",                                                           \
+      "mean bytes between samples: auto, or a size such as 4K; 1 records every allocation")        \
+    X("KPROF_BUDGET", "PERCENT", "1%", "share of the CPU time that auto may use")                  \
+    X("KPROF_ITERATION", "SPEC", "", "what counts as an iteration: module:function")               \
+    X("KPROF_FOLLOW", "all|fork|none", "all", "which child processes are recorded")                \
+    X("KPROF_SPOOL_MAX", "SIZE", "256M", "bound of the spool file")                                \
+    X("KPROF_QUIET", "0|1", "0", "1: no closing line on stderr")
+
+/* Set by the shim itself for the processes that follow: root pid, follow mode and database. */
+#define KP_SESSION_VARIABLE "KPROF_SESSION"
+
+#endif
