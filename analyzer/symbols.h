@@ -30,6 +30,8 @@ struct kp_symbol_frame {
 
 struct kp_symbols *kp_symbols_new(void); /* NULL: no memory */
 void kp_symbols_free(struct kp_symbols *symbols);
+/* Look for separate debug files below `directory` instead of /usr/lib/debug. Call it first. */
+int kp_symbols_debug_directory(struct kp_symbols *symbols, const char *directory);
 
 /* Frames at `address` (in the file's own address space, a return address already less one),
  * innermost first; all but the last are inlined in the next. If there are more than `max`, the

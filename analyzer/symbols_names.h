@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Readable names of the functions that debug information describes, each made once.
+ */
+#ifndef KP_SYMBOLS_NAMES_H
+#define KP_SYMBOLS_NAMES_H
+
+#include <elfutils/libdw.h>
+
+struct kp_names {
+    void *tree; /* of tsearch(3) */
+};
+
+/* The name of a DW_TAG_subprogram or DW_TAG_inlined_subroutine, or NULL. It lives as long as
+ * `names`. */
+const char *kp_names_of(struct kp_names *names, Dwarf_Die *die);
+void kp_names_release(struct kp_names *names);
+
+#endif
