@@ -117,6 +117,8 @@ static void index_functions(struct unit *unit, Dwarf_Die *parent, int depth)
     } while (dwarf_siblingof(&die, &die) == 0);
 }
 
+/* Of assembly, the symbol table has the better names: setpriority, where the unit says
+ * __GI_setpriority, the label that came last. */
 static void index_unit(struct unit *unit)
 {
     Dwarf_Die split;
@@ -127,7 +129,8 @@ static void index_unit(struct unit *unit)
     if (dwarf_cu_info(unit->die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 &&
         type == DW_UT_skeleton && split.addr)
         unit->code = split;
-    index_functions(unit, &unit->code, 0);
+    if (dwarf_srclang(&unit->die) != DW_LANG_Mips_Assembler)
+        index_functions(unit, &unit->code, 0);
     kp_ranges_sort(&unit->functions);
 }
 
