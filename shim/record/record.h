@@ -54,6 +54,7 @@ struct kp_spool_header {
     _Atomic uint32_t collector_pid;  /* of the last collector, informative */
     _Atomic uint32_t finished;       /* the collector has written everything to the database */
     char database_path[KP_SPOOL_PATH_BYTES]; /* absolute, NUL-terminated */
+    _Atomic uint64_t ended_samples; /* of processes whose PROCESS chunk has been given back */
     uint8_t reserved[920];
 };
 _Static_assert(sizeof(struct kp_spool_header) == 4096, "the header is one page");
@@ -75,7 +76,8 @@ enum kp_chunk_state {
 enum kp_chunk_kind { KP_CHUNK_PROCESS = 1, KP_CHUNK_DEFINITION = 2, KP_CHUNK_DATA = 3 };
 
 struct kp_chunk_header {
-    uint32_t magic; /* KP_CHUNK_MAGIC, written last when a chunk is claimed, 0 before */
+    /* KP_CHUNK_MAGIC, written last when a chunk is claimed. Whoever frees a chunk writes 0 first. */
+    uint32_t magic;
     uint32_t seq;   /* from kp_spool_header.next_seq; orders the chunks of a process */
     uint32_t process; /* number of the process in this session, from 1, in order of joining */
     uint32_t pid;
@@ -116,7 +118,7 @@ struct kp_process_info {
     _Atomic uint64_t cpu_ns;       /* CPU time of the process when sampling_ns was last summed */
     _Atomic uint64_t late_sampling_ns, late_cpu_ns; /* the same at the end of the first second */
     _Atomic uint64_t peak_rss_bytes;
-    uint8_t reserved[320];
+    uint8_t reserved[336];
 };
 _Static_assert(sizeof(struct kp_process_info) == 512, "process info");
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Which file a new session records into. */
+#ifndef KP_DATABASE_NAME_H
+#define KP_DATABASE_NAME_H
+
+#include <stddef.h>
+
+/* Creates the spool beside the database that is free to be written: the wanted one, or, where that
+ * holds something that must stay, a numbered one (told on stderr). Returns the spool's descriptor
+ * and the database's path, or -1 when nothing can be recorded (told as well). */
+long kp_database_reserve(char *database, size_t bytes);
+
+/* What went wrong, for -errno. */
+const char *kp_error_text(long error);
+
+#endif

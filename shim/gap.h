@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The random distance to the next sample: exponential with mean R, so that samples form a Poisson
+ * process on the bytes. Pure arithmetic on the thread's own state; linked into unit tests too.
+ */
+#ifndef KP_GAP_H
+#define KP_GAP_H
+
+#include "thread.h"
+
+/* Seeds the thread's generator; again after a fork, or parent and child would sample alike. */
+void kp_gap_seed(struct kp_thread *self);
+
+/* Draws the next gap at this rate (1: every allocation) and starts it. */
+void kp_gap_draw(struct kp_thread *self, uint64_t rate_bytes);
+
+/* No more samples in this thread, as far as a counter of 64 bits goes. */
+void kp_gap_stop(struct kp_thread *self);
+
+/* Natural logarithm of x in (0, 1], to 1e-9; libm would be one more library in every process. */
+double kp_log(double x);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mmap and its family. Host's threads.
+ *
+ * Anonymous mappings are recorded: what the program maps for itself ('mmap'), what it only
+ * reserves without access ('reserve'), and what an allocator preloaded behind us takes to cut
+ * blocks from ('arena', told apart by the caller's address). glibc's own arenas and thread stacks
+ * are made inside libc and don't come by. File mappings are page cache and not recorded.
+ */
+#include "ranges.h"
+#include "real.h"
+#include "sample.h"
+#include "state.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#define KP_EXPORT __attribute__((visibility("default")))
+
+KP_EXPORT void *mmap64(void *, size_t, int, int, int, off64_t);
+
+static enum kp_kind kind_of(int protection, uintptr_t caller)
+{
+    if (kp_allocator_holds(caller))
+        return KP_KIND_ARENA;
+    return protection == PROT_NONE ? KP_KIND_RESERVE : KP_KIND_MMAP;
+}
+
+static void cut(void *address, size_t bytes)
+{
+    int error = errno;
+
+    if (!kp_self.guard && kp_ranges_lock()) {
+        kp_ranges_cut((uintptr_t)address & ~4095ul, (bytes + 4095) & ~4095ul);
+        kp_ranges_unlock();
+    }
+    errno = error;
+}
+
+static void mapped(void *address, size_t bytes, int protection, const struct kp_origin *origin)
+{
+    enum kp_kind kind = kind_of(protection, origin->pc);
+    int error = errno;
+    uint64_t id = kp_sample_mapping(kind, bytes, address, origin);
+
+    if (id && kp_ranges_lock()) {
+        kp_ranges_add((uintptr_t)address, (bytes + 4095) & ~4095ul, id);
+        kp_ranges_unlock();
+    }
+    errno = error;
+}
+
+static KP_SLOW void *hooked_mmap(void *wanted, size_t bytes, int protection, int flags, int fd,
+                                 off_t offset)
+{
+    struct kp_origin origin = KP_ORIGIN_HERE();
+    void *result = kp_real.mmap(wanted, bytes, protection, flags, fd, offset);
+
+    if (result == MAP_FAILED || kp_self.guard)
+        return result;
+    if (flags & MAP_FIXED)
+        cut(result, bytes);
+    if (flags & MAP_ANONYMOUS && kp_counts(bytes))
+        mapped(result, bytes, protection, &origin);
+    return result;
+}
+
+KP_EXPORT void *mmap(void *wanted, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+    return hooked_mmap(wanted, bytes, protection, flags, fd, offset);
+}
+
+KP_EXPORT void *mmap64(void *wanted, size_t bytes, int protection, int flags, int fd,
+                       off64_t offset)
+{
+    return hooked_mmap(wanted, bytes, protection, flags, fd, offset);
+}
+
+KP_EXPORT int munmap(void *address, size_t bytes)
+{
+    int result;
+
+    if (kp_self.guard || !kp_ranges_lock())
+        return kp_real.munmap(address, bytes);
+    result = kp_real.munmap(address, bytes);
+    int error = errno;
+    if (result == 0)
+        kp_ranges_cut((uintptr_t)address, (bytes + 4095) & ~4095ul);
+    kp_ranges_unlock();
+    errno = error;
+    return result;
+}
+
+static KP_SLOW void *hooked_mremap(void *old, size_t old_bytes, size_t bytes, int flags,
+                                   void *wanted)
+{
+    struct kp_origin origin = KP_ORIGIN_HERE();
+    void *result;
+
+    if (kp_self.guard)
+        return kp_real.mremap(old, old_bytes, bytes, flags, wanted);
+    result = kp_real.mremap(old, old_bytes, bytes, flags, wanted);
+    if (result == MAP_FAILED)
+        return result;
+    if (old_bytes)
+        cut(old, old_bytes);
+    if (flags & MREMAP_FIXED)
+        cut(result, bytes);
+    if (kp_counts(bytes))
+        mapped(result, bytes, PROT_READ, &origin);
+    return result;
+}
+
+/* <sys/mman.h> has it variadic; the fifth argument is in its register either way. */
+KP_EXPORT void *kp_mremap(void *, size_t, size_t, int, void *) __asm__("mremap");
+
+void *kp_mremap(void *old, size_t old_bytes, size_t bytes, int flags, void *wanted)
+{
+    return hooked_mremap(old, old_bytes, bytes, flags, wanted);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The filter and the table of live samples. Any thread, with the guard set; a look-up that misses
+ * takes no lock: it reads under a sequence count, and old tables stay mapped (empty) so that a
+ * late reader meets zeros and not a fault.
+ */
+#include "live.h"
+
+#include "state.h"
+#include "sys.h"
+
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#define SHARDS 64
+#define ENTRIES_FIRST 256u
+#define PAGE_ENTRIES_SHIFT 7 /* entries that one page of heap is spread over */
+#define FILTER_STUCK 255     /* a block with that many samples is never counted down again */
+
+struct entry {
+    void *pointer; /* NULL: free */
+    uint64_t id;
+};
+
+struct shard {
+    struct kp_spin lock;
+    _Atomic uint32_t sequence; /* odd while the table is being changed */
+    struct entry *_Atomic entries;
+    _Atomic uint64_t mask;
+    _Atomic uint64_t count;
+} __attribute__((aligned(64)));
+
+_Atomic uint8_t kp_filter[KP_FILTER_BYTES]
+    __attribute__((aligned(4096), visibility("hidden")));
+static struct shard *shards;
+
+static uint64_t page_hash(const void *pointer)
+{
+    return ((uintptr_t)pointer >> 12) * 0x9e3779b97f4a7c15u;
+}
+
+static struct shard *shard_of(const void *pointer)
+{
+    return &shards[page_hash(pointer) >> 58];
+}
+
+static uint64_t home_of(const void *pointer, uint64_t mask)
+{
+    uint64_t in_page = (uintptr_t)pointer >> 5 & ((1u << PAGE_ENTRIES_SHIFT) - 1);
+
+    return ((page_hash(pointer) >> 16 << PAGE_ENTRIES_SHIFT) + in_page) & mask;
+}
+
+static void change_begin(struct shard *shard)
+{
+    atomic_fetch_add_explicit(&shard->sequence, 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+}
+
+static void change_end(struct shard *shard)
+{
+    atomic_fetch_add_explicit(&shard->sequence, 1, memory_order_release);
+}
+
+static _Atomic uint8_t *filter_byte(const void *pointer)
+{
+    return &kp_filter[(uintptr_t)pointer >> KP_FILTER_BLOCK_SHIFT & (KP_FILTER_BYTES - 1)];
+}
+
+static void filter_add(const void *pointer)
+{
+    _Atomic uint8_t *byte = filter_byte(pointer);
+    uint8_t seen = atomic_load_explicit(byte, memory_order_relaxed);
+
+    while (seen != FILTER_STUCK && !atomic_compare_exchange_weak(byte, &seen, seen + 1)) {
+    }
+}
+
+static void filter_remove(const void *pointer)
+{
+    _Atomic uint8_t *byte = filter_byte(pointer);
+    uint8_t seen = atomic_load_explicit(byte, memory_order_relaxed);
+
+    while (seen != FILTER_STUCK && seen != 0 &&
+           !atomic_compare_exchange_weak(byte, &seen, seen - 1)) {
+    }
+}
+
+bool kp_live_init(void)
+{
+    shards = kp_sys_map_wiped(SHARDS * sizeof *shards);
+    if (!shards)
+        return false;
+    KP_SYS3(SYS_madvise, kp_filter, sizeof kp_filter, 18 /* MADV_WIPEONFORK */);
+    KP_SYS3(SYS_madvise, kp_filter, sizeof kp_filter, MADV_NOHUGEPAGE);
+    return true;
+}
+
+static void place(struct entry *entries, uint64_t mask, void *pointer, uint64_t id)
+{
+    uint64_t i = home_of(pointer, mask);
+
+    while (entries[i].pointer)
+        i = (i + 1) & mask;
+    entries[i] = (struct entry){pointer, id};
+}
+
+/* Under the lock: makes room for one more entry. */
+static bool grow(struct shard *shard)
+{
+    struct entry *old = shard->entries;
+    uint64_t old_mask = shard->mask, entries = old ? (old_mask + 1) * 2 : ENTRIES_FIRST;
+    struct entry *new;
+
+    if (old && (shard->count + 1) * 10 <= (old_mask + 1) * 7)
+        return true;
+    new = kp_sys_map_wiped(entries * sizeof *new);
+    if (!new)
+        return false;
+    for (uint64_t i = 0; old && i <= old_mask; i++)
+        if (old[i].pointer)
+            place(new, entries - 1, old[i].pointer, old[i].id);
+    change_begin(shard);
+    atomic_store(&shard->entries, new);
+    atomic_store(&shard->mask, entries - 1);
+    change_end(shard);
+    if (old)
+        KP_SYS3(SYS_madvise, old, (old_mask + 1) * sizeof *old, MADV_DONTNEED);
+    return true;
+}
+
+/* Index of the pointer's entry, or of the free one where it would stand. */
+static uint64_t probe(const struct entry *entries, uint64_t mask, const void *pointer)
+{
+    uint64_t i = home_of(pointer, mask);
+
+    while (entries[i].pointer && entries[i].pointer != pointer)
+        i = (i + 1) & mask;
+    return i;
+}
+
+bool kp_live_insert(void *pointer, uint64_t id, uint64_t *stale)
+{
+    struct shard *shard = shard_of(pointer);
+    bool done = false;
+
+    *stale = 0;
+    if (!kp_spin_lock(&shard->lock))
+        return false;
+    if (grow(shard)) {
+        struct entry *entry = &shard->entries[probe(shard->entries, shard->mask, pointer)];
+
+        change_begin(shard);
+        if (entry->pointer)
+            *stale = entry->id;
+        *entry = (struct entry){pointer, id};
+        change_end(shard);
+        if (!*stale) {
+            shard->count++;
+            filter_add(pointer);
+        }
+        done = true;
+    }
+    kp_spin_unlock(&shard->lock);
+    return done;
+}
+
+/* Closes the gap at i: each entry behind it that may move up does. */
+static void shift_back(struct entry *entries, uint64_t mask, uint64_t i)
+{
+    for (uint64_t j = (i + 1) & mask; entries[j].pointer; j = (j + 1) & mask) {
+        uint64_t home = home_of(entries[j].pointer, mask);
+
+        if (((j - home) & mask) >= ((j - i) & mask)) {
+            entries[i] = entries[j];
+            i = j;
+        }
+    }
+    entries[i].pointer = NULL;
+}
+
+uint64_t kp_live_take(void *pointer, uint64_t only)
+{
+    struct shard *shard = shard_of(pointer);
+    uint64_t id = 0;
+
+    if (!kp_spin_lock(&shard->lock))
+        return 0;
+    if (shard->entries) {
+        uint64_t i = probe(shard->entries, shard->mask, pointer);
+        struct entry *entry = &shard->entries[i];
+
+        if (entry->pointer && (!only || entry->id == only)) {
+            id = entry->id;
+            change_begin(shard);
+            shift_back(shard->entries, shard->mask, i);
+            change_end(shard);
+            shard->count--;
+            filter_remove(pointer);
+        }
+    }
+    kp_spin_unlock(&shard->lock);
+    return id;
+}
+
+bool kp_live_misses(void *pointer)
+{
+    struct shard *shard = shard_of(pointer);
+    uint32_t before = atomic_load_explicit(&shard->sequence, memory_order_acquire);
+    uint64_t mask = atomic_load_explicit(&shard->mask, memory_order_relaxed);
+    const struct entry *entries = atomic_load_explicit(&shard->entries, memory_order_relaxed);
+
+    atomic_thread_fence(memory_order_acquire);
+    if (before & 1 || atomic_load_explicit(&shard->sequence, memory_order_relaxed) != before)
+        return false;
+    if (!entries)
+        return true;
+    uint64_t i = home_of(pointer, mask);
+    for (uint64_t steps = 0; steps <= mask; steps++, i = (i + 1) & mask) {
+        const void *found = ((const volatile struct entry *)entries)[i].pointer;
+
+        if (found == pointer)
+            return false;
+        if (!found)
+            break;
+    }
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&shard->sequence, memory_order_relaxed) == before;
+}
+
+bool kp_live_is_held_by_us(void *pointer)
+{
+    return kp_self.held == &shard_of(pointer)->lock;
+}
+
+uint64_t kp_live_peek(void *pointer)
+{
+    struct shard *shard = shard_of(pointer);
+    const struct entry *entry;
+
+    if (!shard->entries)
+        return 0;
+    entry = &shard->entries[probe(shard->entries, shard->mask, pointer)];
+    return entry->pointer ? entry->id : 0;
+}
+
+uint64_t kp_live_count(void)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < SHARDS; i++)
+        count += atomic_load_explicit(&shards[i].count, memory_order_relaxed);
+    return count;
+}
+
+#ifdef KP_DEBUG
+bool kp_live_is_valid(void)
+{
+    for (unsigned s = 0; s < SHARDS; s++) {
+        const struct entry *entries = shards[s].entries;
+        uint64_t mask = shards[s].mask, count = 0;
+
+        for (uint64_t i = 0; entries && i <= mask; i++) {
+            if (!entries[i].pointer)
+                continue;
+            count++;
+            if (probe(entries, mask, entries[i].pointer) != i || !*filter_byte(entries[i].pointer))
+                return false;
+        }
+        if (count != shards[s].count)
+            return false;
+    }
+    return true;
+}
+#endif

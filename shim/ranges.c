@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A sorted array of ranges, in memory of our own. Host's threads, under ranges_lock; mappings are
+ * rare beside allocations, and those that are sampled rarer still.
+ *
+ * A sample may own several ranges after a hole was cut into it; the sum of them is what is left of
+ * it, found by looking at the neighbours, since holes leave them side by side.
+ */
+#include "ranges.h"
+
+#include "sample.h"
+#include "state.h"
+#include "sys.h"
+
+#include <string.h>
+
+struct range {
+    uintptr_t start, end;
+    uint64_t id;
+};
+
+static struct {
+    uint64_t epoch; /* of the process; a forked child begins with none */
+    struct range *all;
+    size_t count, capacity;
+} ranges;
+
+bool kp_ranges_lock(void)
+{
+    if (!kp_state.epoch || !kp_spin_lock(&kp_state.ranges_lock))
+        return false;
+    kp_self.held = NULL; /* not under the guard: a nested call must not release it */
+    if (ranges.epoch != kp_state.epoch) {
+        ranges.epoch = kp_state.epoch;
+        ranges.count = 0;
+    }
+    return true;
+}
+
+void kp_ranges_unlock(void)
+{
+    kp_spin_unlock(&kp_state.ranges_lock);
+}
+
+static bool room(void)
+{
+    size_t capacity = ranges.capacity ? ranges.capacity * 2 : 1024;
+    struct range *all;
+
+    if (ranges.count < ranges.capacity)
+        return true;
+    all = kp_sys_map(capacity * sizeof *all);
+    if (!all)
+        return false;
+    if (ranges.count)
+        memcpy(all, ranges.all, ranges.count * sizeof *all);
+    if (ranges.all)
+        KP_SYS2(SYS_munmap, ranges.all, ranges.capacity * sizeof *all);
+    ranges.all = all;
+    ranges.capacity = capacity;
+    return true;
+}
+
+/* Index of the first range that ends behind the address. */
+static size_t first_behind(uintptr_t address)
+{
+    size_t low = 0, high = ranges.count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (ranges.all[middle].end <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void insert_at(size_t at, struct range range)
+{
+    if (!room())
+        return;
+    memmove(&ranges.all[at + 1], &ranges.all[at], (ranges.count - at) * sizeof range);
+    ranges.all[at] = range;
+    ranges.count++;
+}
+
+static void remove_at(size_t at)
+{
+    ranges.count--;
+    memmove(&ranges.all[at], &ranges.all[at + 1], (ranges.count - at) * sizeof *ranges.all);
+}
+
+void kp_ranges_add(uintptr_t start, size_t bytes, uint64_t id)
+{
+    insert_at(first_behind(start), (struct range){start, start + bytes, id});
+}
+
+/* What is left of a sample around this place. */
+static uint64_t rest_of(uint64_t id, size_t at)
+{
+    uint64_t bytes = 0;
+    size_t first = at < ranges.count ? at : ranges.count;
+
+    while (first > 0 && ranges.all[first - 1].id == id)
+        first--;
+    for (size_t i = first; i < ranges.count && i <= at + 1; i++)
+        if (ranges.all[i].id == id)
+            bytes += ranges.all[i].end - ranges.all[i].start;
+    for (size_t i = at + 2; i < ranges.count && ranges.all[i].id == id; i++)
+        bytes += ranges.all[i].end - ranges.all[i].start;
+    return bytes;
+}
+
+void kp_ranges_cut(uintptr_t start, size_t bytes)
+{
+    uintptr_t end = start + bytes;
+    size_t at = first_behind(start);
+
+    while (at < ranges.count && ranges.all[at].start < end) {
+        struct range *range = &ranges.all[at], old = *range;
+        bool head = old.start < start, tail = old.end > end;
+        size_t next = at + 1;
+
+        if (head && tail) {
+            range->end = start;
+            insert_at(at + 1, (struct range){end, old.end, old.id});
+            next = at + 2;
+        } else if (head) {
+            range->end = start;
+        } else if (tail) {
+            range->start = end;
+        } else {
+            remove_at(at);
+            next = at;
+        }
+        uint64_t rest = rest_of(old.id, at);
+        if (rest)
+            kp_sample_resized(old.id, rest);
+        else
+            kp_sample_freed(old.id);
+        at = next;
+    }
+}

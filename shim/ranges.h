@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sampled mappings. Unlike a block, a mapping can lose its head, its tail or its middle, be moved,
+ * or be mapped over: so they are kept as ranges, each with the id of its sample.
+ */
+#ifndef KP_RANGES_H
+#define KP_RANGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Held around the system call that changes mappings, so that a range that another thread gets in
+ * the meantime is entered after the old one was taken out. */
+bool kp_ranges_lock(void);
+void kp_ranges_unlock(void);
+
+/* Under the lock. */
+void kp_ranges_add(uintptr_t start, size_t bytes, uint64_t id);
+/* [start, start + bytes) is no longer what it was: ends or shrinks the samples in it. */
+void kp_ranges_cut(uintptr_t start, size_t bytes);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * R, the mean bytes between samples: fixed, or (`auto`) as small as the CPU budget allows. Each
+ * slot counts what its samples cost; every 20 ms or 512 samples somebody compares the sum with the
+ * CPU time of the process and moves R. docs/sampling.md has the reasoning.
+ */
+#ifndef KP_RATE_H
+#define KP_RATE_H
+
+#include "state.h"
+
+#define KP_RATE_MIN 512u
+#define KP_RATE_MAX (4u << 20)
+#define KP_RATE_START (32u << 10)
+
+uint64_t kp_rate_now(void);
+
+/* At the start of a process: from the settings. */
+void kp_rate_init(void);
+
+/* A sample, or the free of one, that began at this tick is through. */
+void kp_rate_account(struct kp_slot *slot, uint64_t began_ticks);
+void kp_rate_account_free(struct kp_slot *slot, uint64_t began_ticks);
+
+/* A free() was looked at in vain. */
+void kp_rate_probe(void);
+
+/* Writes the sums into the spool; at the end of the process. */
+void kp_rate_settle(void);
+
+#endif

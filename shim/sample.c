@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records samples. Host's threads, with the guard set and no lock of the allocator or the loader
+ * held. Order of one allocation: real call (done by the hook), guard, room in the spool, stack,
+ * table, record, next gap. A sample for which there is no room is counted as lost and not entered
+ * in the table, so that its free needs no telling either.
+ *
+ * A signal handler may run in the middle of this: its allocations pass unrecorded (counted as
+ * nested), its frees of sampled blocks are noted in the slot and told when we are through.
+ */
+#include "sample.h"
+
+#include "clock.h"
+#include "gap.h"
+#include "rate.h"
+#include "slots.h"
+#include "spool.h"
+#include "stacks.h"
+#include "start.h"
+#include "state.h"
+#include "unwind.h"
+
+#include <errno.h>
+
+static void count(_Atomic uint64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+/* The gap ended in a thread that can't sample now: go on with a fresh one. */
+static void nested(void)
+{
+    kp_gap_draw(&kp_self, kp_rate_now());
+    if (kp_state.info)
+        count(&kp_state.info->lost_nested);
+}
+
+/* True when the countdown really ended in this allocation; a thread's first allocation only comes
+ * here to have its first gap drawn. */
+static bool gap_has_ended(struct kp_thread *self, size_t size)
+{
+    if (self->rate != 0 && self->epoch == kp_state.epoch)
+        return true;
+    kp_gap_seed(self);
+    kp_gap_draw(self, kp_rate_now());
+    return __builtin_sub_overflow(self->left, KP_SAMPLED_BYTES(size), &self->left);
+}
+
+static void tell_free(struct kp_slot *slot, uint64_t id)
+{
+    uint64_t *record = slot ? kp_spool_reserve(slot, sizeof *record) : NULL;
+
+    if (!record) {
+        kp_spool_owe(id);
+        return;
+    }
+    *record = KP_REC_FREE | id << 8;
+    kp_spool_publish(slot, sizeof *record);
+}
+
+static void do_deferred(struct kp_slot *slot)
+{
+    while (slot->deferred_count) {
+        void *pointer = slot->deferred[slot->deferred_count - 1].pointer;
+        uint64_t id = slot->deferred[slot->deferred_count - 1].id;
+
+        slot->deferred_count--;
+        if (!pointer || kp_live_take(pointer, id))
+            tell_free(slot, id);
+    }
+}
+
+/* Our own code is through with the slot. */
+static void done(struct kp_slot *slot)
+{
+    if (slot && KP_LIKELY_NOT(slot->deferred_count))
+        do_deferred(slot);
+}
+
+/* Writes the ALLOC record; returns the sample's id, or 0 when there was no room. */
+static uint64_t write_alloc(struct kp_slot *slot, enum kp_kind kind, size_t size, void *block,
+                            uint32_t node)
+{
+    struct kp_rec_alloc *record = kp_spool_reserve(slot, sizeof *record);
+    uint64_t id, stale = 0;
+
+    if (!record)
+        return 0;
+    id = KP_SAMPLE_ID(slot->number, slot->counter);
+    if (kind < KP_KIND_MMAP && !kp_live_insert(block, id, &stale))
+        return 0;
+    *record = (struct kp_rec_alloc){.type = KP_REC_ALLOC,
+                                    .kind = (uint8_t)kind,
+                                    .node = node,
+                                    .size = size,
+                                    .address = (uintptr_t)block};
+    slot->counter++;
+    kp_spool_publish(slot, sizeof *record);
+    if (stale)
+        tell_free(slot, stale);
+    return id;
+}
+
+static uint64_t record(enum kp_kind kind, size_t size, void *block, const struct kp_origin *origin)
+{
+    struct kp_thread *self = &kp_self;
+    uint64_t began = kp_ticks(), id = 0;
+    struct kp_slot *slot = kp_slot_get(self);
+
+    if (slot && kp_spool_prepare(slot, self->rate)) {
+        uint32_t node = kp_unwind(slot, origin, kind);
+
+        id = write_alloc(slot, kind, size, block, node);
+    }
+    if (!id)
+        count(&kp_state.info->lost_samples);
+    if (slot)
+        kp_rate_account(slot, began);
+    done(slot);
+    return id;
+}
+
+/* Common to all kinds: returns the sample's id or 0, and draws the next gap. */
+static uint64_t sample(enum kp_kind kind, size_t size, void *block, const struct kp_origin *origin)
+{
+    struct kp_thread *self = &kp_self;
+    uint64_t cookie, id = 0;
+
+    if (!kp_guard_enter(&cookie)) {
+        nested();
+        return 0;
+    }
+    if (!kp_start_ready()) {
+        kp_gap_stop(self);
+    } else if (gap_has_ended(self, size)) {
+        if (block)
+            id = record(kind, size, block, origin);
+        kp_gap_draw(self, kp_rate_now());
+    }
+    kp_guard_leave();
+    return id;
+}
+
+void kp_sample_alloc(enum kp_kind kind, size_t size, void *block, const struct kp_origin *origin)
+{
+    int error = errno;
+
+    sample(kind, size, block, origin);
+    errno = error;
+}
+
+uint64_t kp_sample_mapping(enum kp_kind kind, size_t size, void *address,
+                           const struct kp_origin *origin)
+{
+    int error = errno;
+    uint64_t id = sample(kind, size, address, origin);
+
+    errno = error;
+    return id;
+}
+
+/* In a signal handler that interrupted our own code: leave word for it. */
+static uint64_t take_nested(void *block)
+{
+    struct kp_slot *slot = kp_self.slot;
+    struct kp_spin *held = kp_self.held;
+    void *again = NULL;
+    uint64_t id;
+
+    if (kp_live_is_held_by_us(block)) {
+        id = kp_live_peek(block);
+        again = block;
+    } else {
+        id = kp_live_take(block, 0);
+        kp_self.held = held;
+    }
+    if (!id)
+        return 0;
+    if (!slot || slot->deferred_count == sizeof slot->deferred / sizeof *slot->deferred) {
+        count(&kp_state.info->lost_frees);
+        return 0;
+    }
+    slot->deferred[slot->deferred_count].pointer = again;
+    slot->deferred[slot->deferred_count].id = id;
+    slot->deferred_count++;
+    return 0;
+}
+
+/* Told under the guard; the recording may be over. */
+static void freed(uint64_t id)
+{
+    uint64_t began = kp_ticks();
+    struct kp_slot *slot = kp_host.mode == KP_MODE_ON ? kp_slot_get(&kp_self) : NULL;
+
+    if (slot && kp_spool_prepare(slot, slot->rate)) {
+        tell_free(slot, id);
+        kp_rate_account_free(slot, began);
+    } else {
+        tell_free(NULL, id);
+    }
+    done(slot);
+}
+
+uint64_t kp_sample_take(void *block)
+{
+    uint64_t cookie, id;
+    int error = errno;
+
+    if (kp_state.epoch == 0 || kp_live_misses(block)) {
+        kp_rate_probe();
+        return 0;
+    }
+    if (!kp_guard_enter(&cookie))
+        return take_nested(block);
+    id = kp_live_take(block, 0);
+    kp_guard_leave();
+    errno = error;
+    return id;
+}
+
+void kp_sample_freed(uint64_t id)
+{
+    uint64_t cookie;
+    int error = errno;
+
+    if (kp_guard_enter(&cookie)) {
+        freed(id);
+        kp_guard_leave();
+    } else {
+        count(&kp_state.info->lost_frees);
+    }
+    errno = error;
+}
+
+void kp_sample_free(void *block)
+{
+    uint64_t cookie, id;
+    int error = errno;
+
+    if (kp_state.epoch == 0 || kp_live_misses(block)) {
+        kp_rate_probe();
+        return;
+    }
+    if (!kp_guard_enter(&cookie)) {
+        take_nested(block);
+        return;
+    }
+    id = kp_live_take(block, 0);
+    if (id)
+        freed(id);
+    kp_guard_leave();
+    errno = error;
+}
+
+void kp_sample_put_back(void *block, uint64_t id)
+{
+    uint64_t cookie, stale;
+    int error = errno;
+
+    if (!kp_guard_enter(&cookie)) {
+        count(&kp_state.info->lost_frees);
+        return;
+    }
+    if (!kp_live_insert(block, id, &stale))
+        count(&kp_state.info->lost_frees);
+    kp_guard_leave();
+    errno = error;
+}
+
+void kp_sample_resized(uint64_t id, uint64_t bytes_left)
+{
+    uint64_t cookie;
+    struct kp_slot *slot;
+
+    if (!kp_guard_enter(&cookie))
+        return;
+    slot = kp_slot_get(&kp_self);
+    if (slot && kp_spool_prepare(slot, slot->rate)) {
+        struct kp_rec_resize *record = kp_spool_reserve(slot, sizeof *record);
+
+        if (record) {
+            *record = (struct kp_rec_resize){KP_REC_RESIZE | id << 8, bytes_left};
+            kp_spool_publish(slot, sizeof *record);
+        }
+    }
+    done(slot);
+    kp_guard_leave();
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The slow ways: what happens when a hook has decided that an allocation is sampled, or that a
+ * pointer may be a sampled one. hooks_*.c decide, sample.c records.
+ */
+#ifndef KP_SAMPLE_H
+#define KP_SAMPLE_H
+
+#include "live.h"
+#include "record.h"
+#include "thread.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where the application called us: its state once our hook has returned. */
+struct kp_origin {
+    uintptr_t pc, sp, fp;
+};
+
+/* In a function that was entered by the application's call (or a tail jump after it). */
+#define KP_ORIGIN_HERE()                                                                           \
+    ((struct kp_origin){.pc = ((uintptr_t *)__builtin_frame_address(0))[1],                        \
+                        .sp = (uintptr_t)__builtin_frame_address(0) + 16,                          \
+                        .fp = ((uintptr_t *)__builtin_frame_address(0))[0]})
+
+#define KP_SLOW __attribute__((noinline, cold, optimize("no-omit-frame-pointer")))
+#define KP_LIKELY_NOT(condition) __builtin_expect(!!(condition), 0)
+
+/* Counts an allocation of this size; true when it is to be looked at (sampled, or the thread has
+ * not drawn a gap yet). A borrow in one subtraction: the fast path. */
+static inline bool kp_counts(size_t size)
+{
+    return KP_LIKELY_NOT(__builtin_sub_overflow(kp_self.left, KP_SAMPLED_BYTES(size), &kp_self.left));
+}
+
+/* The block is there: record it if it is really sampled, and draw the next gap. Keeps errno. */
+void kp_sample_alloc(enum kp_kind kind, size_t size, void *block, const struct kp_origin *origin);
+
+/* Before the block is given back: if it is a sample, its end is recorded. Keeps errno. */
+void kp_sample_free(void *block);
+
+/* realloc: take the sample out before the real call; afterwards either it is freed, or, when the
+ * call failed, put it back. */
+uint64_t kp_sample_take(void *block);
+void kp_sample_put_back(void *block, uint64_t id);
+void kp_sample_freed(uint64_t id);
+
+/* Part of a sampled mapping went away. */
+void kp_sample_resized(uint64_t id, uint64_t bytes_left);
+
+/* Draws the sample decision for a mapping; 0 or the sample's id. */
+uint64_t kp_sample_mapping(enum kp_kind kind, size_t size, void *address,
+                           const struct kp_origin *origin);
+
+#endif

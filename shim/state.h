@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the shim knows of its process. Two kinds of memory:
+ *   kp_state   is zeroed by the kernel in every forked child (MADV_WIPEONFORK), also after a raw
+ *              clone: epoch 0 means "this process has not joined the session yet";
+ *   kp_host    is set up once and copied to children as it is.
+ */
+#ifndef KP_STATE_H
+#define KP_STATE_H
+
+#include "record.h"
+#include "thread.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KP_SLOTS_MAX 4096
+#define KP_STACK_DEPTH_MAX 4096
+
+/* One frame of the last stack that a slot has seen, outermost first. */
+struct kp_frame {
+    uintptr_t slot;    /* address that holds the return address pc; 0: not known */
+    uintptr_t pc;
+    uintptr_t fp;      /* rbp in that frame */
+    uintptr_t fp_slot; /* where that rbp was found, 0: in the register */
+    uint32_t node;     /* its id, see stacks.h */
+};
+
+/* A writer: one thread at a time owns it. It outlives threads, so that 10,000 threads one after
+ * another fill one chunk. */
+struct kp_slot {
+    _Atomic uint32_t owner; /* tid, 0 = nobody */
+    uint32_t number;
+    struct kp_chunk_header *chunk; /* NULL: none claimed */
+    uint64_t counter;              /* samples so far: the next one's id */
+    uint64_t iteration, time_us, rate; /* what the chunk's last STAMP and RATE said */
+    uint32_t tid_written;
+    /* for the rate: written by the owner, read by whoever adjusts */
+    _Atomic uint64_t cost_ticks, samples, probes;
+    uint64_t since_adjust;
+    /* the stack of the last sample; fresh is scratch */
+    struct kp_frame *frames, *fresh;
+    uint32_t depth;
+    uint32_t code_epoch; /* of kp_state when frames was made */
+    /* readable part of the thread's own stack, above the lowest frame seen */
+    uintptr_t stack_low, stack_high;
+    /* frees made by a signal handler in the middle of our code: done when it is over */
+    uint32_t deferred_count;
+    struct {
+        void *pointer; /* NULL: the table has let it go already */
+        uint64_t id;
+    } deferred[16];
+};
+
+struct kp_state {
+    _Atomic uint64_t epoch; /* random, not 0 once this process has joined */
+    struct kp_spin join_lock, slots_lock, definitions_lock, ranges_lock;
+    int pid;
+    uint32_t process;             /* number in the session */
+    struct kp_process_info *info; /* in the spool */
+    struct kp_chunk_header *definitions; /* chunk that definitions go to */
+    uint64_t definitions_ready;          /* bytes of it that are safe to write */
+    _Atomic uint32_t code_epoch;         /* rises when code was unloaded */
+    _Atomic uint64_t iteration;
+    _Atomic uint32_t slot_count;
+    uint32_t slots_sweep_at; /* look for slots of dead threads when there are so many */
+    struct kp_slot *_Atomic slots[KP_SLOTS_MAX];
+    _Atomic uint64_t full_until_us; /* no chunk was to be had: don't ask again before */
+    _Atomic uint32_t exit_told;
+} __attribute__((aligned(4096)));
+
+enum kp_mode { KP_MODE_NEW, KP_MODE_ON, KP_MODE_OFF };
+
+struct kp_host {
+    _Atomic int mode; /* enum kp_mode */
+    struct kp_spool_header *spool;
+    _Atomic uint64_t *directory;
+    char *chunks;
+    char spool_path[KP_SPOOL_PATH_BYTES];
+    char exe[1024];
+    uint64_t monotonic_to_session_ns; /* CLOCK_MONOTONIC + this = ns since the session's start */
+    uint32_t last_process; /* number of the process whose memory this was before a fork */
+    bool made_session;     /* by this process image, not joined */
+    bool can_fall_back;    /* other unwinders are loaded */
+    uint64_t stderr_device, stderr_inode;
+};
+
+extern struct kp_state kp_state __attribute__((visibility("hidden")));
+extern struct kp_host kp_host __attribute__((visibility("hidden")));
+
+/* Ends the recording of this process, with a note for the report. The host goes on. */
+void kp_off(const char *why);
+
+static inline bool kp_slot_stack_holds(const struct kp_slot *slot, const void *address)
+{
+    return (uintptr_t)address >= slot->stack_low && (uintptr_t)address < slot->stack_high;
+}
+
+static inline uint64_t kp_session_us(uint64_t monotonic_ns)
+{
+    return (monotonic_ns + kp_host.monotonic_to_session_ns) / 1000;
+}
+
+#endif

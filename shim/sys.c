@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The few system calls that need more than one line. Any thread, any moment, also inside malloc:
+ * nothing here touches errno or the host's heap, and no descriptor outlives a function.
+ */
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+void *kp_sys_map(size_t bytes)
+{
+    long address = kp_sys6(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return address < 0 && address > -4096 ? NULL : (void *)address;
+}
+
+void *kp_sys_map_wiped(size_t bytes)
+{
+    void *memory = kp_sys_map(bytes);
+
+    if (memory && KP_SYS3(SYS_madvise, memory, bytes, MADV_WIPEONFORK) < 0) {
+        KP_SYS2(SYS_munmap, memory, bytes);
+        memory = NULL;
+    }
+    return memory;
+}
+
+int kp_sys_getpid(void)
+{
+    return (int)KP_SYS0(SYS_getpid);
+}
+
+int kp_sys_gettid(void)
+{
+    return (int)KP_SYS0(SYS_gettid);
+}
+
+long kp_sys_read_file(const char *path, char *buffer, size_t bytes)
+{
+    long fd = KP_SYS4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    size_t have = 0;
+    long got = fd;
+
+    while (fd >= 0 && have < bytes) {
+        got = KP_SYS3(SYS_read, fd, buffer + have, bytes - have);
+        if (got == -EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        have += (size_t)got;
+    }
+    if (fd >= 0)
+        KP_SYS1(SYS_close, fd);
+    return got < 0 ? got : (long)have;
+}
+
+long kp_sys_read_link(const char *path, char *buffer, size_t bytes)
+{
+    long length = KP_SYS4(SYS_readlinkat, AT_FDCWD, path, buffer, bytes - 1);
+
+    if (length >= 0)
+        buffer[length] = 0;
+    return length;
+}
+
+uint64_t kp_sys_clock_ns(int clock)
+{
+    struct timespec now = {0, 0};
+
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls without libc: no errno, no cancellation point, usable before libc is set up and
+ * inside an allocator. Each returns what the kernel returns: a value, or -errno. x86-64 Linux.
+ */
+#ifndef KP_SYS_H
+#define KP_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#ifndef __x86_64__
+#error "the shim knows x86-64 only"
+#endif
+
+static inline long kp_sys6(long nr, long a, long b, long c, long d, long e, long f)
+{
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+#define KP_SYS0(nr) kp_sys6(nr, 0, 0, 0, 0, 0, 0)
+#define KP_SYS1(nr, a) kp_sys6(nr, (long)(a), 0, 0, 0, 0, 0)
+#define KP_SYS2(nr, a, b) kp_sys6(nr, (long)(a), (long)(b), 0, 0, 0, 0)
+#define KP_SYS3(nr, a, b, c) kp_sys6(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define KP_SYS4(nr, a, b, c, d) kp_sys6(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+
+/* Private zeroed memory, or NULL. Never given back: a reader may still look at it. */
+void *kp_sys_map(size_t bytes);
+/* The same, and zero again in a forked child. */
+void *kp_sys_map_wiped(size_t bytes);
+
+int kp_sys_getpid(void);
+int kp_sys_gettid(void);
+
+/* Whole files and links, for /proc. Return the number of bytes, or -errno. */
+long kp_sys_read_file(const char *path, char *buffer, size_t bytes);
+long kp_sys_read_link(const char *path, char *buffer, size_t bytes);
+
+/* A clock of the kernel in ns. */
+uint64_t kp_sys_clock_ns(int clock);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each thread of the host carries: one cache line of plain initial-exec TLS, no destructor.
+ * `left` is all that the fast path touches.
+ *
+ * The guard keeps the shim from meeting itself: it is set while a thread runs our own code (never
+ * while the real allocator runs), so an allocation made by a signal handler in the middle of it
+ * passes through unrecorded. A handler that leaves by siglongjmp leaves the guard behind; the
+ * cookie on the abandoned stack frame tells that, see kp_guard_is_stale().
+ */
+#ifndef KP_THREAD_H
+#define KP_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kp_slot;
+struct kp_spin;
+
+struct kp_thread {
+    uint64_t left;        /* bytes until the next sample; a borrow means: sample */
+    uint64_t rate;        /* R of the gap that is running, 0: none drawn yet */
+    uint64_t random;      /* state of the generator, 0: not seeded */
+    uint64_t *guard;      /* cookie of the shim's outermost frame, NULL: outside */
+    struct kp_slot *slot; /* where this thread writes */
+    uint64_t epoch;       /* of the process for which slot and random are good */
+    struct kp_spin *held; /* lock that our code holds */
+};
+
+extern __thread struct kp_thread kp_self __attribute__((visibility("hidden")));
+
+/* True when this thread may run our code now; the cookie stands in the caller's frame. */
+bool kp_guard_enter(uint64_t *cookie);
+
+static inline void kp_guard_leave(void)
+{
+    kp_self.guard = 0;
+}
+
+/* A lock for the rare ways. False when it can't be had for a long time: something that can't
+ * happen has happened to its owner; the recording is then turned off. Never nested. */
+struct kp_spin {
+    _Atomic uint32_t locked;
+};
+bool kp_spin_lock(struct kp_spin *lock);
+void kp_spin_unlock(struct kp_spin *lock);
+
+#endif
