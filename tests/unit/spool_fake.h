@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes a spool as the shim would, for tests, fuzz seeds and benchmarks: one writer, no limits but
+ * those of the file, aborts on misuse. Process numbers, module ids and node ids count from 1.
+ */
+#ifndef KP_SPOOL_FAKE_H
+#define KP_SPOOL_FAKE_H
+
+#include "record.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct kp_fake;
+
+/* A pid that no process can have: the recording looks as if it had ended. */
+#define KP_FAKE_DEAD_PID(n) (0x10000000u + (uint32_t)(n))
+
+/* A new spool at `path` for a database at `database` (absolute). */
+struct kp_fake *kp_fake_new(const char *path, const char *database, uint32_t chunk_count);
+/* Unmaps it; the file stays. */
+void kp_fake_close(struct kp_fake *fake);
+
+struct kp_spool_header *kp_fake_header(struct kp_fake *fake);
+/* Raw access, to make damage: the bytes of the file. */
+uint8_t *kp_fake_bytes(struct kp_fake *fake, size_t *size);
+
+/* Processes. They join with number 1, 2, ... */
+uint32_t kp_fake_process(struct kp_fake *fake, uint32_t pid, enum kp_process_origin origin,
+                         uint64_t joined_ns);
+struct kp_process_info *kp_fake_info(struct kp_fake *fake, uint32_t process);
+/* Says that the process has ended by exit, and marks its chunks done. */
+void kp_fake_exit(struct kp_fake *fake, uint32_t process, uint64_t ended_ns);
+
+/* Definitions. */
+void kp_fake_text(struct kp_fake *fake, uint32_t process, enum kp_text what, const char *text,
+                  size_t bytes);
+uint32_t kp_fake_module(struct kp_fake *fake, uint32_t process, const char *path,
+                        const char *build_id, size_t build_id_bytes, uint64_t bias);
+void kp_fake_module_gone(struct kp_fake *fake, uint32_t process, uint32_t module);
+uint32_t kp_fake_node(struct kp_fake *fake, uint32_t process, uint32_t parent, uint32_t module,
+                      uint64_t pc);
+
+/* Data of a writer slot. Time, iteration, rate and thread hold until changed, and are repeated at
+ * the start of each chunk. The sample's id is returned. */
+void kp_fake_stamp(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t time_us,
+                   uint64_t iteration);
+void kp_fake_rate(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t rate);
+void kp_fake_thread(struct kp_fake *fake, uint32_t process, unsigned slot, uint32_t tid,
+                    const char *name);
+uint64_t kp_fake_alloc(struct kp_fake *fake, uint32_t process, unsigned slot, enum kp_kind kind,
+                       uint32_t node, uint64_t size);
+void kp_fake_free(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t id);
+void kp_fake_resize(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t id,
+                    uint64_t size);
+void kp_fake_mark(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t iteration,
+                  uint64_t time_us);
+
+#endif
