@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Answers from a database: open it, ask, close it. Opening never writes: no byte of the database
+ * changes and no file appears beside it. What a damaged database holds (NULL, negative sizes,
+ * cycles) is brought into range while it is read, so that the answers never need to be checked.
+ * All functions return 0, or -1 with a message in `error`. One thread.
+ */
+#ifndef KP_QUERY_H
+#define KP_QUERY_H
+
+#include "error.h"
+#include "estimate.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kp_query;
+
+int kp_query_open(struct kp_query **query, const char *path, struct kp_error *error);
+void kp_query_close(struct kp_query *query);
+
+/* Kinds of memory, as bits. COUNTED: what totals count; an arena holds blocks that are counted
+ * themselves, and a reservation is only address space. */
+enum kp_kinds {
+    KP_KINDS_MALLOC = 1,
+    KP_KINDS_NEW = 2,
+    KP_KINDS_MMAP = 4,
+    KP_KINDS_RESERVE = 8,
+    KP_KINDS_ARENA = 16,
+    KP_KINDS_COUNTED = 7,
+    KP_KINDS_ALL = 31,
+};
+unsigned kp_kinds_parse(const char *name); /* "malloc", ..., "all"; 0: no such kind */
+const char *kp_kinds_name(unsigned kind);  /* of one kind */
+
+struct kp_filter {
+    int64_t pid; /* 0: all processes */
+    unsigned kinds;
+};
+
+/* One call in a stack. The strings live as long as the query; "" where unknown. */
+struct kp_frame {
+    const char *function, *file, *module;
+    int64_t line;
+    bool inlined;  /* in the next one outwards */
+    bool exact;    /* false: nearest symbol, or none */
+    bool plumbing; /* allocation machinery that says little about the program */
+};
+
+/* Frames of a stack, innermost first, at most max. Load once with kp_query_load_stacks(). */
+int kp_query_load_stacks(struct kp_query *query, struct kp_error *error);
+size_t kp_query_frames(const struct kp_query *query, int64_t stack_id, struct kp_frame *frames,
+                       size_t max);
+#define KP_FRAMES_MAX 1024
+
+/* The frame that tells most: the innermost that is no plumbing; else the innermost. */
+size_t kp_frames_telling(const struct kp_frame *frames, size_t count);
+bool kp_frame_is_plumbing(const char *function, const char *module);
+/* The name without parameters, template arguments and return type; truncates to fit. */
+void kp_function_short(const char *function, char *out, size_t out_bytes);
+
+struct kp_site {
+    int64_t stack_id; /* of the heaviest member when sites are grouped */
+    int64_t members;  /* sites merged here */
+    unsigned kind;    /* kinds of the members, as bits */
+    struct kp_sum allocated, allocated_count, live, live_count;
+    double first_s, last_s;
+    const struct kp_frame *group; /* what was grouped by; NULL for KP_GROUP_STACK */
+};
+enum kp_group { KP_GROUP_STACK, KP_GROUP_LINE, KP_GROUP_FUNCTION, KP_GROUP_MODULE };
+enum kp_sort { KP_SORT_LIVE, KP_SORT_ALLOCATED, KP_SORT_COUNT };
+
+struct kp_sites {
+    struct kp_site *items; /* sorted, heaviest first */
+    size_t count;
+    struct kp_site total;
+};
+int kp_query_sites(struct kp_query *query, const struct kp_filter *filter, enum kp_group group,
+                   enum kp_sort sort, struct kp_sites *sites, struct kp_error *error);
+double kp_site_weight(const struct kp_site *site, enum kp_sort sort);
+void kp_sites_release(struct kp_sites *sites);
+
+struct kp_process {
+    int64_t id, pid, ppid, parent_id;
+    const char *origin, *exe, *argv, *allocator, *unwinder, *end; /* end "": still running */
+    double started_s, ended_s;                                    /* ended_s < 0: still running */
+    int64_t fixed_rate;                                           /* 0: auto */
+    double budget;
+    int64_t samples, lost_samples, lost_frees, lost_nested, lost_definitions, cut_frames, broken_stacks;
+    int64_t rate_min, rate_max; /* 0: no sample was drawn yet */
+    double sampling_s, cpu_s;
+    int64_t peak_rss_bytes;
+    struct kp_sum allocated, allocated_count, live, live_count;
+};
+struct kp_processes {
+    struct kp_process *items; /* in order of joining */
+    size_t count;
+};
+int kp_query_processes(struct kp_query *query, const struct kp_filter *filter,
+                       struct kp_processes *processes, struct kp_error *error);
+void kp_processes_release(struct kp_processes *processes);
+
+struct kp_note {
+    int64_t processes; /* that say the same */
+    const char *text;
+};
+struct kp_blind { /* a module whose frames have no names of their own */
+    const char *path, *build_id, *reason;
+    double bytes; /* allocated where the telling frame is in it */
+};
+struct kp_summary {
+    const char *version; /* of the kprof that recorded */
+    int schema;
+    bool finished;
+    int64_t lost_processes;
+    double elapsed_s;
+    struct kp_note *notes;
+    size_t note_count;
+    struct kp_blind *blind; /* heaviest first */
+    size_t blind_count;
+    int64_t stacks, stacks_unresolved, stacks_without;
+};
+/* `sites` as of KP_GROUP_STACK. */
+int kp_query_summary(struct kp_query *query, const struct kp_sites *sites,
+                     struct kp_summary *summary, struct kp_error *error);
+void kp_summary_release(struct kp_summary *summary);
+
+struct kp_slice {
+    double start_s, end_s;
+    double samples;
+    double allocated_bytes, allocated_count, freed_bytes, freed_count;
+    double live_bytes; /* at its end */
+    int64_t rss_bytes; /* highest in it; -1: not read in it */
+    int64_t rate_min, rate_max;
+};
+struct kp_timeline {
+    struct kp_slice *slices; /* of one width */
+    size_t count;
+    double peak_live_bytes, peak_live_s;
+    double peak_rss_bytes, peak_rss_s; /* of all processes together; peak_rss_s < 0: time unknown */
+};
+int kp_query_timeline(struct kp_query *query, const struct kp_filter *filter, size_t slices_max,
+                      struct kp_timeline *timeline, struct kp_error *error);
+void kp_timeline_release(struct kp_timeline *timeline);
+
+/* A tree of calls. Node 0 is the root (no frame); a parent comes before its children. */
+struct kp_tree_node {
+    struct kp_frame frame;
+    size_t parent;
+    int depth; /* root 0 */
+    struct kp_sum allocated, allocated_count, live; /* with everything below */
+};
+struct kp_tree {
+    struct kp_tree_node *nodes;
+    size_t count;
+};
+int kp_query_tree(struct kp_query *query, const struct kp_sites *sites, bool bottom_up,
+                  struct kp_tree *tree, struct kp_error *error);
+double kp_tree_weight(const struct kp_tree_node *node, enum kp_sort sort);
+void kp_tree_release(struct kp_tree *tree);
+
+#endif

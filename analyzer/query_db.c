@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Statements and columns for the other query_*.c. A column is brought into range here, once: a
+ * damaged or hand-made database may hold NULL, infinities, negative sizes or text where a number
+ * belongs, and none of that may reach a report. One thread.
+ */
+#include "query_db.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define AMOUNT_MAX 1e30
+#define WHOLE_MAX ((int64_t)1 << 62)
+
+int kp_query_fail(struct kp_query *query, struct kp_error *error)
+{
+    int code = sqlite3_errcode(query->db) & 0xff;
+    const char *what = sqlite3_errmsg(query->db);
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        kp_error_set(error, "%s is locked by another program; try again later", query->path);
+    else if (code == SQLITE_NOMEM)
+        kp_query_no_memory(error);
+    else if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
+        kp_error_set(error, "cannot read %s: %s", query->path, what);
+    else
+        kp_error_set(error, "%s is damaged (%s); record it again", query->path, what);
+    return -1;
+}
+
+int kp_query_no_memory(struct kp_error *error)
+{
+    return -kp_error_set(error, "out of memory");
+}
+
+sqlite3_stmt *kp_query_prepare(struct kp_query *query, const char *sql, struct kp_error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(query->db, sql, -1, &statement, NULL) != SQLITE_OK)
+        kp_query_fail(query, error);
+    return statement;
+}
+
+int kp_query_step(struct kp_query *query, sqlite3_stmt *statement, struct kp_error *error)
+{
+    switch (sqlite3_step(statement)) {
+    case SQLITE_ROW: return 1;
+    case SQLITE_DONE: return 0;
+    default: return kp_query_fail(query, error);
+    }
+}
+
+double kp_column_amount(sqlite3_stmt *statement, int column)
+{
+    double amount = sqlite3_column_double(statement, column);
+    if (!(amount > 0))
+        return 0;
+    return fmin(amount, AMOUNT_MAX);
+}
+
+int64_t kp_column_whole(sqlite3_stmt *statement, int column)
+{
+    int64_t whole = sqlite3_column_int64(statement, column);
+    if (whole < 0)
+        return 0;
+    return whole < WHOLE_MAX ? whole : WHOLE_MAX;
+}
+
+const char *kp_column_name(struct kp_query *query, sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return kp_names_add(&query->names, text ? text : "");
+}
+
+void *kp_grow(void *items, size_t count, size_t item_bytes)
+{
+    if (count != 0 && (count < 64 || (count & (count - 1)) != 0))
+        return items;
+    size_t capacity = count < 64 ? 64 : count * 2;
+    return realloc(items, capacity * item_bytes);
+}

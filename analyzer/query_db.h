@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the query_*.c share: the open database, statements, and columns brought into range.
+ * Private to them.
+ */
+#ifndef KP_QUERY_DB_H
+#define KP_QUERY_DB_H
+
+#include "query.h"
+#include "query_names.h"
+
+#include <sqlite3.h>
+
+struct kp_stacks;
+
+struct kp_query {
+    sqlite3 *db;
+    char *path;
+    struct kp_names names;
+    struct kp_stacks *stacks; /* NULL until loaded */
+};
+
+/* NULL with a message when it cannot be made. */
+sqlite3_stmt *kp_query_prepare(struct kp_query *query, const char *sql, struct kp_error *error);
+/* 1 a row, 0 the end, -1 failed. */
+int kp_query_step(struct kp_query *query, sqlite3_stmt *statement, struct kp_error *error);
+int kp_query_fail(struct kp_query *query, struct kp_error *error);
+int kp_query_no_memory(struct kp_error *error);
+
+/* A finite number in [0, 1e30]; a whole number in [0, 2^62]; a text that lives as long as the query. */
+double kp_column_amount(sqlite3_stmt *statement, int column);
+int64_t kp_column_whole(sqlite3_stmt *statement, int column);
+const char *kp_column_name(struct kp_query *query, sqlite3_stmt *statement, int column);
+
+/* Room for one more element in *items, which holds count of them; NULL without memory. */
+void *kp_grow(void *items, size_t count, size_t item_bytes);
+
+#endif

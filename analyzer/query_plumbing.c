@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which frames say something about the program. The innermost frames of a stack are mostly the C
+ * library, containers and malloc wrappers; the user looks for the first line of his own. Names are
+ * compared as prefixes, or as endings for the many xmalloc, png_malloc and sqlite3MemMalloc. Pure
+ * functions, any thread.
+ */
+#include "query.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const plumbing_modules[] = {
+    "libc.so",     "libc-2",       "ld-linux",    "ld-musl",      "libstdc++", "libc++", "libgcc_s",
+    "libpthread",  "libkprof",     "libjemalloc", "libmimalloc",  "libtcmalloc", NULL,
+};
+static const char *const plumbing_prefixes[] = {
+    "operator new", "operator delete", "std::", "__gnu_cxx::", "__cxxabi", "__cxa_", "__libc_", "__GI_",
+    "alloc::", "core::", "hashbrown::", "<alloc::", "<core::", "<std::", "<hashbrown::", "__rust_", "__rdl_",
+    "__rg_", "g_malloc", "g_realloc", "g_slice_", "g_strdup", "g_strndup", "PyMem_", "PyObject_Malloc",
+    "PyObject_Calloc", "PyObject_Realloc", "_PyObject_Malloc", "_PyMem_", NULL,
+};
+static const char *const plumbing_endings[] = {
+    "malloc", "calloc", "realloc", "zalloc", "strdup", "strndup", "memdup", "memalign", "reallocarray",
+    "mallocraw", "malloczero", "aligned_alloc", "asprintf", "mmap", "mmap64", "mremap", "brk", NULL,
+};
+
+static bool begins_with_any(const char *text, const char *const *list)
+{
+    for (; *list; list++)
+        if (strncmp(text, *list, strlen(*list)) == 0)
+            return true;
+    return false;
+}
+
+static bool ends_with_any(const char *text, const char *const *list)
+{
+    size_t length = strlen(text);
+    for (; *list; list++) {
+        size_t ending = strlen(*list);
+        if (length >= ending && strcasecmp(text + length - ending, *list) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool kp_frame_is_plumbing(const char *function, const char *module)
+{
+    const char *slash = strrchr(module, '/');
+    if (begins_with_any(slash ? slash + 1 : module, plumbing_modules))
+        return true;
+    char name[256];
+    kp_function_short(function, name, sizeof name);
+    return begins_with_any(name, plumbing_prefixes) || ends_with_any(name, plumbing_endings);
+}
+
+size_t kp_frames_telling(const struct kp_frame *frames, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!frames[i].plumbing)
+            return i;
+    return 0;
+}
+
+/* Length of a group such as <...> or (...) that begins at text, brackets within it balanced. */
+static size_t group_length(const char *text, char open, char close)
+{
+    int depth = 0;
+    for (size_t i = 0; text[i]; i++) {
+        if (text[i] == open)
+            depth++;
+        else if (text[i] == close && !(i > 0 && text[i - 1] == '-') && --depth == 0)
+            return i + 1;
+    }
+    return strlen(text);
+}
+
+/* "operator<<", "operator()", "operator->": the symbol belongs to the name. */
+static size_t operator_length(const char *text)
+{
+    if (strncmp(text, "operator", 8) != 0 || isalnum((unsigned char)text[8]) || text[8] == '_')
+        return 0;
+    if (text[8] == ' ') /* operator new, operator delete[], a conversion */
+        return 8 + 1 + strcspn(text + 9, "(<");
+    if (strncmp(text + 8, "()", 2) == 0)
+        return 10;
+    return 8 + strspn(text + 8, "<>=!+-*/%&|^~,[]");
+}
+
+/* How many characters at p belong to the name as they are; 0: decide by the character. */
+static size_t kept_length(const char *function, const char *p)
+{
+    if (p == function || (!isalnum((unsigned char)p[-1]) && p[-1] != '_')) {
+        size_t operator = operator_length(p);
+        if (operator)
+            return operator;
+    }
+    if (*p == '{')
+        return group_length(p, '{', '}');
+    return strncmp(p, "(anonymous", 10) == 0 ? group_length(p, '(', ')') : 0;
+}
+
+void kp_function_short(const char *function, char *out, size_t out_bytes)
+{
+    bool impl = *function == '<'; /* Rust: <T as Trait>::method */
+    size_t used = 0;
+    for (const char *p = function; *p && used + 1 < out_bytes;) {
+        size_t kept = kept_length(function, p);
+        if (kept == 0 && *p == '<' && used > 0) {
+            p += group_length(p, '<', '>');
+            continue;
+        }
+        if (kept == 0 && ((*p == '(' && used > 0) || strncmp(p, " [clone", 7) == 0))
+            break; /* the parameters */
+        if (kept == 0 && *p == ' ' && !impl && strchr(p, '(')) {
+            used = 0; /* what came before was the return type */
+            p++;
+            continue;
+        }
+        for (kept = kept ? kept : 1; kept > 0 && used + 1 < out_bytes; kept--)
+            out[used++] = *p++;
+    }
+    out[used] = '\0';
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processes of a recording, each with what its sites sum up to. One thread.
+ */
+#include "query_db.h"
+
+#include <stdlib.h>
+
+static const char *const process_sql =
+    "SELECT id, pid, ppid, parent_id, origin, exe, argv, allocator, unwinder, end, started_s, ended_s, "
+    "fixed_rate, budget, samples, lost_samples, lost_frees, lost_nested, lost_definitions, cut_frames, "
+    "broken_stacks, rate_min, rate_max, sampling_s, cpu_s, peak_rss_bytes FROM process "
+    "WHERE ?1 = 0 OR pid = ?1 ORDER BY id";
+
+static void read_process(struct kp_query *query, sqlite3_stmt *st, struct kp_process *p)
+{
+    *p = (struct kp_process){
+        .id = sqlite3_column_int64(st, 0),
+        .pid = kp_column_whole(st, 1),
+        .ppid = kp_column_whole(st, 2),
+        .parent_id = kp_column_whole(st, 3),
+        .origin = kp_column_name(query, st, 4),
+        .exe = kp_column_name(query, st, 5),
+        .argv = kp_column_name(query, st, 6),
+        .allocator = kp_column_name(query, st, 7),
+        .unwinder = kp_column_name(query, st, 8),
+        .end = kp_column_name(query, st, 9),
+        .started_s = kp_column_amount(st, 10),
+        .ended_s = sqlite3_column_type(st, 11) == SQLITE_NULL ? -1 : kp_column_amount(st, 11),
+        .fixed_rate = kp_column_whole(st, 12),
+        .budget = kp_column_amount(st, 13),
+        .samples = kp_column_whole(st, 14),
+        .lost_samples = kp_column_whole(st, 15),
+        .lost_frees = kp_column_whole(st, 16),
+        .lost_nested = kp_column_whole(st, 17),
+        .lost_definitions = kp_column_whole(st, 18),
+        .cut_frames = kp_column_whole(st, 19),
+        .broken_stacks = kp_column_whole(st, 20),
+        .rate_min = kp_column_whole(st, 21),
+        .rate_max = kp_column_whole(st, 22),
+        .sampling_s = kp_column_amount(st, 23),
+        .cpu_s = kp_column_amount(st, 24),
+        .peak_rss_bytes = kp_column_whole(st, 25),
+    };
+    double bytes = kp_gap_bytes((double)p->rate_max), blocks = kp_gap_blocks((double)p->rate_max);
+    p->allocated.gap = p->live.gap = bytes;
+    p->allocated_count.gap = p->live_count.gap = blocks;
+}
+
+static int compare_ids(const void *id, const void *process)
+{
+    int64_t a = *(const int64_t *)id, b = ((const struct kp_process *)process)->id;
+    return (a > b) - (a < b);
+}
+
+static void add_sum(struct kp_sum *sum, sqlite3_stmt *st, int column, int64_t samples)
+{
+    sum->samples += samples;
+    sum->value += kp_column_amount(st, column);
+    sum->variance += kp_column_amount(st, column + 1);
+    double weight = kp_column_amount(st, column + 2);
+    sum->weight_max = weight > sum->weight_max ? weight : sum->weight_max;
+}
+
+static int load_sums(struct kp_query *query, const struct kp_filter *filter, struct kp_processes *processes,
+                     struct kp_error *error)
+{
+    sqlite3_stmt *st = kp_query_prepare(
+        query,
+        "SELECT process_id, kind, samples, live_samples, allocated_bytes, allocated_bytes_var, "
+        "allocated_bytes_max, allocated_count, allocated_count_var, allocated_count_max, live_bytes, "
+        "live_bytes_var, live_bytes_max, live_count, live_count_var, live_count_max FROM site",
+        error);
+    int step = st ? 1 : -1;
+    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
+        int64_t id = sqlite3_column_int64(st, 0);
+        const char *kind = (const char *)sqlite3_column_text(st, 1);
+        struct kp_process *p = NULL;
+        if (processes->count > 0 && kind && (kp_kinds_parse(kind) & filter->kinds))
+            p = bsearch(&id, processes->items, processes->count, sizeof *p, compare_ids);
+        if (!p)
+            continue;
+        add_sum(&p->allocated, st, 4, kp_column_whole(st, 2));
+        add_sum(&p->allocated_count, st, 7, kp_column_whole(st, 2));
+        add_sum(&p->live, st, 10, kp_column_whole(st, 3));
+        add_sum(&p->live_count, st, 13, kp_column_whole(st, 3));
+    }
+    sqlite3_finalize(st);
+    return step;
+}
+
+int kp_query_processes(struct kp_query *query, const struct kp_filter *filter,
+                       struct kp_processes *processes, struct kp_error *error)
+{
+    *processes = (struct kp_processes){0};
+    sqlite3_stmt *st = kp_query_prepare(query, process_sql, error);
+    int step = st ? 1 : -1;
+    sqlite3_bind_int64(st, 1, filter->pid);
+    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
+        struct kp_process *grown = kp_grow(processes->items, processes->count, sizeof *grown);
+        if (!grown) {
+            step = kp_query_no_memory(error);
+            break;
+        }
+        processes->items = grown;
+        read_process(query, st, &grown[processes->count++]);
+    }
+    sqlite3_finalize(st);
+    return step == 0 ? load_sums(query, filter, processes, error) : step;
+}
+
+void kp_processes_release(struct kp_processes *processes)
+{
+    free(processes->items);
+    *processes = (struct kp_processes){0};
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The list of allocation sites. The database has one row per process, stack and kind; the list has
+ * one per stack of all processes together, or one per line, function or module that tells most.
+ * Merging is a sort by key and one pass. One thread.
+ */
+#include "query_db.h"
+#include "query_stacks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A row on its way into the list: what it is merged by, beside its sums. */
+struct keyed_site {
+    const void *key[3];
+    int64_t number;
+    struct kp_site site;
+};
+
+static const char *const kind_names[] = {"malloc", "new", "mmap", "reserve", "arena"};
+#define KIND_NAMES (sizeof kind_names / sizeof *kind_names)
+
+unsigned kp_kinds_parse(const char *name)
+{
+    for (unsigned i = 0; i < KIND_NAMES; i++)
+        if (strcmp(name, kind_names[i]) == 0)
+            return 1u << i;
+    return strcmp(name, "all") == 0 ? KP_KINDS_ALL : 0;
+}
+
+const char *kp_kinds_name(unsigned kind)
+{
+    for (unsigned i = 0; i < KIND_NAMES; i++)
+        if (kind == 1u << i)
+            return kind_names[i];
+    return "mixed";
+}
+
+double kp_site_weight(const struct kp_site *site, enum kp_sort sort)
+{
+    switch (sort) {
+    case KP_SORT_ALLOCATED: return site->allocated.value;
+    case KP_SORT_COUNT: return site->allocated_count.value;
+    default: return site->live.value;
+    }
+}
+
+static struct kp_sum column_sum(sqlite3_stmt *st, int column, int64_t samples, double gap)
+{
+    return (struct kp_sum){kp_column_amount(st, column), kp_column_amount(st, column + 1),
+                           kp_column_amount(st, column + 2), gap, samples};
+}
+
+static void read_site(sqlite3_stmt *st, unsigned kind, struct kp_site *site)
+{
+    double rate = kp_column_amount(st, 16);
+    double bytes = kp_gap_bytes(rate), blocks = kp_gap_blocks(rate);
+    int64_t samples = kp_column_whole(st, 2), live_samples = kp_column_whole(st, 9);
+    *site = (struct kp_site){
+        .stack_id = sqlite3_column_int64(st, 0),
+        .members = 1,
+        .kind = kind,
+        .allocated = column_sum(st, 3, samples, bytes),
+        .allocated_count = column_sum(st, 6, samples, blocks),
+        .live = column_sum(st, 10, live_samples, bytes),
+        .live_count = column_sum(st, 13, live_samples, blocks),
+        .first_s = kp_column_amount(st, 17),
+        .last_s = kp_column_amount(st, 18),
+    };
+}
+
+/* The frame that stands for a stack in a group; an empty one for a stack without frames. */
+static const struct kp_frame *group_frame(const struct kp_stacks *s, int64_t stack_id)
+{
+    static const struct kp_frame none = {.function = "", .file = "", .module = ""};
+    uint32_t node = kp_stacks_find(s, stack_id);
+    if (node == KP_NO_INDEX)
+        return &none;
+    if (s->nodes[node].telling != KP_NO_INDEX)
+        return &s->frames[s->nodes[node].telling];
+    uint32_t location = s->nodes[node].location;
+    return location == KP_NO_INDEX ? &none : &s->frames[s->locations[location].first_frame];
+}
+
+static void set_key(struct kp_query *query, enum kp_group group, struct keyed_site *keyed)
+{
+    keyed->key[0] = keyed->key[1] = keyed->key[2] = NULL;
+    keyed->number = 0;
+    if (group == KP_GROUP_STACK) {
+        keyed->key[0] = kp_kinds_name(keyed->site.kind);
+        keyed->number = keyed->site.stack_id;
+        return;
+    }
+    const struct kp_frame *frame = keyed->site.group = group_frame(query->stacks, keyed->site.stack_id);
+    keyed->key[0] = frame->module;
+    if (group == KP_GROUP_MODULE)
+        return;
+    keyed->key[1] = frame->function;
+    keyed->key[2] = frame->file;
+    keyed->number = group == KP_GROUP_LINE ? frame->line : 0;
+}
+
+static int load_rows(struct kp_query *query, const struct kp_filter *filter, enum kp_group group,
+                     struct keyed_site **rows, size_t *count, struct kp_error *error)
+{
+    sqlite3_stmt *st = kp_query_prepare(
+        query,
+        "SELECT stack_id, kind, samples, allocated_bytes, allocated_bytes_var, allocated_bytes_max, "
+        "allocated_count, allocated_count_var, allocated_count_max, live_samples, live_bytes, "
+        "live_bytes_var, live_bytes_max, live_count, live_count_var, live_count_max, rate_max, first_s, "
+        "last_s FROM site WHERE ?1 = 0 OR process_id IN (SELECT id FROM process WHERE pid = ?1)",
+        error);
+    int step = st ? 1 : -1;
+    sqlite3_bind_int64(st, 1, filter->pid);
+    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
+        const char *name = (const char *)sqlite3_column_text(st, 1);
+        unsigned kind = name ? kp_kinds_parse(name) : 0;
+        if (!(kind & filter->kinds))
+            continue;
+        struct keyed_site *grown = kp_grow(*rows, *count, sizeof *grown);
+        if (!grown) {
+            step = kp_query_no_memory(error);
+            break;
+        }
+        *rows = grown;
+        read_site(st, kind, &grown[*count].site);
+        set_key(query, group, &grown[(*count)++]);
+    }
+    sqlite3_finalize(st);
+    return step;
+}
+
+static int compare_keys(const void *left, const void *right)
+{
+    const struct keyed_site *a = left, *b = right;
+    for (int i = 0; i < 3; i++)
+        if (a->key[i] != b->key[i])
+            return (uintptr_t)a->key[i] < (uintptr_t)b->key[i] ? -1 : 1;
+    if (a->number != b->number)
+        return a->number < b->number ? -1 : 1;
+    if (a->site.live.value != b->site.live.value) /* the heaviest leads its group */
+        return a->site.live.value > b->site.live.value ? -1 : 1;
+    if (a->site.allocated.value != b->site.allocated.value)
+        return a->site.allocated.value > b->site.allocated.value ? -1 : 1;
+    return (a->site.stack_id > b->site.stack_id) - (a->site.stack_id < b->site.stack_id);
+}
+
+static void add_site(struct kp_site *to, const struct kp_site *from)
+{
+    to->members += from->members;
+    to->kind |= from->kind;
+    kp_sum_add(&to->allocated, &from->allocated);
+    kp_sum_add(&to->allocated_count, &from->allocated_count);
+    kp_sum_add(&to->live, &from->live);
+    kp_sum_add(&to->live_count, &from->live_count);
+    to->first_s = from->first_s < to->first_s ? from->first_s : to->first_s;
+    to->last_s = from->last_s > to->last_s ? from->last_s : to->last_s;
+}
+
+static bool same_key(const struct keyed_site *a, const struct keyed_site *b)
+{
+    return a->number == b->number && memcmp(a->key, b->key, sizeof a->key) == 0;
+}
+
+/* Merges neighbours of one key into sites->items. */
+static void merge(struct keyed_site *rows, size_t count, struct kp_sites *sites)
+{
+    qsort(rows, count, sizeof *rows, compare_keys);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && same_key(&rows[i], &rows[i - 1]))
+            add_site(&sites->items[sites->count - 1], &rows[i].site);
+        else
+            sites->items[sites->count++] = rows[i].site;
+    }
+}
+
+static int compare_sites(const struct kp_site *a, const struct kp_site *b, enum kp_sort sort)
+{
+    enum kp_sort orders[] = {sort, KP_SORT_LIVE, KP_SORT_ALLOCATED, KP_SORT_COUNT};
+    for (int i = 0; i < 4; i++) {
+        double x = kp_site_weight(a, orders[i]), y = kp_site_weight(b, orders[i]);
+        if (x != y)
+            return x > y ? -1 : 1;
+    }
+    if (a->stack_id != b->stack_id)
+        return a->stack_id < b->stack_id ? -1 : 1;
+    return (a->kind > b->kind) - (a->kind < b->kind);
+}
+
+static int compare_sites_r(const void *a, const void *b, void *sort)
+{
+    return compare_sites(a, b, *(enum kp_sort *)sort);
+}
+
+int kp_query_sites(struct kp_query *query, const struct kp_filter *filter, enum kp_group group,
+                   enum kp_sort sort, struct kp_sites *sites, struct kp_error *error)
+{
+    struct keyed_site *rows = NULL;
+    size_t count = 0;
+    *sites = (struct kp_sites){0};
+    int result = group == KP_GROUP_STACK ? 0 : kp_query_load_stacks(query, error);
+    if (result == 0)
+        result = load_rows(query, filter, group, &rows, &count, error);
+    if (result == 0 && count > 0) {
+        sites->items = calloc(count, sizeof *sites->items);
+        if (sites->items)
+            merge(rows, count, sites);
+        else
+            result = kp_query_no_memory(error);
+    }
+    if (result == 0 && count > 0) {
+        qsort_r(sites->items, sites->count, sizeof *sites->items, compare_sites_r, &sort);
+        sites->total = sites->items[0];
+        for (size_t i = 1; i < sites->count; i++) /* in this order, so that sums repeat to the bit */
+            add_site(&sites->total, &sites->items[i]);
+    }
+    free(rows);
+    return result;
+}
+
+void kp_sites_release(struct kp_sites *sites)
+{
+    free(sites->items);
+    *sites = (struct kp_sites){0};
+}

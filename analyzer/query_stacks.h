@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tree of stacks of a database in memory, with the names of its frames. Private to query_*.c;
+ * the public part is kp_query_load_stacks() and kp_query_frames() in query.h.
+ */
+#ifndef KP_QUERY_STACKS_H
+#define KP_QUERY_STACKS_H
+
+#include "query.h"
+
+#include <stdint.h>
+
+#define KP_NO_INDEX UINT32_MAX
+
+struct kp_module {
+    int64_t id;
+    const char *path, *build_id, *symbols;
+};
+struct kp_location {
+    int64_t id;
+    uint32_t first_frame, frame_count; /* in kp_stacks.frames, innermost first; at least 1 */
+    uint32_t telling;                  /* the innermost frame that is no plumbing, or KP_NO_INDEX */
+};
+/* A caller has a lower index than what it calls, so a walk outwards ends. */
+struct kp_stack_node {
+    int64_t id;
+    uint32_t parent, location; /* indices, KP_NO_INDEX none */
+    uint32_t telling;          /* frame that tells most of the stack that ends here, or none */
+};
+struct kp_stacks {
+    struct kp_module *modules; /* sorted by id, like the two below */
+    struct kp_location *locations;
+    struct kp_stack_node *nodes;
+    struct kp_frame *frames;
+    size_t module_count, location_count, node_count, frame_count;
+};
+
+uint32_t kp_stacks_find(const struct kp_stacks *stacks, int64_t stack_id);
+const struct kp_module *kp_stacks_module(const struct kp_stacks *stacks, const char *path);
+void kp_stacks_free(struct kp_stacks *stacks);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What stands at the top of every report: the session, the notes, how many stacks have names, and
+ * the modules that keep theirs to themselves. One thread.
+ */
+#include "query_db.h"
+#include "query_stacks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int load_session(struct kp_query *query, struct kp_summary *summary, struct kp_error *error)
+{
+    summary->version = "";
+    sqlite3_stmt *st = kp_query_prepare(
+        query,
+        "SELECT version, finished, lost_processes, (SELECT user_version FROM pragma_user_version), "
+        "max(coalesce((SELECT max(coalesce(ended_s, started_s)) FROM process), 0), "
+        "coalesce((SELECT max(start_s + slice_s) FROM timeline WHERE process_id IN "
+        "(SELECT id FROM process WHERE ended_s IS NULL)), 0), coalesce((SELECT max(time_s) FROM memory), 0)) "
+        "FROM session",
+        error);
+    int step = st ? kp_query_step(query, st, error) : -1;
+    if (step == 1) {
+        summary->version = kp_column_name(query, st, 0);
+        summary->finished = sqlite3_column_int64(st, 1) != 0;
+        summary->lost_processes = kp_column_whole(st, 2);
+        summary->schema = (int)kp_column_whole(st, 3);
+        summary->elapsed_s = kp_column_amount(st, 4);
+        step = 0;
+    }
+    sqlite3_finalize(st);
+    return step;
+}
+
+static int load_notes(struct kp_query *query, struct kp_summary *summary, struct kp_error *error)
+{
+    sqlite3_stmt *st = kp_query_prepare(
+        query, "SELECT text, count(DISTINCT process_id) FROM note GROUP BY text ORDER BY min(rowid)", error);
+    int step = st ? 1 : -1;
+    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
+        struct kp_note *grown = kp_grow(summary->notes, summary->note_count, sizeof *grown);
+        if (!grown) {
+            step = kp_query_no_memory(error);
+            break;
+        }
+        summary->notes = grown;
+        grown[summary->note_count++] = (struct kp_note){kp_column_whole(st, 1), kp_column_name(query, st, 0)};
+    }
+    sqlite3_finalize(st);
+    return step;
+}
+
+static const char *reason_of(const struct kp_module *module)
+{
+    if (!module || strcmp(module->symbols, "none") == 0)
+        return "no symbols";
+    if (strcmp(module->symbols, "missing") == 0)
+        return "the file is gone";
+    if (strcmp(module->symbols, "changed") == 0)
+        return "the file has changed since";
+    return *module->symbols ? "exported names only" : "not looked up yet";
+}
+
+static int add_blind(struct kp_summary *summary, const struct kp_stacks *s, const char *path, double bytes)
+{
+    for (size_t i = 0; i < summary->blind_count; i++) {
+        if (summary->blind[i].path == path) {
+            summary->blind[i].bytes += bytes;
+            return 0;
+        }
+    }
+    struct kp_blind *grown = kp_grow(summary->blind, summary->blind_count, sizeof *grown);
+    if (!grown)
+        return -1;
+    summary->blind = grown;
+    const struct kp_module *module = kp_stacks_module(s, path);
+    grown[summary->blind_count++] =
+        (struct kp_blind){path, module ? module->build_id : "", reason_of(module), bytes};
+    return 0;
+}
+
+static int compare_blind(const void *left, const void *right)
+{
+    const struct kp_blind *a = left, *b = right;
+    if (a->bytes != b->bytes)
+        return a->bytes > b->bytes ? -1 : 1;
+    return strcmp(a->path, b->path);
+}
+
+/* A stack counts as resolved when the frame that tells most of it has a name of its own. */
+static int count_stacks(struct kp_query *query, const struct kp_sites *sites, struct kp_summary *summary,
+                        struct kp_error *error)
+{
+    const struct kp_stacks *s = query->stacks;
+    for (size_t i = 0; i < sites->count; i++) {
+        uint32_t node = kp_stacks_find(s, sites->items[i].stack_id);
+        summary->stacks++;
+        if (node == KP_NO_INDEX || s->nodes[node].location == KP_NO_INDEX) {
+            summary->stacks_without++;
+            summary->stacks_unresolved++;
+            continue;
+        }
+        uint32_t frame = s->nodes[node].telling;
+        if (frame == KP_NO_INDEX)
+            frame = s->locations[s->nodes[node].location].first_frame;
+        if (s->frames[frame].exact)
+            continue;
+        summary->stacks_unresolved++;
+        if (add_blind(summary, s, s->frames[frame].module, sites->items[i].allocated.value) != 0)
+            return kp_query_no_memory(error);
+    }
+    if (summary->blind_count > 0)
+        qsort(summary->blind, summary->blind_count, sizeof *summary->blind, compare_blind);
+    return 0;
+}
+
+int kp_query_summary(struct kp_query *query, const struct kp_sites *sites, struct kp_summary *summary,
+                     struct kp_error *error)
+{
+    *summary = (struct kp_summary){0};
+    if (load_session(query, summary, error) != 0 || load_notes(query, summary, error) != 0)
+        return -1;
+    if (kp_query_load_stacks(query, error) != 0)
+        return -1;
+    return count_stacks(query, sites, summary, error);
+}
+
+void kp_summary_release(struct kp_summary *summary)
+{
+    free(summary->notes);
+    free(summary->blind);
+    *summary = (struct kp_summary){0};
+}
