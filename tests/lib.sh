@@ -124,3 +124,26 @@ a_plain_user() # command...: as nobody when we are root
 {
     if [ "$(id -u)" = 0 ]; then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi
 }
+
+under() # database, function (a LIKE pattern), column of site: its sum over all stacks with it
+{
+    sql "$1" "WITH RECURSIVE up(site, stack) AS (
+        SELECT id, stack_id FROM site WHERE kind IN ('malloc', 'new', 'mmap')
+        UNION ALL SELECT site, parent_id FROM up JOIN stack ON stack.id = up.stack WHERE parent_id <> 0)
+        SELECT printf('%d', coalesce(sum($3), 0)) FROM site WHERE id IN (
+            SELECT site FROM up JOIN stack s ON s.id = up.stack
+            JOIN frame f ON f.location_id = s.location_id WHERE f.function LIKE '$2' ESCAPE '\\')"
+}
+
+assert_whole() # label, database: settled, one file, nothing lost, SQLite is content with it
+{
+    settle "$2" || { not_ok "the recording can be finished [$1]" "$(cat "$2.said")"; return 1; }
+    local state
+    state=$(sql "$2" "SELECT finished, lost_processes, (SELECT sum(lost_samples + lost_frees +
+        lost_definitions) FROM process), (SELECT count(*) FROM spool_cursor) FROM session" 2>&1)
+    state="$state|$(sql "$2" 'PRAGMA integrity_check' 2>&1)"
+    state="$state|$(cd "$(dirname "$2")" && echo "$(basename "$2")"-*)"
+    assert_eq "one whole database, nothing lost [$1]" "1|0|0|0|ok|$(basename "$2")-*" "$state"
+}
+
+lines_of() { wc -l < "$1" | tr -d ' '; }
