@@ -7,7 +7,7 @@
 
 count=15
 [ "$LONG" = 1 ] && count=150
-TARGET_LIMIT=60
+export TARGET_LIMIT=60
 
 storm() # way, threads, rate
 {
