@@ -68,9 +68,10 @@ static bool has_namespaces(Dwarf_Die *die)
     }
 }
 
-static const char *scope_name(Dwarf_Die *scope)
+static const char *scope_name(Dwarf_Die *scope, const char *member)
 {
     const char *name = dwarf_diename(scope);
+    bool lambda = strncmp(member, "operator()", 10) == 0 || strcmp(member, "_FUN") == 0;
     switch (dwarf_tag(scope)) {
     case DW_TAG_namespace: return name ? name : "(anonymous namespace)";
     case DW_TAG_class_type:
@@ -79,7 +80,7 @@ static const char *scope_name(Dwarf_Die *scope)
     case DW_TAG_enumeration_type:
     case DW_TAG_interface_type:
     case DW_TAG_module:
-    case DW_TAG_subprogram: return name ? name : "{unnamed}";
+    case DW_TAG_subprogram: return name ? name : lambda ? "{lambda}" : "{unnamed}";
     default: return NULL;
     }
 }
@@ -91,7 +92,7 @@ static char *scoped_name(Dwarf_Die *declaration, const char *name)
     int count = dwarf_getscopes_die(declaration, &scopes);
     char *text = strdup(name);
     for (int i = 1; text && i < count && strlen(text) < KP_DEMANGLED_MAX; i++) {
-        const char *outer = scope_name(&scopes[i]);
+        const char *outer = scope_name(&scopes[i], text);
         char *joined = NULL;
         if (!outer)
             continue;
