@@ -91,7 +91,8 @@ static void look_at_settings(const char *when)
     say("%s: session %s leader, priority %d", when, getsid(0) == getpid() ? "is" : "is not",
         getpriority(PRIO_PROCESS, 0));
     for (char **entry = environ; *entry; entry++)
-        if (strncmp(*entry, "LD_PRELOAD=", 11) && strncmp(*entry, "KPROF_", 6))
+        if (strncmp(*entry, "LD_PRELOAD=", 11) && strncmp(*entry, "KPROF_", 6) &&
+            strncmp(*entry, "SHLVL=", 6) && strncmp(*entry, "_=", 2)) /* the shell's own */
             say("%s: environment %s", when, *entry);
 }
 

@@ -3,7 +3,8 @@
  * The ground truth: stands in front of the library in LD_PRELOAD and counts every successful call
  * of the malloc family, with a table of its own of what is alive. Totals are kept in a shared
  * file, TRUTH_LOG, one row a process (by pid, from fork or exec on), so that they are right however a
- * process ends; tests/tools/show_truth prints them. Blocks that a fork inherits count as nobody's.
+ * process ends; tests/tools/show_truth prints them. Blocks that a fork inherits count as nobody's, and what
+ * the loader allocates while our library opens its unwinder is not the program's.
  */
 #include "target.h"
 
@@ -93,8 +94,13 @@ static struct block *find(uintptr_t address, int insert)
     }
 }
 
+/* Calls that are not the program's: below a call that is counted already, or below our library. */
+static __thread int uncounted;
+
 static void add(void *p, size_t size, enum truth_family family)
 {
+    if (uncounted)
+        return;
     int error = errno;
     take_lock();
     *find((uintptr_t)p, 1) = (struct block){(uintptr_t)p, size, owner};
@@ -169,11 +175,15 @@ static void *resize(void *p, size_t n, size_t size, int array)
         void *q = malloc(n * size);
         return q ? memcpy(q, p, n * size) : NULL;
     }
+    if (uncounted)
+        return next.realloc(p, n * size);
     if (p)
         drop(p, &old); /* before the call: another thread may get the address at once */
     int error = errno;
     errno = 0;
+    uncounted++; /* the C library's reallocarray calls realloc by its public name */
     void *q = array ? next.reallocarray(p, n, size) : next.realloc(p, size);
+    uncounted--;
     int failed = !q && errno == ENOMEM;
     if (!errno)
         errno = error;
@@ -202,4 +212,18 @@ void free(void *p)
     drop(p, NULL);
     errno = error;
     next.free(p);
+}
+
+void *dlopen(const char *path, int mode)
+{
+    static void *(*next_dlopen)(const char *, int);
+    Dl_info caller = {0};
+    if (!next_dlopen)
+        next_dlopen = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+    dladdr(__builtin_return_address(0), &caller);
+    int ours = caller.dli_fname && strstr(caller.dli_fname, "libkprof.so");
+    uncounted += ours;
+    void *library = next_dlopen(path, mode);
+    uncounted -= ours;
+    return library;
 }
