@@ -60,7 +60,6 @@ TARGETS      := $(TARGET_SRC:tests/targets/%.c=$B/targets/%) $(TARGET_CXX:tests/
 PROGRAMS     := $B/kprof-collect $B/kprof-report $B/kprof-run
 
 .DEFAULT_GOAL := all
-.SECONDARY:
 .DELETE_ON_ERROR:
 
 all: $B/libkprof.so $(PROGRAMS) ## build the library and the programs into build/release
@@ -72,6 +71,7 @@ $B/flags: FORCE
 	@mkdir -p $B
 	@printf '%s\n' '$(subst ','\'',$(CC) $(SHIM_FLAGS) $(SHIM_LINK) $(TOOL_FLAGS) $(ANALYZER_LIBS))' | cmp -s - $@ || \
 	 printf '%s\n' '$(subst ','\'',$(CC) $(SHIM_FLAGS) $(SHIM_LINK) $(TOOL_FLAGS) $(ANALYZER_LIBS))' > $@
+.PHONY: FORCE
 FORCE:
 
 $B/pic/shim/%.o: shim/%.c $B/flags

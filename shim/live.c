@@ -30,7 +30,7 @@ struct shard {
     _Atomic uint64_t count;
 } __attribute__((aligned(64)));
 
-_Atomic uint8_t kp_filter[KP_FILTER_BYTES]
+uint8_t kp_filter[KP_FILTER_BYTES]
     __attribute__((aligned(4096), visibility("hidden")));
 static struct shard *shards;
 
@@ -62,27 +62,34 @@ static void change_end(struct shard *shard)
     atomic_fetch_add_explicit(&shard->sequence, 1, memory_order_release);
 }
 
-static _Atomic uint8_t *filter_byte(const void *pointer)
+static uint8_t *filter_byte(const void *pointer)
 {
     return &kp_filter[(uintptr_t)pointer >> KP_FILTER_BLOCK_SHIFT & (KP_FILTER_BYTES - 1)];
 }
 
+/* The fast path reads the byte as plain memory, so that it is not of an atomic type. */
+static bool replace(uint8_t *byte, uint8_t *seen, uint8_t wanted)
+{
+    return __atomic_compare_exchange_n(byte, seen, wanted, true, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
+}
+
 static void filter_add(const void *pointer)
 {
-    _Atomic uint8_t *byte = filter_byte(pointer);
-    uint8_t seen = atomic_load_explicit(byte, memory_order_relaxed);
+    uint8_t *byte = filter_byte(pointer);
+    uint8_t seen = __atomic_load_n(byte, __ATOMIC_RELAXED);
 
-    while (seen != FILTER_STUCK && !atomic_compare_exchange_weak(byte, &seen, seen + 1)) {
+    while (seen != FILTER_STUCK && !replace(byte, &seen, (uint8_t)(seen + 1))) {
     }
 }
 
 static void filter_remove(const void *pointer)
 {
-    _Atomic uint8_t *byte = filter_byte(pointer);
-    uint8_t seen = atomic_load_explicit(byte, memory_order_relaxed);
+    uint8_t *byte = filter_byte(pointer);
+    uint8_t seen = __atomic_load_n(byte, __ATOMIC_RELAXED);
 
     while (seen != FILTER_STUCK && seen != 0 &&
-           !atomic_compare_exchange_weak(byte, &seen, seen - 1)) {
+           !replace(byte, &seen, (uint8_t)(seen - 1))) {
     }
 }
 
@@ -91,7 +98,7 @@ bool kp_live_init(void)
     shards = kp_sys_map_wiped(SHARDS * sizeof *shards);
     if (!shards)
         return false;
-    KP_SYS3(SYS_madvise, kp_filter, sizeof kp_filter, 18 /* MADV_WIPEONFORK */);
+    KP_SYS3(SYS_madvise, kp_filter, sizeof kp_filter, MADV_WIPEONFORK);
     KP_SYS3(SYS_madvise, kp_filter, sizeof kp_filter, MADV_NOHUGEPAGE);
     return true;
 }

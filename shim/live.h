@@ -17,13 +17,13 @@
 #define KP_FILTER_BLOCK_SHIFT 10
 #define KP_FILTER_BYTES (1u << 21)
 
-extern _Atomic uint8_t kp_filter[KP_FILTER_BYTES] __attribute__((visibility("hidden")));
+extern uint8_t kp_filter[KP_FILTER_BYTES] __attribute__((visibility("hidden")));
 
 static inline bool kp_filter_hit(const void *pointer)
 {
     uintptr_t index = (uintptr_t)pointer >> KP_FILTER_BLOCK_SHIFT & (KP_FILTER_BYTES - 1);
 
-    return __builtin_expect(((volatile uint8_t *)kp_filter)[index] != 0, 0);
+    return __builtin_expect(kp_filter[index] != 0, 0);
 }
 
 /* Remembers pointer as sample id. False when no memory was to be had. *stale is the id of an entry

@@ -164,9 +164,10 @@ static void add_cost(struct kp_slot *slot, uint64_t began)
 
 void kp_rate_account(struct kp_slot *slot, uint64_t began)
 {
-    atomic_store_explicit(&slot->samples, slot->counter, memory_order_relaxed);
+    atomic_store_explicit(&slot->samples, slot->counter - 1, memory_order_relaxed);
     add_cost(slot, began);
-    if (++slot->since_adjust < ADJUST_SAMPLES && slot->time_us - rate.last_us < ADJUST_US)
+    /* The slot's clock is coarse and may lie behind last_us. */
+    if (++slot->since_adjust < ADJUST_SAMPLES && slot->time_us < rate.last_us + ADJUST_US)
         return;
     slot->since_adjust = 0;
     if (!atomic_exchange_explicit(&rate.busy, 1, memory_order_acquire)) {

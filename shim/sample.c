@@ -31,7 +31,7 @@ static void count(_Atomic uint64_t *counter)
 static void nested(void)
 {
     kp_gap_draw(&kp_self, kp_rate_now());
-    if (kp_state.info)
+    if (kp_state.info && !kp_host.starting)
         count(&kp_state.info->lost_nested);
 }
 

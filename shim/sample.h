@@ -28,10 +28,16 @@ struct kp_origin {
 #define KP_LIKELY_NOT(condition) __builtin_expect(!!(condition), 0)
 
 /* Counts an allocation of this size; true when it is to be looked at (sampled, or the thread has
- * not drawn a gap yet). A borrow in one subtraction: the fast path. */
+ * not drawn a gap yet). One subtraction from memory whose borrow decides: the fast path. (A signal
+ * handler can't come between, and gcc does not make this instruction of __builtin_sub_overflow.) */
 static inline bool kp_counts(size_t size)
 {
-    return KP_LIKELY_NOT(__builtin_sub_overflow(kp_self.left, KP_SAMPLED_BYTES(size), &kp_self.left));
+    bool borrow;
+
+    __asm__("subq %[bytes], %[left]"
+            : [left] "+m"(kp_self.left), "=@ccc"(borrow)
+            : [bytes] "r"(KP_SAMPLED_BYTES(size)));
+    return KP_LIKELY_NOT(borrow);
 }
 
 /* The block is there: record it if it is really sampled, and draw the next gap. Keeps errno. */

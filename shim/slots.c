@@ -56,6 +56,7 @@ static struct kp_slot *slot_new(uint32_t number, uint32_t tid)
     if (!slot)
         return NULL;
     slot->number = number;
+    slot->counter = 1; /* 0 is no sample's id */
     slot->frames = (struct kp_frame *)(slot + 1);
     slot->fresh = slot->frames + KP_STACK_DEPTH_MAX;
     atomic_store(&slot->owner, tid);

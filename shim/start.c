@@ -221,6 +221,7 @@ __attribute__((constructor)) static void stage_two(void)
 
     if (!kp_guard_enter(&cookie))
         return;
+    kp_host.starting = true;
     if (kp_start_ready()) {
         load_fallback();
         pthread_atfork(NULL, NULL, after_fork);
@@ -229,6 +230,7 @@ __attribute__((constructor)) static void stage_two(void)
             kp_launch_collector();
         }
     }
+    kp_host.starting = false;
     kp_guard_leave();
 }
 

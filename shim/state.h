@@ -82,6 +82,7 @@ struct kp_host {
     uint64_t monotonic_to_session_ns; /* CLOCK_MONOTONIC + this = ns since the session's start */
     uint32_t last_process; /* number of the process whose memory this was before a fork */
     bool made_session;     /* by this process image, not joined */
+    bool starting;         /* our constructor is at work: what is allocated meanwhile is ours */
     bool can_fall_back;    /* other unwinders are loaded */
     uint64_t stderr_device, stderr_inode;
 };
