@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KP_MANGLED_MAX 32768 /* a longer name is not worth the time */
+#define KP_MANGLED_MAX 8192 /* a longer name is not worth the time */
 
 struct output {
     char text[KP_DEMANGLED_MAX + 1];
@@ -27,7 +27,8 @@ static void append(const char *piece, size_t bytes, void *opaque)
     struct output *output = opaque;
     size_t room = KP_DEMANGLED_MAX - output->used;
     size_t taken = bytes < room ? bytes : room;
-    memcpy(output->text + output->used, piece, taken);
+    if (taken)
+        memcpy(output->text + output->used, piece, taken);
     output->used += taken;
     if (taken < bytes) {
         memcpy(output->text + KP_DEMANGLED_MAX - 3, "...", 3);
@@ -53,21 +54,34 @@ static bool demangle_cplus(const char *name, struct output *output)
            run(cplus_demangle_v3_callback, name, 0, output);
 }
 
-/* Is everything from here on `.word` or `.number`, with a word of a compiler's first? */
-static bool is_clone_suffix(const char *suffix)
+/* Is this a compiler's word for a piece or a copy of a function? */
+static bool is_clone_word(const char *word)
 {
-    static const char *const words[] = {"cold",  "part",      "isra", "constprop", "lto_priv", "llvm",
+    static const char *const words[] = {"cold",  "part",       "isra", "constprop", "lto_priv", "llvm",
                                         "hot",   "localalias", "warm", "unlikely",  "__uniq"};
-    for (bool first = true; *suffix == '.'; first = false) {
-        size_t bytes = strcspn(++suffix, ".");
-        bool known = !first && bytes > 0 && strspn(suffix, "0123456789abcdefABCDEF") >= bytes;
-        for (size_t i = 0; !known && i < sizeof words / sizeof *words; i++)
-            known = strlen(words[i]) == bytes && memcmp(suffix, words[i], bytes) == 0;
-        if (!known)
-            return false;
-        suffix += bytes;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Cuts `.word` and `.word.number` off the end, as many as there are. */
+static void cut_clones(char *name)
+{
+    char *dot, *number = NULL;
+    while (*name && (dot = strrchr(name + 1, '.'))) {
+        *dot = '\0';
+        if (is_clone_word(dot + 1)) {
+            number = NULL;
+        } else if (!number && dot[1] && !dot[1 + strspn(dot + 1, "0123456789")]) {
+            number = dot;
+        } else {
+            *dot = '.';
+            break;
+        }
     }
-    return *suffix == '\0';
+    if (number)
+        *number = '.';
 }
 
 /* Cuts the symbol's version and clone suffixes off; says whether it was a PLT's symbol. */
@@ -77,31 +91,29 @@ static bool cut_suffixes(char *name)
     bool plt = at && strcmp(at, "@plt") == 0;
     if (at)
         *at = '\0';
-    for (char *dot = *name ? strchr(name + 1, '.') : NULL; dot; dot = strchr(dot + 1, '.'))
-        if (is_clone_suffix(dot)) {
-            *dot = '\0';
-            break;
-        }
+    cut_clones(name);
     return plt;
 }
 
 static char *join(const char *name, const char *suffix, bool plt)
 {
-    size_t bytes = strlen(name) + strlen(suffix) + sizeof "@plt";
-    char *joined = malloc(bytes);
-    if (joined)
-        snprintf(joined, bytes, "%s%s%s", name, suffix, plt ? "@plt" : "");
+    char *joined = NULL;
+    if (asprintf(&joined, "%s%s%s", name, suffix, plt ? "@plt" : "") < 0)
+        return NULL;
+    if (strlen(joined) > KP_DEMANGLED_MAX)
+        strcpy(joined + KP_DEMANGLED_MAX - 3, "...");
     return joined;
 }
 
 char *kp_demangle(const char *name)
 {
     struct output output;
+    if (strnlen(name, KP_MANGLED_MAX) == KP_MANGLED_MAX)
+        return join(name, "", false);
     char *base = strdup(name);
     if (!base)
         return NULL;
-    bool plt = cut_suffixes(base);
-    bool mangled = kp_is_mangled(base) && strlen(base) <= KP_MANGLED_MAX;
+    bool plt = cut_suffixes(base), mangled = kp_is_mangled(base);
     const char *readable = base, *suffix = "";
     if (mangled && run(rust_demangle_callback, base, 0, &output)) {
         readable = output.text;
