@@ -98,9 +98,10 @@ static bool cut_suffixes(char *name)
 static char *join(const char *name, const char *suffix, bool plt)
 {
     char *joined = NULL;
-    if (asprintf(&joined, "%s%s%s", name, suffix, plt ? "@plt" : "") < 0)
+    int bytes = asprintf(&joined, "%.*s%s%s", KP_DEMANGLED_MAX + 1, name, suffix, plt ? "@plt" : "");
+    if (bytes < 0)
         return NULL;
-    if (strlen(joined) > KP_DEMANGLED_MAX)
+    if (bytes > KP_DEMANGLED_MAX)
         strcpy(joined + KP_DEMANGLED_MAX - 3, "...");
     return joined;
 }
