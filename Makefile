@@ -105,3 +105,57 @@ $B/kprof-run: $B/reports/run_main.o $(REPORTS_OBJ) $B/libanalyzer.a
 	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
+include tests/tests.mk
+
+# ---- what is needed from Debian (other systems: the same libraries under their names) ----
+DEPS_BUILD := gcc g++ libc6-dev libsqlite3-dev libdw-dev libelf-dev libiberty-dev libunwind8 sqlite3
+DEPS_CHECK := binutils procps util-linux python3 libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 zlib1g-dev libseccomp-dev elfutils
+DEPS_BENCH := heaptrack cmake git time
+DEPS_LINT  := shellcheck cppcheck mandoc
+.PHONY: all deps deps-bench deps-lint demo bench lint help install uninstall clean fuzz
+
+deps: ## install what is missing to build and test (as root, or with sudo)
+	@tests/install_packages.sh $(DEPS_BUILD) $(DEPS_CHECK)
+deps-bench: deps
+	@tests/install_packages.sh $(DEPS_BENCH)
+deps-lint: deps
+	@tests/install_packages.sh $(DEPS_LINT)
+
+demo: deps ## build, profile examples/ledger and print its report
+	@$(MAKE) --no-print-directory all $B/examples/ledger
+	@examples/demo.sh $B
+$B/examples/%: examples/%.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -g -O2 -Wall -Wextra -D_GNU_SOURCE -I include -o $@ $<
+
+bench: deps-bench ## what kprof costs: ratios to the plain program, in one run
+	@$(MAKE) --no-print-directory all test-programs
+	@KPROF_TEST_BUILD=$(CURDIR)/$B tests/bench/run.sh $(T)
+
+lint: deps-lint ## style of the sources, the scripts and the man pages
+	@tests/lint.sh
+
+install: all ## install to $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(INCDIR) \
+	 $(foreach n,1 3 7 8,$(DESTDIR)$(MANDIR)/man$n)
+	install -m 755 $B/kprof-report $B/kprof-run $(DESTDIR)$(BINDIR)/
+	install -m 644 $B/libkprof.so $(DESTDIR)$(LIBDIR)/
+	install -m 755 $B/kprof-collect $(DESTDIR)$(LIBEXECDIR)/
+	install -m 644 include/kprof.h $(DESTDIR)$(INCDIR)/
+	$(foreach n,1 3 7 8,install -m 644 $(wildcard docs/man/*.$n) $(DESTDIR)$(MANDIR)/man$n/;)
+	@test -n "$(DESTDIR)" || ldconfig 2>/dev/null || true
+
+uninstall: ## remove what install has put there
+	rm -f $(DESTDIR)$(BINDIR)/kprof-report $(DESTDIR)$(BINDIR)/kprof-run $(DESTDIR)$(LIBDIR)/libkprof.so \
+	 $(DESTDIR)$(LIBEXECDIR)/kprof-collect $(DESTDIR)$(INCDIR)/kprof.h \
+	 $(foreach m,$(wildcard docs/man/*.[1378]),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $m))/$(notdir $m))
+	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@echo "make [CONFIG=release|debug|asan|coverage] [TARGET]"; echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | \
+	 while IFS='	' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
+	@echo; echo "Start with \`make demo\`, then \`make check\`. Programs are in build/, see README.md."

@@ -53,9 +53,11 @@ $B/tools/%: tests/tools/%.c $(TARGET_HEADERS) $B/libunit.a $B/libanalyzer.a $B/f
 .PHONY: check check-long check-symbols test-programs
 test-programs: $(UNITS) $(TARGETS_ALL)
 
-check: all test-programs ## run the tests (T=PATTERN picks some)
+check: deps ## run the tests (T=PATTERN picks some)
+	@$(MAKE) --no-print-directory all test-programs
 	@KPROF_TEST_BUILD=$(CURDIR)/$B tests/run $(T)
-check-long: all test-programs ## the same, with more repetitions and larger programs
+check-long: deps ## the same, with more repetitions and larger programs
+	@$(MAKE) --no-print-directory all test-programs
 	@KPROF_TEST_BUILD=$(CURDIR)/$B tests/run --long $(T)
 check-symbols: $B/libkprof.so ## what libkprof.so exports and imports, and its fast path
 	@KPROF_TEST_BUILD=$(CURDIR)/$B tests/run test_symbols
