@@ -28,16 +28,7 @@
 
 #define ENVIRONMENT_BYTES (4u << 20)
 
-struct kp_state kp_state;
-struct kp_host kp_host;
 static struct kp_spin start_lock;
-
-void kp_off(const char *why)
-{
-    if (atomic_exchange(&kp_host.mode, KP_MODE_OFF) == KP_MODE_ON && kp_state.definitions &&
-        !atomic_load(&kp_state.definitions_lock.locked))
-        kp_spool_text(KP_TEXT_NOTE, why, (uint32_t)strlen(why));
-}
 
 /* The environment as the kernel has it, for a start before libc knows it. */
 static char **environment_from_kernel(void)

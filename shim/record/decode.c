@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The checks behind decode.h: every size, type, offset and path length that a reader relies on.
+ * What a value means (does this node exist, was this sample freed before) is the reader's to
+ * check. Any thread; depends on nothing.
+ */
+#include "decode.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SLOTS_MAX (1u << 12)
+
+const char *kp_decode_header(const struct kp_spool_header *header, uint64_t file_bytes)
+{
+    if (file_bytes < sizeof *header)
+        return "it is shorter than a header";
+    if (header->magic != KP_SPOOL_MAGIC)
+        return "it is no spool of kprof";
+    if (header->version != KP_SPOOL_VERSION)
+        return header->version > KP_SPOOL_VERSION ? "it was written by a newer version of kprof"
+                                                  : "its version is unknown";
+    if (header->chunk_bytes != KP_CHUNK_BYTES || header->chunk_count == 0 ||
+        header->chunk_count > KP_CHUNKS_MAX)
+        return "its chunk sizes are impossible";
+    if (header->directory_bytes != ((header->chunk_count * 8 + 4095) & ~4095u))
+        return "its directory has an impossible size";
+    if (header->session == 0)
+        return "its header is not filled in";
+    if (file_bytes < kp_decode_file_bytes(header, header->chunk_count))
+        return "it is truncated";
+    for (size_t i = 0; i < sizeof header->database_path; i++)
+        if (!header->database_path[i])
+            return header->database_path[0] == '/' ? NULL : "its database path is not absolute";
+    return "its database path does not end";
+}
+
+uint64_t kp_decode_file_bytes(const struct kp_spool_header *header, uint32_t chunk_end)
+{
+    return kp_decode_chunk_offset(header, chunk_end);
+}
+
+uint64_t kp_decode_chunk_offset(const struct kp_spool_header *header, uint32_t index)
+{
+    return sizeof *header + header->directory_bytes + (uint64_t)index * KP_CHUNK_BYTES;
+}
+
+uint32_t kp_decode_records_offset(const struct kp_chunk_header *chunk)
+{
+    return chunk->kind == KP_CHUNK_PROCESS
+               ? (uint32_t)(sizeof *chunk + sizeof(struct kp_process_info))
+               : (uint32_t)sizeof *chunk;
+}
+
+const char *kp_decode_chunk(const struct kp_chunk_header *chunk)
+{
+    uint32_t used = chunk->used;
+
+    if (chunk->kind < KP_CHUNK_PROCESS || chunk->kind > KP_CHUNK_DATA)
+        return "a chunk has an impossible kind";
+    if (used % 8 || used > KP_CHUNK_BYTES - kp_decode_records_offset(chunk))
+        return "a chunk has an impossible size";
+    if (chunk->process == 0 || chunk->process >= KP_JOINED_CLOSED || chunk->slot >= SLOTS_MAX)
+        return "a chunk belongs to an impossible process";
+    if (chunk->first_sample >> KP_SAMPLE_SLOT_SHIFT)
+        return "a chunk counts impossible samples";
+    return NULL;
+}
+
+/* Does a record of this type belong into a chunk of this kind? */
+static bool belongs(unsigned type, unsigned kind)
+{
+    return (type >= KP_REC_NODE) == (kind != KP_CHUNK_DATA);
+}
+
+/* The size of the record at `bytes`, of which `left` can be read; 0 when it is none. */
+static uint32_t record_bytes(const uint8_t *bytes, uint32_t left, unsigned kind)
+{
+    unsigned type = bytes[0];
+    int fixed = kp_record_fixed_bytes(type);
+
+    if (fixed < 0 || !belongs(type, kind))
+        return 0;
+    if (fixed > 0)
+        return (uint32_t)fixed <= left ? (uint32_t)fixed : 0;
+    uint32_t size = *(const uint32_t *)(const void *)bytes >> 8;
+    if (size % 8 || size > left)
+        return 0;
+    if (type == KP_REC_MODULE) {
+        const struct kp_rec_module *module = (const void *)bytes;
+        return size >= sizeof *module &&
+                       sizeof *module + module->build_id_bytes + module->path_bytes <= size
+                   ? size
+                   : 0;
+    }
+    const struct kp_rec_text *text = (const void *)bytes;
+    return size >= sizeof *text && sizeof *text + text->text_bytes <= size ? size : 0;
+}
+
+static bool values_are_possible(unsigned type, union kp_record record)
+{
+    switch (type) {
+    case KP_REC_ALLOC: return record.alloc->kind >= KP_KIND_MALLOC && record.alloc->kind <= KP_KIND_ARENA;
+    case KP_REC_STAMP: return record.stamp->time_us < KP_DECODE_TIME_US_MAX;
+    case KP_REC_MARK: return record.mark->time_us < KP_DECODE_TIME_US_MAX;
+    case KP_REC_RATE: return record.rate->rate > 0 && record.rate->rate < 1ULL << 62;
+    case KP_REC_NODE: return record.node->id > 0 && record.node->parent < record.node->id;
+    case KP_REC_MODULE: return record.module->id > 0;
+    default: return true;
+    }
+}
+
+int kp_decode_next(struct kp_decode_records *records, union kp_record *record)
+{
+    if (records->offset >= records->size)
+        return 0;
+    record->bytes = records->bytes + records->offset;
+    uint32_t size = record_bytes(record->bytes, records->size - records->offset, records->kind);
+    unsigned type = record->bytes[0];
+
+    if (size == 0 || !values_are_possible(type, *record))
+        return -1;
+    records->offset += size;
+    return (int)type;
+}
