@@ -21,7 +21,7 @@ $B/unit_shared/%.o: tests/unit/%.c $B/flags $B/schema_sql.h
 $B/libunit.a: $(UNIT_SHARED)
 	rm -f $@ && $(AR) rcs $@ $^
 
-UNIT_LIBS    := $B/libunit.a $B/libanalyzer.a $B/libshimparts.a
+UNIT_LIBS    := $B/libunit.a $B/libshimparts.a $B/libanalyzer.a
 $B/unit/%: tests/unit/%.c $(UNIT_LIBS) $B/schema_sql.h $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_FLAGS) $(INC_unit) -iquote $B -MMD -MP -o $@ $< $(UNIT_LIBS) $(ANALYZER_LIBS) -pthread
