@@ -128,9 +128,16 @@ $B/examples/%: examples/%.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -g -O2 -Wall -Wextra -D_GNU_SOURCE -I include -o $@ $<
 
+BENCHES := $(addprefix $B/bench/,pair soak flow empty_preload.so)
 bench: deps-bench ## what kprof costs: ratios to the plain program, in one run
-	@$(MAKE) --no-print-directory all test-programs
-	@KPROF_TEST_BUILD=$(CURDIR)/$B tests/bench/run.sh $(T)
+	@$(MAKE) --no-print-directory all $(BENCHES) $B/tools/make_spool
+	@KPROF_TEST_BUILD=$(CURDIR)/$B python3 tests/bench/bench.py $(T)
+$B/bench/%.so: tests/bench/%.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -D_GNU_SOURCE -fno-builtin -fPIC -shared -o $@ $< -ldl
+$B/bench/%: tests/bench/%.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -D_GNU_SOURCE -fno-builtin -fno-optimize-sibling-calls -o $@ $< -pthread
 
 lint: deps-lint ## style of the sources, the scripts and the man pages
 	@tests/lint.sh

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What kprof costs, as ratios within one run: `make bench` (T=pairs|flat|programs|auto|ingest picks one).
+
+Configurations are interleaved; a time is the best of its runs where it is a property of the code
+(ns a call), the median where it is a property of a run (CPU time of a program)."""
+import os
+import re
+import resource
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.environ["KPROF_TEST_BUILD"]
+LIBRARY = os.path.join(BUILD, "libkprof.so")
+REPORT = os.path.join(BUILD, "kprof-report")
+BENCH = os.path.join(BUILD, "bench")
+ALLOCATORS = {"glibc": None, "mimalloc": "libmimalloc.so.2", "jemalloc": "libjemalloc.so.2",
+              "tcmalloc": "libtcmalloc_minimal.so.4"}
+
+
+def environment(preload=(), **more):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("KPROF_") and k != "LD_PRELOAD"}
+    preload = [p for p in preload if p]
+    if preload:
+        env["LD_PRELOAD"] = ":".join(preload)
+    env.update({"KPROF_QUIET": "1", "KPROF_DB": "bench.db", **more})
+    return env
+
+
+def clean():
+    """Waits for the collector and removes what a run has left."""
+    deadline = time.time() + 120
+    while os.path.exists("bench.db-spool") and time.time() < deadline:
+        time.sleep(0.02)
+    for name in ("bench.db", "bench.db-spool", "bench.db-wal", "bench.db-shm"):
+        if os.path.exists(name):
+            os.unlink(name)
+
+
+def output(command, env):
+    return subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def cpu_of(command, env):
+    """CPU seconds of the command and the children it waited for; not of the collector."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def have(library):
+    return library is None or any(library in line for line in
+                                  output(["ldconfig", "-p"], {**os.environ, "PATH": "/sbin:/usr/sbin:" + os.environ["PATH"]}).splitlines())
+
+
+def pairs():
+    print("ns per malloc(64) + free             bare   empty preload   kprof    kprof/bare  kprof-empty")
+    empty = os.path.join(BENCH, "empty_preload.so")
+    for name, library in ALLOCATORS.items():
+        if not have(library):
+            print(f"  {name}: not installed")
+            continue
+        for threads in (1, 2):
+            best = {}
+            for _ in range(7):
+                for what, first in (("bare", None), ("empty", empty), ("kprof", LIBRARY)):
+                    ns = float(output([os.path.join(BENCH, "pair"), str(threads)], environment([first, library])))
+                    best[what] = min(ns, best.get(what, 1e9))
+                    if what == "kprof":
+                        clean()
+            print(f"  {name:10} {threads} thread{'s' if threads > 1 else ' '}           {best['bare']:7.2f} {best['empty']:12.2f} "
+                  f"{best['kprof']:10.2f} {best['kprof'] / best['bare']:11.3f} {best['kprof'] - best['empty']:11.2f}", flush=True)
+
+
+def flat():
+    samples, rate = 10_000_000, 512
+    allocations = samples * rate // 48
+    first, last = (float(x) for x in output([os.path.join(BENCH, "soak"), str(allocations)],
+                                            environment([LIBRARY], KPROF_RATE=str(rate))).split())
+    clean()
+    print(f"ns per free() at first {first:.2f}, after {samples:,} samples {last:.2f}: ratio {last / first:.3f}")
+
+
+def make_inputs():
+    with open("import.csv", "w") as f:
+        for i in range(600000):
+            f.write(f"{i},{i * 0.37},name{i % 1000},{'x' * (i % 50)}\n")
+    with open("import.sql", "w") as f:
+        f.write("create table t(a integer primary key, b real, c text, d text);\n.mode csv\n.import import.csv t\n"
+                "create index i on t(c, b);\nselect count(*), sum(b) from t group by c limit 1;\n")
+    with open("script.cmake", "w") as f:
+        f.write('set(l "")\nforeach(i RANGE 1 6000)\n  list(APPEND l "item${i}")\n'
+                '  string(REPLACE "item" "x" y "${l}")\n  string(REGEX REPLACE "x([0-9]+)" "<\\\\1>" z "x${i};x${i}")\n'
+                '  list(LENGTH l n)\n  set(v_${i} "${z}")\nendforeach()\n')
+    git = {**os.environ, "GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "e", "GIT_COMMITTER_NAME": "n", "GIT_COMMITTER_EMAIL": "e"}
+    subprocess.run(["git", "init", "-q", "repository"], check=True, env=git)
+    stream = []
+    for commit in range(3000):
+        text = "".join(f"line {n} of {commit if n % 40 == commit % 40 else 0}\n" for n in range(300))
+        stream.append(f"commit refs/heads/main\ncommitter n <e> {commit + 1} +0000\ndata 4\ntext\nM 644 inline d{commit % 50}/f{commit % 300}\n"
+                      f"data {len(text)}\n{text}\n")
+    subprocess.run(["git", "-C", "repository", "fast-import", "--quiet"], input="".join(stream).encode(), check=True, env=git)
+
+
+PROGRAMS = {
+    "sqlite3 import": ["sqlite3", ":memory:", "-init", "import.sql", ".quit"],
+    "cmake script": ["cmake", "-P", "script.cmake"],
+    "git log -p": ["git", "-C", "repository", "--no-pager", "log", "-p", "--stat", "main"],
+}
+
+
+def programs():
+    make_inputs()
+    print("CPU time of the program, ratio to plain (median of 7, interleaved)     default    KPROF_RATE=1    heaptrack")
+    for name, command in PROGRAMS.items():
+        times = {"plain": [], "default": [], "one": [], "heaptrack": []}
+        for _ in range(7):
+            times["plain"].append(cpu_of(command, environment()))
+            times["default"].append(cpu_of(command, environment([LIBRARY], KPROF_DB=os.path.abspath("bench.db"))))
+            clean()
+            times["one"].append(cpu_of(command, environment([LIBRARY], KPROF_RATE="1", KPROF_SPOOL_MAX="2G", KPROF_DB=os.path.abspath("bench.db"))))
+            clean()
+            if shutil.which("heaptrack"):
+                times["heaptrack"].append(cpu_of(["heaptrack", "--record-only", "-o", "ht", *command], environment()))
+        plain = statistics.median(times["plain"])
+        ratios = {k: f"{statistics.median(v) / plain:.3f}" if v else "-" for k, v in times.items()}
+        print(f"  {name:18} plain {plain:6.2f} s {'':34}{ratios['default']:>9}{ratios['one']:>16}{ratios['heaptrack']:>13}", flush=True)
+    print("  heaptrack's figure includes the interpreter that it runs beside the program; kprof's leaves its collector out")
+
+
+def share_of(database):
+    with sqlite3.connect(database) as db:
+        row = db.execute("select sampling_s, cpu_s, late_sampling_s, late_cpu_s, rate_min, rate_max from process").fetchone()
+        late = db.execute("select min(rate_min) from timeline where start_s > 1 and rate_min > 0").fetchone()[0]
+    return (row[0] - row[2]) / max(row[1] - row[3], 1e-9), late, row[5]
+
+
+def auto():
+    print("KPROF_RATE=auto, budget 1 %              share by the shim   by paired runs   smallest R after 1 s   largest R")
+    flow = os.path.join(BENCH, "flow")
+    for mb in (1, 20, 200, 1000, 5000):
+        ticks = output([flow, str(mb), "1"], environment()).strip()
+        off, on, share, low, high = [], [], [], 0, 0
+        for _ in range(9):
+            off.append(float(output([flow, str(mb), "4", ticks], environment([LIBRARY], KPROF_RATE="1024G"))))
+            clean()
+            on.append(float(output([flow, str(mb), "4", ticks], environment([LIBRARY]))))
+            while os.path.exists("bench.db-spool"):
+                time.sleep(0.02)
+            one, low, high = share_of("bench.db")
+            share.append(one)
+            clean()
+        paired = statistics.median(b / a - 1 for a, b in zip(off, on))
+        print(f"  {mb:5} MB/s {'':32} {statistics.median(share):8.2%} {paired:15.2%} {low:18,} B {high:12,} B", flush=True)
+
+
+def ingest():
+    tool = os.path.join(BUILD, "tools", "make_spool")
+    for what, extra in (("10 million live samples", ["--live"]), ("10 million samples, most freed", [])):
+        clean()
+        subprocess.run([tool, *extra, "10000000", "bench.db-spool"], check=True, stdout=subprocess.DEVNULL)
+        began = time.time()
+        output([REPORT, "bench.db"], environment())
+        took = time.time() - began
+        began = time.time()
+        output([REPORT, "bench.db"], environment())
+        print(f"ingest of {what}: {10 / took:.2f} million a second ({took:.1f} s with symbols); summary {time.time() - began:.2f} s", flush=True)
+    clean()
+
+
+def main():
+    parts = {"pairs": pairs, "flat": flat, "programs": programs, "auto": auto, "ingest": ingest}
+    wanted = sys.argv[1:] or list(parts)
+    with tempfile.TemporaryDirectory() as here:
+        os.chdir(here)
+        for part in wanted:
+            if not re.fullmatch("|".join(parts), part):
+                sys.exit(f"bench: no part {part}; there are {', '.join(parts)}")
+            parts[part]()
+            print()
+
+
+main()
