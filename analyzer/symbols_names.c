@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The linkage name, demangled, has all namespaces and template arguments. Compilers leave it out for
- * functions that no other unit sees; then the name is put together from the enclosing scopes, which
- * costs a walk through the unit, so names are kept by the entry that holds them (an inlined function
- * has one, however often it is inlined). Runs in the collector and the reports, on one thread.
+ * functions that no other unit sees; then the name is put together from the enclosing scopes. Names
+ * are kept by the entry that holds them: an inlined function has one, however often it is inlined.
+ * Runs in the collector and the reports, on one thread.
  */
 #include "symbols_names.h"
 
@@ -36,6 +36,13 @@ static bool follow(Dwarf_Die *die, unsigned attribute)
         return false;
     *die = target;
     return true;
+}
+
+/* From an instance to what it is an instance of, and from a definition to where it was declared. */
+static void follow_all(Dwarf_Die *die, unsigned attribute)
+{
+    for (int i = 0; i < KP_ORIGINS_MAX && follow(die, attribute); i++)
+        continue;
 }
 
 static char *linkage_name(Dwarf_Die *die)
@@ -71,66 +78,56 @@ static bool has_namespaces(Dwarf_Die *die)
 static const char *scope_name(Dwarf_Die *scope, const char *member)
 {
     const char *name = dwarf_diename(scope);
+    if (name)
+        return name;
+    if (dwarf_tag(scope) == DW_TAG_namespace)
+        return "(anonymous namespace)";
     bool lambda = strncmp(member, "operator()", 10) == 0 || strcmp(member, "_FUN") == 0;
-    switch (dwarf_tag(scope)) {
-    case DW_TAG_namespace: return name ? name : "(anonymous namespace)";
-    case DW_TAG_class_type:
-    case DW_TAG_structure_type:
-    case DW_TAG_union_type:
-    case DW_TAG_enumeration_type:
-    case DW_TAG_interface_type:
-    case DW_TAG_module:
-    case DW_TAG_subprogram: return name ? name : lambda ? "{lambda}" : "{unnamed}";
-    default: return NULL;
-    }
+    return lambda ? "{lambda}" : "{unnamed}";
 }
 
-/* "a::b::name": the scopes come innermost first, the first is the entry itself. */
-static char *scoped_name(Dwarf_Die *declaration, const char *name)
+/* "a::b::name" */
+static char *scoped_name(struct kp_scopes *scopes, Dwarf_Die declaration,
+                         const char *name)
 {
-    Dwarf_Die *scopes = NULL;
-    int count = dwarf_getscopes_die(declaration, &scopes);
     char *text = strdup(name);
-    for (int i = 1; text && i < count && strlen(text) < KP_DEMANGLED_MAX; i++) {
-        const char *outer = scope_name(&scopes[i], text);
+    while (text && strlen(text) < KP_DEMANGLED_MAX) {
+        follow_all(&declaration, DW_AT_abstract_origin);
+        follow_all(&declaration, DW_AT_specification);
+        if (!kp_scopes_leave(scopes, &declaration))
+            break;
+        const char *outer = scope_name(&declaration, text);
         char *joined = NULL;
-        if (!outer)
-            continue;
         if (asprintf(&joined, "%s::%s", outer, text) < 0)
             joined = NULL;
         free(text);
         text = joined;
     }
-    free(scopes);
     return text;
 }
 
-static char *make_name(Dwarf_Die *die)
+static char *make_name(struct kp_scopes *scopes, Dwarf_Die *die)
 {
-    Dwarf_Die declaration = *die;
     char *name = linkage_name(die);
     const char *plain = name ? NULL : dwarf_diename(die);
     if (name || !plain || !*plain)
         return name;
     if (!has_namespaces(die))
         return kp_demangle(plain);
-    for (int i = 0; i < KP_ORIGINS_MAX && follow(&declaration, DW_AT_specification); i++)
-        continue;
-    return scoped_name(&declaration, plain);
+    return scoped_name(scopes, *die, plain);
 }
 
 const char *kp_names_of(struct kp_names *names, Dwarf_Die *die)
 {
     Dwarf_Die origin = *die;
-    for (int i = 0; i < KP_ORIGINS_MAX && follow(&origin, DW_AT_abstract_origin); i++)
-        continue;
+    follow_all(&origin, DW_AT_abstract_origin);
     struct name *made = calloc(1, sizeof *made), **found = NULL;
     if (!made)
         return NULL;
     made->key = origin.addr;
     found = tsearch(made, &names->tree, compare);
     if (found && *found == made) {
-        made->text = make_name(&origin);
+        made->text = make_name(&names->scopes, &origin);
         return made->text;
     }
     free(made);
@@ -148,4 +145,5 @@ void kp_names_release(struct kp_names *names)
 {
     tdestroy(names->tree, free_name);
     names->tree = NULL;
+    kp_scopes_release(&names->scopes);
 }

@@ -5,10 +5,13 @@
 #ifndef KP_SYMBOLS_NAMES_H
 #define KP_SYMBOLS_NAMES_H
 
+#include "symbols_scopes.h"
+
 #include <elfutils/libdw.h>
 
 struct kp_names {
     void *tree; /* of tsearch(3) */
+    struct kp_scopes scopes;
 };
 
 /* The name of a DW_TAG_subprogram or DW_TAG_inlined_subroutine, or NULL. It lives as long as
