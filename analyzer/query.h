@@ -83,9 +83,12 @@ void kp_sites_release(struct kp_sites *sites);
 
 struct kp_process {
     int64_t id, pid, ppid, parent_id;
-    const char *origin, *exe, *argv, *allocator, *unwinder, *end; /* end "": still running */
-    double started_s, ended_s;                                    /* ended_s < 0: still running */
-    int64_t fixed_rate;                                           /* 0: auto */
+    const char *origin, *exe, *argv, *allocator, *unwinder;
+    const char *allocator_build_id; /* "": not known */
+    const char *end;    /* "": still running */
+    const char *script; /* the first argument, "" when there is none */
+    double started_s, ended_s; /* ended_s < 0: still running */
+    int64_t fixed_rate;        /* 0: auto */
     double budget;
     int64_t samples, lost_samples, lost_frees, lost_nested, lost_definitions, cut_frames, broken_stacks;
     int64_t rate_min, rate_max; /* 0: no sample was drawn yet */
@@ -121,9 +124,10 @@ struct kp_summary {
     size_t blind_count;
     int64_t stacks, stacks_unresolved, stacks_without;
 };
-/* `sites` as of KP_GROUP_STACK. */
-int kp_query_summary(struct kp_query *query, const struct kp_sites *sites,
-                     struct kp_summary *summary, struct kp_error *error);
+/* Session and notes; count_stacks adds the stacks and the blind modules (`sites` by stack). */
+int kp_query_summary(struct kp_query *query, struct kp_summary *summary, struct kp_error *error);
+int kp_query_count_stacks(struct kp_query *query, const struct kp_sites *sites,
+                          struct kp_summary *summary, struct kp_error *error);
 void kp_summary_release(struct kp_summary *summary);
 
 struct kp_slice {

@@ -9,6 +9,7 @@
 #include "query_db.h"
 #include "query_stacks.h"
 #include "record.h"
+#include "store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KP_SCHEMA_VERSION 1
 #define HEADER_BYTES 100
 #define QUICK_CHECK_MAX_BYTES (16 << 20) /* about 20 ms; a larger one tells while it is read */
 
@@ -52,12 +52,21 @@ static int check_numbers(const char *path, uint32_t application, int64_t schema,
 {
     if (application != KP_APPLICATION_ID)
         return -kp_error_set(error, "%s is a database of another program, not of kprof", path);
-    if (schema > KP_SCHEMA_VERSION)
+    if (schema > KP_STORE_SCHEMA)
         return -kp_error_set(error, "%s has schema %lld, this kprof knows up to %d; use a newer kprof-report", path,
-                    (long long)schema, KP_SCHEMA_VERSION);
+                    (long long)schema, KP_STORE_SCHEMA);
     if (schema < 1)
         return -kp_error_set(error, "%s is damaged (schema %lld); record it again", path, (long long)schema);
     return 0;
+}
+
+static int spool_named(const char *path, struct kp_error *error)
+{
+    size_t length = strlen(path), suffix = strlen("-spool");
+    if (length <= suffix || strcmp(path + length - suffix, "-spool") != 0)
+        return -kp_error_set(error, "%s is a spool; name the database that it belongs to", path);
+    return -kp_error_set(error, "%s is a spool; name its database: kprof-report %.*s", path, (int)(length - suffix),
+                         path);
 }
 
 /* What the file is, from its first bytes. */
@@ -69,7 +78,7 @@ static int check_header(const char *path, const unsigned char *header, const str
     if (st->st_size == 0)
         return -kp_error_set(error, "%s is empty, not a kprof database", path);
     if (magic == KP_SPOOL_MAGIC)
-        return -kp_error_set(error, "%s is a spool; name the database that it belongs to", path);
+        return spool_named(path, error);
     if (memcmp(header, "SQLite format 3", 16) != 0)
         return -kp_error_set(error, "%s is not a kprof database", path);
     if (wal)

@@ -9,7 +9,9 @@
 static const char *const process_sql =
     "SELECT id, pid, ppid, parent_id, origin, exe, argv, allocator, unwinder, end, started_s, ended_s, "
     "fixed_rate, budget, samples, lost_samples, lost_frees, lost_nested, lost_definitions, cut_frames, "
-    "broken_stacks, rate_min, rate_max, sampling_s, cpu_s, peak_rss_bytes FROM process "
+    "broken_stacks, rate_min, rate_max, sampling_s, cpu_s, peak_rss_bytes, "
+    "CASE WHEN json_valid(argv) THEN json_extract(argv, '$[1]') END, "
+    "(SELECT build_id FROM module WHERE path = process.allocator AND build_id <> '') FROM process "
     "WHERE ?1 = 0 OR pid = ?1 ORDER BY id";
 
 static void read_process(struct kp_query *query, sqlite3_stmt *st, struct kp_process *p)
@@ -41,6 +43,8 @@ static void read_process(struct kp_query *query, sqlite3_stmt *st, struct kp_pro
         .sampling_s = kp_column_amount(st, 23),
         .cpu_s = kp_column_amount(st, 24),
         .peak_rss_bytes = kp_column_whole(st, 25),
+        .script = kp_column_name(query, st, 26),
+        .allocator_build_id = kp_column_name(query, st, 27),
     };
     double bytes = kp_gap_bytes((double)p->rate_max), blocks = kp_gap_blocks((double)p->rate_max);
     p->allocated.gap = p->live.gap = bytes;

@@ -59,7 +59,9 @@ static const char *reason_of(const struct kp_module *module)
         return "the file is gone";
     if (strcmp(module->symbols, "changed") == 0)
         return "the file has changed since";
-    return *module->symbols ? "exported names only" : "not looked up yet";
+    if (strcmp(module->symbols, "dynsym") == 0)
+        return "exported names only";
+    return *module->symbols ? "no name at these addresses" : "not looked up yet";
 }
 
 static int add_blind(struct kp_summary *summary, const struct kp_stacks *s, const char *path, double bytes)
@@ -89,9 +91,11 @@ static int compare_blind(const void *left, const void *right)
 }
 
 /* A stack counts as resolved when the frame that tells most of it has a name of its own. */
-static int count_stacks(struct kp_query *query, const struct kp_sites *sites, struct kp_summary *summary,
-                        struct kp_error *error)
+int kp_query_count_stacks(struct kp_query *query, const struct kp_sites *sites, struct kp_summary *summary,
+                          struct kp_error *error)
 {
+    if (kp_query_load_stacks(query, error) != 0)
+        return -1;
     const struct kp_stacks *s = query->stacks;
     for (size_t i = 0; i < sites->count; i++) {
         uint32_t node = kp_stacks_find(s, sites->items[i].stack_id);
@@ -115,15 +119,10 @@ static int count_stacks(struct kp_query *query, const struct kp_sites *sites, st
     return 0;
 }
 
-int kp_query_summary(struct kp_query *query, const struct kp_sites *sites, struct kp_summary *summary,
-                     struct kp_error *error)
+int kp_query_summary(struct kp_query *query, struct kp_summary *summary, struct kp_error *error)
 {
     *summary = (struct kp_summary){0};
-    if (load_session(query, summary, error) != 0 || load_notes(query, summary, error) != 0)
-        return -1;
-    if (kp_query_load_stacks(query, error) != 0)
-        return -1;
-    return count_stacks(query, sites, summary, error);
+    return load_session(query, summary, error) != 0 ? -1 : load_notes(query, summary, error);
 }
 
 void kp_summary_release(struct kp_summary *summary)

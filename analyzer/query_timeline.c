@@ -268,6 +268,7 @@ int kp_query_timeline(struct kp_query *query, const struct kp_filter *filter, si
         if (b.event_count > 0)
             qsort(b.events, b.event_count, sizeof *b.events, compare_events);
         sweep(&b, t);
+        t->slices[t->count - 1].end_s = fmax(t->slices[t->count - 1].start_s, b.end_s);
     }
     free(b.sources);
     free(b.raw);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kprof-report DB processes: what ran, how it ended, and how well it was recorded. One thread.
+ */
+#include "format.h"
+#include "report.h"
+#include "where.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FITS 19
+
+
+static const struct kp_column columns[] = {
+    {"process", NULL, KP_TYPE_WHOLE},
+    {"pid", "pid", KP_TYPE_NUMBER},
+    {"ppid", NULL, KP_TYPE_WHOLE},
+    {"parent", NULL, KP_TYPE_WHOLE},
+    {"origin", NULL, KP_TYPE_TEXT},
+    {"exe", NULL, KP_TYPE_TEXT},
+    {"argv", NULL, KP_TYPE_TEXT},
+    {"allocator", NULL, KP_TYPE_TEXT},
+    {"unwinder", NULL, KP_TYPE_TEXT},
+    {"started_s", NULL, KP_TYPE_SECONDS},
+    {"ended_s", NULL, KP_TYPE_SECONDS},
+    {NULL, "ran", KP_TYPE_SECONDS},
+    {"end", "end", KP_TYPE_TEXT},
+    {"samples", "samples", KP_TYPE_WHOLE},
+    {"lost_samples", NULL, KP_TYPE_WHOLE},
+    {"rate_min", NULL, KP_TYPE_RATE},
+    {"rate_max", NULL, KP_TYPE_RATE},
+    {"sampling_share", NULL, KP_TYPE_SHARE},
+    {"allocated", "allocated", KP_TYPE_BYTES_BARE},
+    {"live", "live", KP_TYPE_BYTES_BARE},
+    {"peak_rss_bytes", "peak RSS", KP_TYPE_BYTES},
+    {NULL, "program", KP_TYPE_TEXT},
+};
+#define COLUMNS (sizeof columns / sizeof *columns)
+
+static struct kp_value text_or_unknown(const char *text)
+{
+    return *text ? kp_text(text) : kp_unknown();
+}
+
+static void emit_process(struct kp_report_context *context, const struct kp_process *p)
+{
+    char program[256];
+    kp_process_program(p, program, sizeof program);
+    bool running = p->ended_s < 0;
+    double until = running ? context->summary.elapsed_s : p->ended_s;
+    struct kp_value row[COLUMNS] = {
+        kp_whole(p->id),
+        kp_whole(p->pid),
+        kp_whole(p->ppid),
+        p->parent_id ? kp_whole(p->parent_id) : kp_unknown(),
+        kp_text(p->origin),
+        kp_text(p->exe),
+        kp_text(p->argv),
+        text_or_unknown(p->allocator),
+        text_or_unknown(p->unwinder),
+        kp_amount(p->started_s),
+        running ? kp_unknown() : kp_amount(p->ended_s),
+        kp_amount(until > p->started_s ? until - p->started_s : 0),
+        running && kp_emitter_is_text(context->out) ? kp_text("running") : text_or_unknown(p->end),
+        kp_whole(p->samples),
+        kp_whole(p->lost_samples),
+        p->rate_min ? kp_amount((double)p->rate_min) : kp_unknown(),
+        p->rate_max ? kp_amount((double)p->rate_max) : kp_unknown(),
+        p->cpu_s > 0 ? kp_amount(p->sampling_s / p->cpu_s) : kp_unknown(),
+        kp_sum_value(&p->allocated),
+        kp_sum_value(&p->live),
+        kp_amount((double)p->peak_rss_bytes),
+        kp_text(program),
+    };
+    kp_emit_row(context->out, row);
+}
+
+static int compare_weight(const void *left, const void *right, void *sort)
+{
+    const struct kp_process *a = left, *b = right;
+    enum kp_sort by = *(enum kp_sort *)sort;
+    double x = by == KP_SORT_LIVE ? a->live.value : by == KP_SORT_COUNT ? a->allocated_count.value : a->allocated.value;
+    double y = by == KP_SORT_LIVE ? b->live.value : by == KP_SORT_COUNT ? b->allocated_count.value : b->allocated.value;
+    if (x != y)
+        return x > y ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    const struct kp_process *a = left, *b = right;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static void emit_headline(struct kp_report_context *context, size_t shown)
+{
+    const struct kp_processes *all = &context->processes;
+    static const char *const keys[] = {"the most live memory", "the most allocated", "the most blocks"};
+    char count[KP_FORMAT_BYTES], time[KP_FORMAT_BYTES];
+    int64_t killed = 0;
+    for (size_t i = 0; i < all->count; i++)
+        killed += strncmp(all->items[i].end, "killed", 6) == 0;
+    size_t processes = kp_process_count(all);
+    kp_emit_line(context->out, 2, "%s %s in %s%s", kp_format_whole(count, (int64_t)processes),
+                 processes == 1 ? "process" : "processes", kp_format_seconds(time, context->summary.elapsed_s),
+                 killed ? "; 'killed or _exit': it could not say that it ended" : "");
+    if (shown < all->count)
+        kp_emit_line(context->out, 2, "the %zu with %s, in order of start; --top N shows more", shown,
+                     keys[context->sort]);
+    kp_emit_line(context->out, 0, "%s", "");
+}
+
+int kp_report_processes(struct kp_report_context *context, struct kp_error *error)
+{
+    struct kp_processes *all = &context->processes;
+    size_t top = kp_report_top(context, FITS), shown = all->count < top ? all->count : top;
+    (void)error;
+    kp_report_losses(context, true);
+    emit_headline(context, shown);
+    if (shown < all->count) {
+        enum kp_sort sort = context->sort;
+        qsort_r(all->items, all->count, sizeof *all->items, compare_weight, &sort);
+        qsort(all->items, shown, sizeof *all->items, compare_ids);
+    }
+    kp_emit_table(context->out, "processes", columns, COLUMNS);
+    for (size_t i = 0; i < shown; i++)
+        emit_process(context, &all->items[i]);
+    kp_emit_table_end(context->out);
+    if (all->count > 1)
+        kp_report_next(context, "sites --process PID", "where one of them allocates");
+    else
+        kp_report_next(context, "sites", "where it allocates");
+    return 0;
+}

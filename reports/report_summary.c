@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kprof-report DB: the answer on one screen. What was lost or cannot be seen comes before the
+ * figures, the figures before the places, and last what to type next. One thread.
+ */
+#include "debug_package.h"
+#include "format.h"
+#include "report.h"
+#include "where.h"
+
+#include <math.h>
+#include <string.h>
+
+#define SCREEN_LINES 24
+#define ROWS_MIN 3
+#define LABEL_COLUMNS 13
+#define BLIND_SHARE 0.01 /* of the bytes: below it a module without names is no news */
+#define BLIND_MAX 2
+
+struct figures {
+    struct kp_sites stacks, lines; /* the same by stack, and by the line that tells most */
+    struct kp_timeline timeline;
+    struct kp_site total;
+    int64_t samples, lost_samples, rate_min, rate_max;
+    double sampling_s, cpu_s;
+    bool fixed, exact;
+};
+
+static void sum_processes(const struct kp_processes *processes, struct figures *f)
+{
+    f->fixed = processes->count > 0;
+    for (size_t i = 0; i < processes->count; i++) {
+        const struct kp_process *p = &processes->items[i];
+        f->samples += p->samples;
+        f->lost_samples += p->lost_samples;
+        f->sampling_s += p->sampling_s;
+        f->cpu_s += p->cpu_s;
+        f->fixed &= p->fixed_rate > 0;
+        if (p->rate_min > 0 && (f->rate_min == 0 || p->rate_min < f->rate_min))
+            f->rate_min = p->rate_min;
+        f->rate_max = p->rate_max > f->rate_max ? p->rate_max : f->rate_max;
+    }
+    f->exact = f->fixed && f->rate_max == 1 && f->lost_samples == 0;
+}
+
+/* The gap of the whole: sites alone do not know of the rates at which nothing was sampled. */
+static void sum_sites(struct figures *f)
+{
+    f->total = f->stacks.total;
+    double bytes = kp_gap_bytes((double)f->rate_max), blocks = kp_gap_blocks((double)f->rate_max);
+    f->total.allocated.gap = fmax(f->total.allocated.gap, bytes);
+    f->total.live.gap = fmax(f->total.live.gap, bytes);
+    f->total.allocated_count.gap = fmax(f->total.allocated_count.gap, blocks);
+    f->total.live_count.gap = fmax(f->total.live_count.gap, blocks);
+}
+
+static void rate_line(struct kp_report_context *context, const struct figures *f)
+{
+    char low[KP_FORMAT_BYTES], high[KP_FORMAT_BYTES], samples[KP_FORMAT_BYTES], lost[KP_FORMAT_BYTES];
+    char rate[3 * KP_FORMAT_BYTES], cpu[32] = "";
+    if (f->cpu_s > 0)
+        snprintf(cpu, sizeof cpu, ", %.1f %% CPU", fmin(f->sampling_s / f->cpu_s, 10) * 100);
+    kp_format_rate(low, (double)f->rate_min);
+    kp_format_rate(high, (double)f->rate_max);
+    if (f->rate_max == 1)
+        snprintf(rate, sizeof rate, "rate 1: every allocation");
+    else if (f->rate_max == 0)
+        snprintf(rate, sizeof rate, "rate %s", f->fixed ? "fixed" : "auto");
+    else if (f->rate_min == f->rate_max)
+        snprintf(rate, sizeof rate, "rate %s: one sample per %s", f->fixed ? "fixed" : "auto", high);
+    else
+        snprintf(rate, sizeof rate, "rate %s: one sample per %s to %s", f->fixed ? "fixed" : "auto", low, high);
+    snprintf(lost, sizeof lost, "none");
+    if (f->lost_samples > 0)
+        kp_format_whole(lost, f->lost_samples);
+    kp_emit_line(context->out, 2, "%s%s; %s samples, %s lost", rate, cpu, kp_format_whole(samples, f->samples), lost);
+}
+
+static void blind_lines(struct kp_report_context *context, const struct figures *f)
+{
+    const struct kp_summary *s = &context->summary;
+    if (s->stacks_without > 0) {
+        char count[256];
+        kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s", LABEL_COLUMNS, "NOT SEEN",
+                     kp_format_plural(count, s->stacks_without, "allocating stack", "that could not be walked"));
+    }
+    for (size_t i = 0; i < s->blind_count && i < BLIND_MAX; i++) {
+        const struct kp_blind *b = &s->blind[i];
+        double share = f->total.allocated.value > 0 ? b->bytes / f->total.allocated.value : 0;
+        char percent[KP_FORMAT_BYTES], package[128];
+        if (share < BLIND_SHARE || !*b->path || !kp_emitter_is_text(context->out))
+            continue;
+        kp_debug_package(b->path, package, sizeof package);
+        kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s: %s, %s of the bytes; debug symbols would give names%s%s%s",
+                     LABEL_COLUMNS, "NO NAMES", kp_base_name(b->path), b->reason, kp_format_share(percent, share),
+                     *package ? " (package " : "", package, *package ? ")" : "");
+    }
+}
+
+static void append_figure(char *line, size_t line_bytes, const struct kp_sum *sum, const char *before, const char *after)
+{
+    struct kp_estimate e = kp_estimate_of(sum);
+    char figure[KP_FORMAT_BYTES], range[KP_FORMAT_BYTES];
+    size_t used = strlen(line);
+    if (sum->samples <= 0 && e.high > 0)
+        snprintf(line + used, line_bytes - used, "%sbelow %s%s", before, kp_format_size(figure, e.high), after);
+    else
+        snprintf(line + used, line_bytes - used, "%s%s%s%s%s", before, kp_format_size(figure, e.value),
+                 *kp_format_size_range(range, &e) ? " " : "", range, after);
+}
+
+static void totals_line(struct kp_report_context *context, const struct figures *f)
+{
+    char line[400] = "", count[KP_FORMAT_BYTES], peak[KP_FORMAT_BYTES], at[KP_FORMAT_BYTES];
+    append_figure(line, sizeof line, &f->total.allocated, "allocated  ", "");
+    size_t used = strlen(line);
+    if (f->total.allocated.samples > 0)
+        used += (size_t)snprintf(line + used, sizeof line - used, " in %s blocks",
+                                 kp_format_count(count, f->total.allocated_count.value));
+    if (f->timeline.peak_rss_bytes > 0)
+        used += (size_t)snprintf(line + used, sizeof line - used, "   peak RSS %s%s%s",
+                                 kp_format_size(peak, f->timeline.peak_rss_bytes), f->timeline.peak_rss_s >= 0 ? " at " : "",
+                                 f->timeline.peak_rss_s >= 0 ? kp_format_seconds(at, f->timeline.peak_rss_s) : "");
+    append_figure(line, sizeof line, &f->total.live, context->summary.finished ? "   live at the end " : "   live ", "");
+    kp_emit_line(context->out, 11, "%s", line);
+    if (f->total.allocated.samples <= 0 && f->rate_max > 1)
+        kp_emit_line(context->out, 0, "no sample was drawn: this is what 95 %% of such runs stay below; KPROF_RATE=1 records all");
+    kp_emit_line(context->out, 0, "%s", "");
+}
+
+static void sites_table(struct kp_report_context *context, const struct figures *f)
+{
+    static const struct kp_column columns[] = {
+        {"live", "live", KP_TYPE_BYTES_ESTIMATE},
+        {"allocated", "allocated", KP_TYPE_BYTES_ESTIMATE},
+        {"count", NULL, KP_TYPE_COUNT_ESTIMATE},
+        {NULL, "where", KP_TYPE_TEXT},
+        {"stack", NULL, KP_TYPE_STACK},
+    };
+    size_t used = kp_emitter_lines(context->out) + 4; /* header, "more", blank, next */
+    size_t fits = used + ROWS_MIN < SCREEN_LINES ? SCREEN_LINES - used : ROWS_MIN;
+    size_t top = context->options->top > 0 ? (size_t)context->options->top
+                 : kp_emitter_is_text(context->out) ? fits : 20, shown = 0;
+    kp_emit_table(context->out, "sites", columns, 5);
+    for (; shown < f->lines.count && shown < top; shown++) {
+        const struct kp_site *site = &f->lines.items[shown];
+        struct kp_frame frames[KP_FRAMES_MAX];
+        struct kp_where where;
+        size_t count = kp_query_frames(context->query, site->stack_id, frames, KP_FRAMES_MAX);
+        kp_where_of(frames, count, &where);
+        struct kp_value row[] = {kp_sum_value(&site->live), kp_sum_value(&site->allocated),
+                                 kp_sum_value(&site->allocated_count), kp_texts(where.text, where.shorter),
+                                 kp_stack(frames, count)};
+        kp_emit_row(context->out, row);
+    }
+    kp_emit_table_end(context->out);
+    if (shown < f->lines.count) {
+        char more[KP_FORMAT_BYTES];
+        kp_emit_line(context->out, 0, "... and %s more lines", kp_format_whole(more, (int64_t)(f->lines.count - shown)));
+    }
+}
+
+static void text_view(struct kp_report_context *context, const struct figures *f)
+{
+    kp_report_program(context);
+    rate_line(context, f);
+    kp_emit_line(context->out, 0, "%s", "");
+    size_t before = kp_emitter_lines(context->out);
+    kp_report_losses(context, false);
+    blind_lines(context, f);
+    if (kp_emitter_lines(context->out) > before)
+        kp_emit_line(context->out, 0, "%s", "");
+    totals_line(context, f);
+    sites_table(context, f);
+    kp_report_next(context, "sites", "every site, numbered, and their stacks");
+}
+
+static void emit_pair(struct kp_emitter *out, const char *key, const struct kp_sum *bytes, const struct kp_sum *count)
+{
+    kp_emit_object(out, key);
+    kp_emit_value(out, "bytes", KP_TYPE_BYTES_ESTIMATE, kp_sum_value(bytes));
+    kp_emit_value(out, "count", KP_TYPE_COUNT_ESTIMATE, kp_sum_value(count));
+    kp_emit_object_end(out);
+}
+
+static void emit_program(struct kp_report_context *context)
+{
+    struct kp_emitter *out = context->out;
+    const struct kp_process *p = kp_process_main(&context->processes);
+    char allocator[128] = "";
+    if (p)
+        kp_allocator_name(p->allocator, p->allocator_build_id, allocator, sizeof allocator);
+    kp_emit_object(out, "kprof");
+    kp_emit_value(out, "version", KP_TYPE_TEXT, kp_text(context->summary.version));
+    kp_emit_value(out, "schema", KP_TYPE_WHOLE, kp_whole(context->summary.schema));
+    kp_emit_object_end(out);
+    kp_emit_value(out, "exe", KP_TYPE_TEXT, p ? kp_text(p->exe) : kp_unknown());
+    kp_emit_value(out, "pid", KP_TYPE_WHOLE, p ? kp_whole(p->pid) : kp_unknown());
+    kp_emit_value(out, "processes", KP_TYPE_WHOLE, kp_whole((int64_t)kp_process_count(&context->processes)));
+    kp_emit_value(out, "allocator", KP_TYPE_TEXT, *allocator ? kp_text(allocator) : kp_unknown());
+    kp_emit_value(out, "finished", KP_TYPE_BOOL, kp_whole(context->summary.finished));
+}
+
+static void emit_figures(struct kp_report_context *context, const struct figures *f)
+{
+    struct kp_emitter *out = context->out;
+    kp_emit_value(out, "samples", KP_TYPE_WHOLE, kp_whole(f->samples));
+    kp_emit_object(out, "rate");
+    kp_emit_value(out, "min", KP_TYPE_RATE, f->rate_min ? kp_amount((double)f->rate_min) : kp_unknown());
+    kp_emit_value(out, "max", KP_TYPE_RATE, f->rate_max ? kp_amount((double)f->rate_max) : kp_unknown());
+    kp_emit_value(out, "fixed", KP_TYPE_BOOL, kp_whole(f->fixed));
+    kp_emit_object_end(out);
+    kp_emit_value(out, "sampling_share", KP_TYPE_SHARE,
+                  f->cpu_s > 0 ? kp_amount(f->sampling_s / f->cpu_s) : kp_unknown());
+    emit_pair(out, "allocated", &f->total.allocated, &f->total.allocated_count);
+    emit_pair(out, "live", &f->total.live, &f->total.live_count);
+    kp_emit_value(out, "live_exact_bytes", KP_TYPE_BYTES, f->exact ? kp_amount(f->total.live.value) : kp_unknown());
+    kp_emit_value(out, "peak_rss_bytes", KP_TYPE_BYTES, kp_amount(f->timeline.peak_rss_bytes));
+    kp_emit_value(out, "peak_rss_s", KP_TYPE_SECONDS,
+                  f->timeline.peak_rss_s >= 0 ? kp_amount(f->timeline.peak_rss_s) : kp_unknown());
+    kp_emit_value(out, "peak_live_bytes", KP_TYPE_BYTES, kp_amount(f->timeline.peak_live_bytes));
+    kp_emit_value(out, "elapsed_s", KP_TYPE_SECONDS, kp_amount(context->summary.elapsed_s));
+}
+
+static void emit_stacks(struct kp_report_context *context)
+{
+    static const struct kp_column blind[] = {
+        {"module", NULL, KP_TYPE_TEXT},
+        {"build_id", NULL, KP_TYPE_TEXT},
+        {"bytes", NULL, KP_TYPE_BYTES},
+        {"reason", NULL, KP_TYPE_TEXT},
+    };
+    const struct kp_summary *s = &context->summary;
+    struct kp_emitter *out = context->out;
+    kp_emit_object(out, "stacks");
+    kp_emit_value(out, "total", KP_TYPE_WHOLE, kp_whole(s->stacks));
+    kp_emit_value(out, "with_python", KP_TYPE_WHOLE, kp_whole(0));
+    kp_emit_value(out, "with_native", KP_TYPE_WHOLE, kp_whole(s->stacks - s->stacks_without));
+    kp_emit_value(out, "unresolved", KP_TYPE_WHOLE, kp_whole(s->stacks_unresolved));
+    kp_emit_object_end(out);
+    kp_emit_table(out, "opaque", blind, 4);
+    kp_emit_table_end(out);
+    kp_emit_table(out, "without_symbols", blind, 4);
+    for (size_t i = 0; i < s->blind_count; i++) {
+        struct kp_value row[] = {kp_text(s->blind[i].path), kp_text(s->blind[i].build_id), kp_amount(s->blind[i].bytes),
+                                 kp_text(s->blind[i].reason)};
+        kp_emit_row(out, row);
+    }
+    kp_emit_table_end(out);
+}
+
+static void data_view(struct kp_report_context *context, const struct figures *f)
+{
+    emit_program(context);
+    kp_report_losses(context, false);
+    emit_figures(context, f);
+    emit_stacks(context);
+    sites_table(context, f);
+}
+
+int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
+{
+    struct figures f = {0};
+    int result = kp_query_sites(context->query, &context->filter, KP_GROUP_STACK, context->sort, &f.stacks, error);
+    if (result == 0)
+        result = kp_query_count_stacks(context->query, &f.stacks, &context->summary, error);
+    if (result == 0)
+        result = kp_query_sites(context->query, &context->filter, KP_GROUP_LINE, context->sort, &f.lines, error);
+    if (result == 0)
+        result = kp_query_timeline(context->query, &context->filter, 1, &f.timeline, error);
+    if (result == 0) {
+        sum_processes(&context->processes, &f);
+        sum_sites(&f);
+        if (kp_emitter_is_text(context->out))
+            text_view(context, &f);
+        else
+            data_view(context, &f);
+    }
+    kp_sites_release(&f.stacks);
+    kp_sites_release(&f.lines);
+    kp_timeline_release(&f.timeline);
+    return result;
+}
