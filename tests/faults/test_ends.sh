@@ -11,7 +11,7 @@ for way in exit _exit quick_exit abort exec; do
     wait "$logger" 2> /dev/null
     status=$?
     assert_eq "its exit status is its own [$way]" "$([ $way = abort ] && echo 134 || echo 0)" $status
-    assert_nothing_missing $way "$db" log 0 1000
+    assert_nothing_missing $way "$db" log 1000
     assert_eq "all of it had happened [$way]" done "$(cat logger.out)"
     case $way in
     exit) end=exit ;;
