@@ -20,7 +20,7 @@ for round in $(seq $rounds); do
     wait "$logger"
     status=$? label="collector killed, round $round"
     [ $status = 0 ] || not_ok "the program does not notice [$label]" "exit status $status"
-    assert_nothing_missing "$label" "$db" log 10000
+    assert_nothing_missing "$label" "$db" log 1000
     all=$("$BUILD/tools/show_log" log | awk -F'|' '$4 > 0 { n++; b += $4 } END { printf "%d|%d", n, b }')
     assert_eq "nothing counts twice [$label]" "$all" \
         "$(under "$db" logged_block allocated_count)|$(under "$db" logged_block allocated_bytes)"

@@ -29,7 +29,7 @@ for max in 1M 64M; do
         assert_match "the summary tells the loss at its top [$label]" '[0-9,]+ .*lost|lost .*[0-9,]+' "$("$REPORT" "$db" 2>&1 | head -8)"
     else
         assert_eq "nothing is lost when there is room ($size bytes) [$label]" 0 "$lost"
-        assert_nothing_missing "$label" "$db" log 10000
+        assert_nothing_missing "$label" "$db" log 1000
     fi
 done
 

@@ -6,7 +6,8 @@
  *
  *   logger LOG SECONDS WAY [GO]      WAY: exit _exit quick_exit abort exec sleep
  *
- * WAY is how it ends when the time is over. GO: a file to wait for before it begins.
+ * WAY is how it ends when the time is over; all but exit and sleep in the middle of the other
+ * thread's work. GO: a file to wait for before it begins.
  */
 #include "target.h"
 
@@ -20,6 +21,7 @@
 
 static struct log *event_log;
 static double end;
+static int in_the_middle;
 
 static uint64_t now_us(void)
 {
@@ -48,7 +50,8 @@ static void *work(void *number)
 {
     struct log_thread *mine = &event_log->thread[(uintptr_t)number];
     uint64_t random = (uintptr_t)number + 17;
-    while (seconds_now() < end) {
+    double until = end + (number && in_the_middle ? 2 : 0);
+    while (seconds_now() < until) {
         for (int i = 0; i < PER_MS; i++) {
             void *p = logged_block(mine, next_random(&random) % 500 + 1);
             if (i % 4) {
@@ -85,12 +88,13 @@ int main(int argc, char **argv)
         return 3;
     event_log = mmap(NULL, sizeof *event_log, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
+    in_the_middle = strcmp(argv[3], "exit") && strcmp(argv[3], "sleep");
     while (argc > 4 && access(argv[4], F_OK) != 0)
         usleep(10000);
     end = seconds_now() + atof(argv[2]);
     pthread_create(&other, NULL, work, (void *)1);
     work((void *)0);
-    if (strcmp(argv[3], "exec"))
+    if (!in_the_middle)
         pthread_join(other, NULL);
     event_log->done = 1;
     say("done");
