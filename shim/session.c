@@ -132,7 +132,7 @@ static uint32_t directory_bytes(uint32_t chunks)
     return (chunks * 8u + 4095) & ~4095u;
 }
 
-static uint64_t namespace_of_pids(void)
+uint64_t kp_session_pid_namespace(void)
 {
     struct stat about;
 
@@ -151,7 +151,7 @@ static void fill_header(struct kp_spool_header *spool, uint32_t chunks, const ch
     spool->start_boottime_ns = kp_sys_clock_ns(CLOCK_BOOTTIME);
     if (KP_SYS3(SYS_getrandom, &spool->session, sizeof spool->session, 0) < 0 || !spool->session)
         spool->session = kp_ticks() | 1;
-    spool->pid_namespace = namespace_of_pids();
+    spool->pid_namespace = kp_session_pid_namespace();
     spool->root_pid = (uint32_t)kp_sys_getpid();
     spool->follow = kp_settings.follow;
     memcpy(spool->database_path, database, strlen(database) + 1);

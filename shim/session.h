@@ -16,4 +16,7 @@ bool kp_session_open(void);
 /* A number for this process, 0 when the session is closed. */
 uint32_t kp_session_number(void);
 
+/* Inode of this process's pid namespace, 0 when /proc does not tell. */
+uint64_t kp_session_pid_namespace(void);
+
 #endif

@@ -110,6 +110,7 @@ static bool join(bool forked)
     info->fixed_rate = kp_settings.rate_bytes;
     info->budget_ppm = kp_settings.budget_ppm;
     info->unwinder = kp_settings.unwinder;
+    info->pid_namespace = kp_session_pid_namespace();
     kp_host.last_process = number;
     kp_spool_joined();
     atomic_store(&kp_state.epoch, kp_ticks() << 1 | 1);

@@ -118,7 +118,8 @@ struct kp_process_info {
     _Atomic uint64_t cpu_ns;       /* CPU time of the process when sampling_ns was last summed */
     _Atomic uint64_t late_sampling_ns, late_cpu_ns; /* the same at the end of the first second */
     _Atomic uint64_t peak_rss_bytes;
-    uint8_t reserved[336];
+    uint64_t pid_namespace; /* inode of its /proc/self/ns/pid; 0: that of the header */
+    uint8_t reserved[328];
 };
 _Static_assert(sizeof(struct kp_process_info) == 512, "process info");
 
