@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The build-id of an ELF file: by it a file found today is known to be the one that was loaded then.
+ * The build-id of an ELF file: it tells whether a file found today is the one that was loaded then.
  */
 #ifndef KP_BUILD_ID_H
 #define KP_BUILD_ID_H

@@ -57,8 +57,10 @@ static bool demangle_cplus(const char *name, struct output *output)
 /* Is this a compiler's word for a piece or a copy of a function? */
 static bool is_clone_word(const char *word)
 {
-    static const char *const words[] = {"cold",  "part",       "isra", "constprop", "lto_priv", "llvm",
-                                        "hot",   "localalias", "warm", "unlikely",  "__uniq"};
+    static const char *const words[] = {
+        "cold", "hot",      "warm",       "unlikely", "part", "isra", "constprop",
+        "llvm", "lto_priv", "localalias", "__uniq",
+    };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i]) == 0)
             return true;
@@ -98,7 +100,8 @@ static bool cut_suffixes(char *name)
 static char *join(const char *name, const char *suffix, bool plt)
 {
     char *joined = NULL;
-    int bytes = asprintf(&joined, "%.*s%s%s", KP_DEMANGLED_MAX + 1, name, suffix, plt ? "@plt" : "");
+    int bytes = asprintf(&joined, "%.*s%s%s", KP_DEMANGLED_MAX + 1, name, suffix,
+                         plt ? "@plt" : "");
     if (bytes < 0)
         return NULL;
     if (bytes > KP_DEMANGLED_MAX)

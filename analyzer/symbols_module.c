@@ -37,8 +37,21 @@ static int find_debuginfo(Dwfl_Module *dwfl_module, void **user_data, const char
     return link ? kp_debug_file_by_link(module->debug_directory, file, link, crc, path) : -1;
 }
 
+/* The file is always given; libdwfl's own search would ask servers for it. */
+static int find_no_elf(Dwfl_Module *module, void **user_data, const char *name, Dwarf_Addr base,
+                       char **path, Elf **elf)
+{
+    (void)module;
+    (void)user_data;
+    (void)name;
+    (void)base;
+    (void)path;
+    (void)elf;
+    return -1;
+}
+
 static const Dwfl_Callbacks callbacks = {
-    .find_elf = dwfl_build_id_find_elf,
+    .find_elf = find_no_elf,
     .find_debuginfo = find_debuginfo,
 };
 

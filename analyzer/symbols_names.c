@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The linkage name, demangled, has all namespaces and template arguments. Compilers leave it out for
- * functions that no other unit sees; then the name is put together from the enclosing scopes. Names
- * are kept by the entry that holds them: an inlined function has one, however often it is inlined.
- * Runs in the collector and the reports, on one thread.
+ * The linkage name, demangled, has all namespaces and template arguments. Compilers leave it out
+ * for functions that no other unit sees; then the name is put together from the enclosing scopes.
+ * Names are kept by the entry that holds them: an inlined function has one, however often it is
+ * inlined. Runs in the collector and the reports, on one thread.
  */
 #include "symbols_names.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names of PLT stubs (malloc@plt): an x86-64 stub jumps through a GOT slot, and the slot's relocation
- * names the function.
+ * Names of PLT stubs (malloc@plt): an x86-64 stub jumps through a GOT slot, and the slot's
+ * relocation names the function.
  */
 #ifndef KP_SYMBOLS_PLT_H
 #define KP_SYMBOLS_PLT_H

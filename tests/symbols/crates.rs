@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Rust: modules, generics, closures, traits and inlining. It prints as here.h says; names are those
-// of the v0 mangling, with the legacy one behind a slash where it says less. The line is that of the macro, to which rustc puts down assembly.
+// of the v0 mangling, with the legacy one behind a slash where it says less. The line is that of
+// the macro, to which rustc puts down assembly.
 use std::fs;
 
 fn bias() -> usize {

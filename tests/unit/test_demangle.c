@@ -30,7 +30,8 @@ static const struct group groups[] = {
       {"_ZZ4mainENKUlvE_clEv", "main::{lambda()#1}::operator()"},
       {"_ZN3FooC2Ev", "Foo::Foo"},
       {"_ZN3FooD0Ev", "Foo::~Foo"},
-      {"_ZNSt6vectorIiSaIiEE17_M_realloc_insertIJRKiEEEvN9__gnu_cxx17__normal_iteratorIPiS1_EEDpOT_",
+      {"_ZNSt6vectorIiSaIiEE17_M_realloc_insertIJRKiEEEvN9__gnu_cxx17"
+       "__normal_iteratorIPiS1_EEDpOT_",
        "std::vector<int, std::allocator<int> >::_M_realloc_insert<int const&>"},
       {"_ZN3Foo3barB5cxx11Ev", "Foo::bar[abi:cxx11]"},
       {"_Znwm", "operator new"},
@@ -38,7 +39,8 @@ static const struct group groups[] = {
       {"_ZThn16_N3Foo3barEv", "non-virtual thunk to Foo::bar()"}}},
     {"demangles Rust's legacy names without their hash",
      {{"_ZN4core3ptr4read17h0123456789abcdefE", "core::ptr::read"},
-      {"_ZN63_$LT$alloc..vec..Vec$LT$T$GT$$u20$as$u20$core..clone..Clone$GT$5clone17h0123456789abcdefE",
+      {"_ZN63_$LT$alloc..vec..Vec$LT$T$GT$$u20$as$u20$core..clone..Clone$GT$5clone"
+       "17h0123456789abcdefE",
        "<alloc::vec::Vec<T> as core::clone::Clone>::clone"},
       {"_ZN4main4main28_$u7b$$u7b$closure$u7d$$u7d$17h0123456789abcdefE",
        "main::main::{{closure}}"},
@@ -146,10 +148,11 @@ static uint64_t next_random(uint64_t *state)
 static void make_name(uint64_t *state, char *name, size_t room)
 {
     static const char *const pieces[] = {
-        "N",  "E",  "I",  "S_", "S0_", "T_", "T0_", "3foo", "1a", "St", "Sa", "Ul", "vE_", "K",   "R",
-        "P",  "F",  "i",  "v",  "J",   "Dp", "DT",  "L",    "X",  "cl", "sr", "Z",  "B",   "B_",  "B0_",
-        "C",  "Nv", "Nt", "M",  "Y",   "T",  "D",   "G",    "p",  "h1_", "u", "_",  ".",   "17h0123456789abcdefE",
-        "Cs_", "Xs_", "$LT$", "..", "s_", "n", "0", "9", "A", "W", "f", "O", "Dn", "U", "DO", "Tn"};
+        "N",    "E",   "I",  "S_", "S0_", "T_", "T0_", "3foo", "1a", "St", "Sa", "Ul", "vE_",
+        "K",    "R",   "P",  "F",  "i",   "v",  "J",   "Dp",   "DT", "L",  "X",  "cl", "sr",
+        "Z",    "B",   "B_", "B0_", "C",  "Nv", "Nt",  "M",    "Y",  "T",  "D",  "G",  "p",
+        "h1_",  "u",   "_",  ".",  "Cs_", "Xs_", "..", "s_",   "n",  "0",  "9",  "A",  "W",
+        "$LT$", "f",   "O",  "Dn", "U",   "DO", "Tn",  "17h0123456789abcdefE"};
     size_t used = (size_t)snprintf(name, room, "%s", next_random(state) & 1 ? "_Z" : "_R");
     size_t count = next_random(state) % 60;
     for (size_t i = 0; i < count && used + 32 < room; i++)

@@ -58,7 +58,8 @@ static const struct variant variants[] = {
      GRADE_DEBUG},
     {"C, .gnu_debuglink into .debug", "gcc objcopy strip",
      PLAIN("gcc", "-g") " && " SPLIT_OFF
-                        "objcopy --add-gnu-debuglink=x.debug x && mkdir .debug && mv x.debug .debug",
+                        "objcopy --add-gnu-debuglink=x.debug x && mkdir .debug && "
+                        "mv x.debug .debug",
      0, "debug", GRADE_DEBUG},
     {"C, debug file by build-id", "gcc objcopy strip readelf", PLAIN("gcc", "-g") " && " STORE, 0,
      "debug", GRADE_DEBUG},
@@ -73,8 +74,9 @@ static const struct variant variants[] = {
     {"C, symbols only", "gcc strip", PLAIN("gcc", "-g") " && strip -g x", 0, "symtab",
      GRADE_SYMBOLS},
     {"C, .gnu_debugdata", "gcc objcopy strip xz nm",
-     PLAIN("gcc", "-g -rdynamic") " && nm --defined-only -f posix x | grep -i ' t ' | cut -d' ' -f1 "
-                        ">keep && objcopy -S --keep-symbols=keep x mini && xz mini && strip x && "
+     PLAIN("gcc", "-g -rdynamic") " && nm --defined-only -f posix x | grep -i ' t ' | "
+                        "cut -d' ' -f1 >keep && "
+                        "objcopy -S --keep-symbols=keep x mini && xz mini && strip x && "
                         "objcopy --add-section .gnu_debugdata=mini.xz x",
      0, "symtab", GRADE_SYMBOLS},
     {"C, exports only", "gcc strip", PLAIN("gcc", "-g -rdynamic") " && strip x", 0, "dynsym",
@@ -134,7 +136,8 @@ static bool is_one_of(const char *name, const char *alternatives, bool last)
 {
     char copy[512];
     snprintf(copy, sizeof copy, "%s", alternatives);
-    for (char *rest = NULL, *one = strtok_r(copy, "/", &rest); one; one = strtok_r(NULL, "/", &rest)) {
+    char *rest = NULL;
+    for (char *one = strtok_r(copy, "/", &rest); one; one = strtok_r(NULL, "/", &rest)) {
         char *next = one;
         while (last && (next = strstr(one, " in ")))
             one = next + 4;
@@ -151,8 +154,9 @@ static bool is_right(enum grade grade, const struct kp_symbol_frame *frames, int
     char got[1024];
     const struct kp_symbol_frame *outer = &frames[count - 1];
     if (grade != GRADE_DEBUG)
-        return count == 1 && (outer->exact ? is_one_of(outer->function, chain, true)
-                                           : grade == GRADE_EXPORTS && strstr(outer->function, "+0x"));
+        return count == 1 &&
+               (outer->exact ? is_one_of(outer->function, chain, true)
+                             : grade == GRADE_EXPORTS && strstr(outer->function, "+0x"));
     join(got, sizeof got, frames, count);
     size_t length = strlen(frames[0].file), tail = strlen(file);
     return frames[0].exact && is_one_of(got, chain, false) && frames[0].line == line &&
@@ -301,7 +305,8 @@ static void check_addr2line(const char *what, const char *path, int addresses)
     snprintf(command, sizeof command,
              "set -- $(readelf -SW %s | sed -n 's/.* \\.text *PROGBITS *\\([0-9a-f]*\\) [0-9a-f]* "
              "\\([0-9a-f]*\\) .*/\\1 \\2/p'); start=$((0x$1)) size=$((0x$2)); "
-             "step=$((size / %d + 1)); seq $start $step $((start + size - 1)) | xargs printf '%%x\\n' | "
+             "step=$((size / %d + 1)); seq $start $step $((start + size - 1)) | "
+             "xargs printf '%%x\\n' | "
              "addr2line -a -f -i -C -e %s",
              path, addresses, path);
     FILE *pipe = popen(command, "r");
@@ -362,7 +367,8 @@ int main(void)
     }
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
         check_variant(&variants[i], (int)i);
-    compare_with_addr2line("agrees with addr2line on C", "gcc addr2line readelf", PLAIN("gcc", "-gdwarf-4"));
+    compare_with_addr2line("agrees with addr2line on C", "gcc addr2line readelf",
+                           PLAIN("gcc", "-gdwarf-4"));
     compare_with_addr2line("agrees with addr2line on C++", "g++ addr2line readelf",
                            SPACES("g++", "-gdwarf-4"));
     compare_with_addr2line("agrees with addr2line on Rust", "rustc addr2line readelf",

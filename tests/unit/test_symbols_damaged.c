@@ -199,7 +199,8 @@ static void check_damage(const struct damage *damage, const unsigned char *file,
 static void check_damages(void)
 {
     static unsigned char bytes[1 << 20];
-    if (system("printf 'static int twice(int a) { return a * 2; }\\nint f(int a) { return twice(a) + a; }"
+    if (system("printf 'static int twice(int a) { return a * 2; }"
+               "\\nint f(int a) { return twice(a) + a; }"
                "\\nint main(int n, char **v) { (void)v; return f(n); }\\n' >x.c && "
                "gcc -O1 -g -o x x.c") != 0) {
         printf("skip - bears damaged files: no gcc here\n");

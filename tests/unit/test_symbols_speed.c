@@ -49,9 +49,8 @@ static void check_speed(const char *what, const char *path)
     const char *quality = kp_symbols_quality(symbols, path, "");
     int exact = 0;
     for (uint64_t i = 0; i < ADDRESSES; i++) {
-        int count = kp_symbols_resolve(symbols, path, "",
-                                       i * 7919 % ADDRESSES * ((uint64_t)status.st_size / ADDRESSES),
-                                       frames, 16);
+        uint64_t address = i * 7919 % ADDRESSES * ((uint64_t)status.st_size / ADDRESSES);
+        int count = kp_symbols_resolve(symbols, path, "", address, frames, 16);
         exact += frames[count - 1].exact;
     }
     kp_symbols_free(symbols);
@@ -93,7 +92,8 @@ static void check_large_unit(void)
     fputs("volatile int z; namespace {\n", source);
     for (int i = 0; i < FUNCTIONS; i++)
         fprintf(source,
-                "inline __attribute__((always_inline)) int leaf%d(int a) { z += a; return a * %d; }\n"
+                "inline __attribute__((always_inline)) int leaf%d(int a)\n"
+                "{ z += a; return a * %d; }\n"
                 "__attribute__((noinline)) int f%d(int a) { int t = leaf%d(a) + z; return t; }\n",
                 i, i, i, i);
     fputs("}\nint main(int n, char **)\n{\n    int t = 0;\n", source);
@@ -139,7 +139,7 @@ static void check_many(void)
     if (most - before > 3 * KP_SYMBOLS_OPEN)
         snprintf(problem, sizeof problem, "%d files open", most - before);
     else if (strcmp(first, frame.function) != 0)
-        snprintf(problem, sizeof problem, "%s was %s when it was open before", frame.function, first);
+        snprintf(problem, sizeof problem, "%s was %s before", frame.function, first);
     kp_symbols_free(symbols);
     if (!*problem && open_files() != before)
         snprintf(problem, sizeof problem, "%d files stay open", open_files() - before);
