@@ -56,7 +56,7 @@ static int set_value(const struct kp_option *o, const char *text, void *values, 
     case KP_OPTION_TEXT:
         *(const char **)at = text;
         if (o->check && !o->check(text))
-            return -kp_error_set(error, "--%s: '%s' is not %s", o->name, text, o->argument);
+            return -kp_error_set(error, "--%s: '%.100s' will not do (%s)", o->name, text, o->help);
         return 0;
     }
     return 0;
