@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Life of an ingest and its rounds, see ingest.h. All definitions of a round are read before any
+ * of its data, so that a damaged definition shows before anything is committed.
+ */
+#include "ingest.h"
+
+#include "alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int kp_ingest_open(struct kp_ingest *ingest, struct kp_spool *spool, struct kp_store *store,
+                   struct kp_error *error)
+{
+    memset(ingest, 0, sizeof *ingest);
+    ingest->spool = spool;
+    ingest->store = store;
+    ingest->next_site = ingest->next_sample = ingest->next_thread = 1;
+    ingest->chunks = kp_alloc(spool->opened.chunk_count * sizeof *ingest->chunks);
+    ingest->buffer = kp_alloc(KP_CHUNK_BYTES);
+    ingest->batch_limit = (uint64_t)spool->opened.chunk_count * KP_CHUNK_BYTES / 4;
+    if (ingest->batch_limit > KP_BATCH_BYTES)
+        ingest->batch_limit = KP_BATCH_BYTES;
+    kp_watch_init(&ingest->watch, &spool->opened);
+    if (!kp_ingest_load(ingest, error))
+        return 0;
+    kp_ingest_close(ingest);
+    return 1;
+}
+
+void kp_ingest_close(struct kp_ingest *ingest)
+{
+    for (uint32_t i = 0; i < ingest->process_count; i++)
+        kp_process_free(ingest->processes[i], &ingest->live);
+    free(ingest->processes);
+    free(ingest->chunks);
+    free(ingest->buffer);
+    free(ingest->new_chunks);
+    free(ingest->dirty_sites.sites);
+    free(ingest->gone.rows);
+    free(ingest->shrunk.rows);
+    free(ingest->old_cursors);
+    free(ingest->loaded_cursors);
+    kp_lifetimes_release(&ingest->lifetimes);
+    kp_stack_tree_release(&ingest->tree);
+    kp_live_pool_release(&ingest->live);
+    kp_watch_release(&ingest->watch);
+    memset(ingest, 0, sizeof *ingest);
+}
+
+/* It has ended and all that it published has been read. */
+static void end_process(struct kp_ingest *ingest, struct kp_recorded *process)
+{
+    if (process->info.end == KP_END_EXIT && !process->end) {
+        process->end = "exit";
+        process->ended_us = process->info.ended_ns / 1000;
+    }
+    if (!process->end)
+        process->end = "killed or _exit";
+    if (!process->ended_us || process->ended_us >= KP_DECODE_TIME_US_MAX)
+        process->ended_us = process->last_us > process->info.joined_ns / 1000
+                                ? process->last_us
+                                : process->info.joined_ns / 1000;
+    kp_site_table_recount(&process->sites, &ingest->live, &process->live, &ingest->dirty_sites);
+    process->is_over = process->dirty = true;
+    ingest->is_changed = true;
+}
+
+/* Begins elsewhere each time, so that a busy process does not starve the others. */
+static int read_data(struct kp_ingest *ingest, struct kp_error *error)
+{
+    uint32_t count = ingest->process_count, first = count ? ingest->next_process % count : 0;
+
+    for (uint32_t n = 0; n < count && !ingest->has_more; n++) {
+        struct kp_recorded *process = ingest->processes[(first + n) % count];
+
+        ingest->next_process = (first + n) % count;
+        if (process->is_over)
+            continue;
+        if (kp_ingest_data(ingest, process, error))
+            return 1;
+        if (process->was_gone && process->is_drained)
+            end_process(ingest, process);
+    }
+    return 0;
+}
+
+int kp_ingest_round(struct kp_ingest *ingest, struct kp_error *error)
+{
+    ingest->has_more = false;
+    for (uint32_t i = 0; i < ingest->process_count; i++) {
+        ingest->processes[i]->was_gone = ingest->processes[i]->watched.dead;
+        ingest->processes[i]->is_drained = false;
+    }
+    if (kp_spool_check_size(ingest->spool, error) || kp_ingest_scan_data(ingest, error) ||
+        kp_ingest_scan_definitions(ingest, error) || kp_ingest_adopt_data(ingest, error))
+        return 1;
+    for (uint32_t i = 0; i < ingest->process_count; i++)
+        if (!ingest->processes[i]->is_over &&
+            kp_ingest_definitions(ingest, ingest->processes[i], error))
+            return 1;
+    ingest->is_changed |= ingest->lost_processes != ingest->spool->header->lost_processes;
+    return read_data(ingest, error);
+}
+
+bool kp_ingest_is_drained(const struct kp_ingest *ingest)
+{
+    return ingest->process_count == 0 && !ingest->is_changed;
+}
+
+uint64_t kp_ingest_unread_bytes(const struct kp_ingest *ingest)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < kp_spool_chunk_end(ingest->spool); i++)
+        if (ingest->chunks[i].data)
+            bytes += ingest->chunks[i].data->limit - ingest->chunks[i].data->offset;
+    return bytes;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One transaction with everything that has changed, and what follows from its success: things are
+ * marked as stored, chunks go back to the writers, processes that are over are let go. After a
+ * failure all is as before, so that the same flush can be tried again.
+ */
+#include "ingest.h"
+
+#include "alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void (*kp_ingest_fault_hook)(const char *point);
+
+void kp_ingest_fault(const char *point)
+{
+    if (kp_ingest_fault_hook)
+        kp_ingest_fault_hook(point);
+}
+
+static double seconds(uint64_t us)
+{
+    return (double)us / 1e6;
+}
+
+static const char *origin_name(uint32_t origin)
+{
+    return origin == KP_ORIGIN_ROOT ? "root" : origin == KP_ORIGIN_EXEC ? "exec" : "fork";
+}
+
+static const char *unwinder_name(uint32_t unwinder)
+{
+    switch (unwinder) {
+    case KP_UNWIND_CFI: return "cfi";
+    case KP_UNWIND_LIBUNWIND: return "libunwind";
+    case KP_UNWIND_GCC: return "gcc";
+    case KP_UNWIND_FP: return "frame pointers";
+    default: return "";
+    }
+}
+
+/* SQLite has no unsigned integers; a counter that large is damage. */
+static int64_t number(uint64_t value)
+{
+    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+static void write_process(struct kp_store *store, const struct kp_recorded *process)
+{
+    const struct kp_process_info *info = &process->info;
+    uint64_t peak = process->memory.peak_rss > info->peak_rss_bytes ? process->memory.peak_rss
+                                                                    : info->peak_rss_bytes;
+
+    kp_store_run(store, KP_SQL_PROCESS, "iiiItttttdDtIdiiiiiiiiiddddi", (int64_t)process->number,
+                 (int64_t)process->watched.pid, (int64_t)info->ppid, number(info->parent),
+                 origin_name(info->origin), process->exe ? process->exe : "",
+                 process->argv ? process->argv : "[]",
+                 process->allocator ? process->allocator : "", unwinder_name(info->unwinder),
+                 seconds(info->joined_ns / 1000), process->end ? seconds(process->ended_us) : -1.0,
+                 process->end, number(info->fixed_rate), (double)info->budget_ppm / 1e6,
+                 number(info->samples), number(info->lost_samples), number(info->lost_frees),
+                 number(info->lost_nested), number(info->lost_definitions),
+                 number(info->cut_frames), number(info->broken_stacks), number(info->rate_min),
+                 number(info->rate_max), (double)info->sampling_ns / 1e9,
+                 (double)info->cpu_ns / 1e9, (double)info->late_sampling_ns / 1e9,
+                 (double)info->late_cpu_ns / 1e9, number(peak));
+}
+
+static void write_threads(struct kp_store *store, const struct kp_recorded *process)
+{
+    for (uint32_t i = 1; i <= process->thread_count; i++) {
+        const struct kp_thread_row *thread = process->threads[i];
+
+        if (!thread->stored || thread->dirty)
+            kp_store_run(store, KP_SQL_THREAD, "iiitdi", thread->row, (int64_t)process->number,
+                         (int64_t)thread->tid, thread->name, seconds(thread->first_us),
+                         number(thread->samples));
+    }
+}
+
+static void write_timeline(struct kp_store *store, const struct kp_recorded *process)
+{
+    const struct kp_slices *timeline = &process->timeline;
+
+    if (timeline->rewrite)
+        kp_store_run(store, KP_SQL_TIMELINE_CLEAR, "i", (int64_t)process->number);
+    for (uint32_t i = 0; timeline->dirty && i < timeline->count; i++) {
+        const struct kp_slice_sums *slice = &timeline->slices[i];
+
+        if (slice->used && (slice->dirty || timeline->rewrite))
+            kp_store_run(store, KP_SQL_TIMELINE, "iddiddddii", (int64_t)process->number,
+                         seconds((timeline->first + i) * timeline->slice_us),
+                         seconds(timeline->slice_us), number(slice->samples),
+                         slice->allocated_bytes, slice->allocated_count, slice->freed_bytes,
+                         slice->freed_count, number(slice->rate_min), number(slice->rate_max));
+    }
+}
+
+static void write_memory(struct kp_store *store, const struct kp_recorded *process)
+{
+    const struct kp_memory_series *memory = &process->memory;
+
+    for (size_t i = 0; i < memory->dropped_count; i++)
+        kp_store_run(store, KP_SQL_MEMORY_GONE, "id", (int64_t)process->number,
+                     seconds(memory->dropped[i]));
+    for (uint32_t i = memory->count; i-- > 0 && !memory->readings[i].stored;) {
+        const struct kp_reading *reading = &memory->readings[i];
+
+        if (reading->has_detail)
+            kp_store_run(store, KP_SQL_MEMORY, "idiiiiii", (int64_t)process->number,
+                         seconds(reading->time_us), number(reading->rss), number(reading->pss),
+                         number(reading->private_bytes), number(reading->anonymous),
+                         number(reading->swap), (int64_t)reading->threads);
+        else
+            kp_store_run(store, KP_SQL_MEMORY, "idittttI", (int64_t)process->number,
+                         seconds(reading->time_us), number(reading->rss), NULL, NULL, NULL, NULL,
+                         (int64_t)reading->threads);
+    }
+}
+
+static void write_marks(struct kp_store *store, const struct kp_recorded *process)
+{
+    if (process->marks_thinned)
+        kp_store_run(store, KP_SQL_MARKS_GONE, "ii", (int64_t)process->number,
+                     number(process->mark_step));
+    for (size_t i = 0; i < process->mark_count; i++)
+        kp_store_run(store, KP_SQL_MARK, "iiii", (int64_t)process->number,
+                     number(process->marks[i].iteration), number(process->marks[i].time_us),
+                     process->marks[i].thread->row);
+}
+
+static void write_cursors(struct kp_store *store, const struct kp_recorded *process)
+{
+    for (uint32_t slot = 0; slot < process->slot_count; slot++) {
+        const struct kp_data_chunk *chunk =
+            process->slots[slot] ? process->slots[slot]->first : NULL;
+
+        for (; chunk; chunk = chunk->next)
+            if (chunk->offset != chunk->stored_offset)
+                kp_store_run(store, KP_SQL_CURSOR, "ii", (int64_t)chunk->seq,
+                             (int64_t)chunk->offset);
+    }
+}
+
+static void write_of_process(struct kp_store *store, const struct kp_recorded *process)
+{
+    if (!process->stored || process->dirty || process->memory.dirty)
+        write_process(store, process);
+    for (uint32_t i = process->notes_stored; i < process->note_count; i++)
+        kp_store_run(store, KP_SQL_NOTE, "it", (int64_t)process->number, process->notes[i]);
+    write_threads(store, process);
+    write_timeline(store, process);
+    write_memory(store, process);
+    write_marks(store, process);
+    write_cursors(store, process);
+}
+
+static void write_tree(struct kp_store *store, const struct kp_stack_tree *tree)
+{
+    for (uint32_t i = tree->modules_stored + 1; i <= tree->module_count; i++)
+        kp_store_run(store, KP_SQL_MODULE, "itt", (int64_t)i, tree->modules[i].path,
+                     tree->modules[i].build_id);
+    for (uint32_t i = tree->locations_stored + 1; i <= tree->location_count; i++)
+        kp_store_run(store, KP_SQL_LOCATION, "iii", (int64_t)i, (int64_t)tree->locations[i].module,
+                     (int64_t)tree->locations[i].address);
+    for (uint32_t i = tree->stacks_stored + 1; i <= tree->stack_count; i++)
+        kp_store_run(store, KP_SQL_STACK, "iii", (int64_t)i, (int64_t)tree->stacks[i].parent,
+                     (int64_t)tree->stacks[i].location);
+}
+
+static void write_site(struct kp_store *store, const struct kp_site_sums *site)
+{
+    const struct kp_weighed *ab = &site->allocated_bytes, *ac = &site->allocated_count;
+    const struct kp_weighed *lb = &site->live_bytes, *lc = &site->live_count;
+
+    if (!site->stored)
+        kp_store_run(store, KP_SQL_SITE_NEW, "iiitiddddddiddddddidd", site->row,
+                     (int64_t)site->process, (int64_t)site->stack, kp_kind_name(site->kind),
+                     number(site->samples), ab->value, ab->variance, ab->largest, ac->value,
+                     ac->variance, ac->largest, number(site->live_samples), lb->value,
+                     lb->variance, lb->largest, lc->value, lc->variance, lc->largest,
+                     number(site->rate_max), seconds(site->first_us), seconds(site->last_us));
+    else
+        kp_store_run(store, KP_SQL_SITE_CHANGE, "iiddddddiddddddidd", site->row,
+                     number(site->samples), ab->value, ab->variance, ab->largest, ac->value,
+                     ac->variance, ac->largest, number(site->live_samples), lb->value,
+                     lb->variance, lb->largest, lc->value, lc->variance, lc->largest,
+                     number(site->rate_max), seconds(site->first_us), seconds(site->last_us));
+}
+
+static void write_samples(struct kp_ingest *ingest)
+{
+    struct kp_store *store = ingest->store;
+
+    for (size_t i = 0; i < ingest->shrunk.count; i++)
+        kp_store_run(store, KP_SQL_SAMPLE_SIZE, "ii", ingest->shrunk.rows[i].row,
+                     number(ingest->shrunk.rows[i].size));
+    for (size_t i = 0; i < ingest->gone.count; i++)
+        kp_store_run(store, KP_SQL_SAMPLE_GONE, "i", ingest->gone.rows[i].row);
+    for (uint32_t n = ingest->live.first_unstored; n && store->failure == SQLITE_OK;) {
+        struct kp_live_sample *sample = kp_live_at(&ingest->live, n);
+
+        sample->row = ingest->next_sample++;
+        kp_store_run(store, KP_SQL_SAMPLE_NEW, "iiiiidiii", sample->row, sample->site->row,
+                     sample->thread->row, (int64_t)sample->id, number(sample->size),
+                     sample->weight, (int64_t)sample->address, number(sample->born_us),
+                     number(sample->born_iteration));
+        n = sample->next;
+    }
+}
+
+static void write_lifetimes(struct kp_ingest *ingest)
+{
+    for (uint32_t i = 1; i <= ingest->lifetimes.count; i++) {
+        const struct kp_lifetime *one = &ingest->lifetimes.all[i];
+
+        kp_store_run(ingest->store, KP_SQL_LIFETIME, "itiidd", one->site,
+                     one->unit == KP_AGE_TIME ? "time" : "iteration", (int64_t)one->log2_age,
+                     number(one->samples), one->bytes, one->count);
+    }
+}
+
+static void write_all(struct kp_ingest *ingest)
+{
+    struct kp_store *store = ingest->store;
+
+    ingest->lost_processes = ingest->spool->header->lost_processes;
+    kp_store_run(store, KP_SQL_SESSION, "ii", (int64_t)0, number(ingest->lost_processes));
+    write_tree(store, &ingest->tree);
+    for (uint32_t i = 0; i < ingest->process_count; i++)
+        write_of_process(store, ingest->processes[i]);
+    for (size_t i = 0; i < ingest->dirty_sites.count; i++)
+        write_site(store, ingest->dirty_sites.sites[i]);
+    write_samples(ingest);
+    write_lifetimes(ingest);
+    for (size_t i = 0; i < ingest->old_cursor_count; i++)
+        kp_store_run(store, KP_SQL_CURSOR_GONE, "i", (int64_t)ingest->old_cursors[i]);
+}
+
+static void free_chunk(struct kp_ingest *ingest, uint32_t index)
+{
+    ingest->chunks[index] = (struct kp_chunk_ref){.is_known = !ingest->spool->writable};
+    kp_spool_free_chunk(ingest->spool, index);
+}
+
+static void forget_cursor(struct kp_ingest *ingest, uint32_t seq)
+{
+    ingest->old_cursors = kp_array_grow(ingest->old_cursors, &ingest->old_cursor_capacity,
+                                  ingest->old_cursor_count + 1, sizeof *ingest->old_cursors);
+    ingest->old_cursors[ingest->old_cursor_count++] = seq;
+}
+
+/* Gives back the chunks of a slot that are read to their end. */
+static void settle_slot(struct kp_ingest *ingest, struct kp_slot_queue *queue)
+{
+    struct kp_data_chunk **link = &queue->first, *chunk, *last = NULL;
+
+    while ((chunk = *link)) {
+        chunk->stored_offset = chunk->offset;
+        if (!chunk->is_done || chunk->offset < chunk->limit) {
+            last = chunk;
+            link = &chunk->next;
+            continue;
+        }
+        *link = chunk->next;
+        if (queue->current == chunk)
+            queue->current = chunk->next;
+        forget_cursor(ingest, chunk->seq);
+        free_chunk(ingest, chunk->index);
+        free(chunk->buffer);
+        free(chunk);
+    }
+    queue->last = last;
+}
+
+static void settle_process(struct kp_ingest *ingest, struct kp_recorded *process)
+{
+    process->stored = true;
+    process->dirty = false;
+    process->notes_stored = process->note_count;
+    for (uint32_t i = 1; i <= process->thread_count; i++) {
+        process->threads[i]->stored = true;
+        process->threads[i]->dirty = false;
+    }
+    kp_slices_settle(&process->timeline);
+    kp_memory_series_settle(&process->memory);
+    process->marks_stored += process->mark_count;
+    process->mark_count = 0;
+    process->marks_thinned = false;
+    for (uint32_t slot = 0; slot < process->slot_count; slot++)
+        if (process->slots[slot])
+            settle_slot(ingest, process->slots[slot]);
+}
+
+/* Its definitions go before the chunk that says that there is such a process. */
+static void let_go(struct kp_ingest *ingest, struct kp_recorded *process)
+{
+    for (uint32_t i = process->definition_count; i-- > 0;)
+        if (process->definitions[i].index != process->chunk)
+            free_chunk(ingest, process->definitions[i].index);
+    if (ingest->spool->writable)
+        atomic_fetch_add(&ingest->spool->header->ended_samples, process->info.samples);
+    free_chunk(ingest, process->chunk);
+    kp_process_free(process, &ingest->live);
+}
+
+static void settle_all(struct kp_ingest *ingest)
+{
+    uint32_t kept = 0;
+
+    kp_stack_tree_settle(&ingest->tree);
+    kp_dirty_sites_settle(&ingest->dirty_sites);
+    kp_live_settle(&ingest->live);
+    kp_lifetimes_settle(&ingest->lifetimes);
+    ingest->gone.count = ingest->shrunk.count = ingest->old_cursor_count = 0;
+    for (uint32_t i = 0; i < ingest->process_count; i++) {
+        struct kp_recorded *process = ingest->processes[i];
+
+        settle_process(ingest, process);
+        if (process->is_over)
+            let_go(ingest, process);
+        else
+            ingest->processes[kept++] = process;
+    }
+    ingest->process_count = kept;
+    ingest->is_changed = false;
+    ingest->batch_bytes = 0;
+}
+
+int kp_ingest_flush(struct kp_ingest *ingest, struct kp_error *error)
+{
+    kp_store_begin(ingest->store);
+    write_all(ingest);
+    kp_ingest_fault("before commit");
+    int status = kp_store_commit(ingest->store, error);
+    if (status != KP_STORE_OK)
+        return status;
+    kp_ingest_fault("after commit");
+    settle_all(ingest);
+    kp_ingest_fault("after free");
+    return KP_STORE_OK;
+}

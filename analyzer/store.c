@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Statements and transactions, see store.h. WAL, so that reports can read while we write; no fsync
+ * per commit: what must survive is a kill, not a power cut.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const statement_texts[KP_SQL_COUNT] = {
+    [KP_SQL_SESSION] = "UPDATE session SET finished = ?1, lost_processes = ?2",
+    [KP_SQL_PROCESS] = "INSERT OR REPLACE INTO process VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
+                       "?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28)",
+    [KP_SQL_NOTE] = "INSERT INTO note VALUES (?1,?2)",
+    [KP_SQL_THREAD] = "INSERT OR REPLACE INTO thread VALUES (?1,?2,?3,?4,?5,?6)",
+    [KP_SQL_MODULE] = "INSERT INTO module VALUES (?1,?2,?3,'')",
+    [KP_SQL_MODULE_SYMBOLS] = "UPDATE module SET symbols = ?2 WHERE id = ?1",
+    [KP_SQL_LOCATION] = "INSERT INTO location VALUES (?1,?2,?3)",
+    [KP_SQL_FRAME] = "INSERT OR REPLACE INTO frame VALUES (?1,?2,?3,?4,?5,?6)",
+    [KP_SQL_STACK] = "INSERT INTO stack VALUES (?1,?2,?3)",
+    [KP_SQL_SITE_NEW] = "INSERT INTO site VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
+                        "?15,?16,?17,?18,?19,?20,?21)",
+    [KP_SQL_SITE_CHANGE] =
+        "UPDATE site SET samples=?2, allocated_bytes=?3, allocated_bytes_var=?4, "
+        "allocated_bytes_max=?5, allocated_count=?6, allocated_count_var=?7, "
+        "allocated_count_max=?8, live_samples=?9, live_bytes=?10, live_bytes_var=?11, "
+        "live_bytes_max=?12, live_count=?13, live_count_var=?14, live_count_max=?15, "
+        "rate_max=?16, first_s=?17, last_s=?18 WHERE id=?1",
+    [KP_SQL_SAMPLE_NEW] = "INSERT INTO sample VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [KP_SQL_SAMPLE_SIZE] = "UPDATE sample SET size = ?2 WHERE id = ?1",
+    [KP_SQL_SAMPLE_GONE] = "DELETE FROM sample WHERE id = ?1",
+    [KP_SQL_LIFETIME] =
+        "INSERT INTO lifetime VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT DO UPDATE SET "
+        "samples = samples + excluded.samples, bytes = bytes + excluded.bytes, "
+        "count = count + excluded.count",
+    [KP_SQL_TIMELINE_CLEAR] = "DELETE FROM timeline WHERE process_id = ?1",
+    [KP_SQL_TIMELINE] = "INSERT OR REPLACE INTO timeline VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [KP_SQL_MEMORY] = "INSERT OR REPLACE INTO memory VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+    [KP_SQL_MEMORY_GONE] = "DELETE FROM memory WHERE process_id = ?1 AND time_s = ?2",
+    [KP_SQL_MARK] = "INSERT OR REPLACE INTO mark VALUES (?1,?2,?3,?4)",
+    [KP_SQL_MARKS_GONE] = "DELETE FROM mark WHERE process_id = ?1 AND iteration % ?2 != 0",
+    [KP_SQL_CURSOR] = "INSERT OR REPLACE INTO spool_cursor VALUES (?1,?2)",
+    [KP_SQL_CURSOR_GONE] = "DELETE FROM spool_cursor WHERE seq = ?1",
+    [KP_SQL_CURSORS_GONE] = "DELETE FROM spool_cursor",
+};
+
+void kp_store_close(struct kp_store *store)
+{
+    for (int i = 0; i < KP_SQL_COUNT; i++) {
+        sqlite3_finalize(store->statements[i]);
+        store->statements[i] = NULL;
+    }
+    sqlite3_close(store->db);
+    store->db = NULL;
+}
+
+static void note_failure(struct kp_store *store, int code)
+{
+    if (store->failure == SQLITE_OK)
+        store->failure = code;
+}
+
+static sqlite3_stmt *statement(struct kp_store *store, enum kp_sql sql)
+{
+    if (!store->statements[sql]) {
+        int code = sqlite3_prepare_v3(store->db, statement_texts[sql], -1, SQLITE_PREPARE_PERSISTENT,
+                                      &store->statements[sql], NULL);
+        if (code != SQLITE_OK)
+            note_failure(store, code);
+    }
+    return store->statements[sql];
+}
+
+static void bind_next(sqlite3_stmt *to, int at, char type, va_list *values)
+{
+    const char *text;
+    int64_t integer;
+    double real;
+
+    switch (type) {
+    case 't':
+        text = va_arg(*values, const char *);
+        if (text)
+            sqlite3_bind_text(to, at, text, -1, SQLITE_STATIC);
+        else
+            sqlite3_bind_null(to, at);
+        break;
+    case 'd':
+    case 'D':
+        real = va_arg(*values, double);
+        if (type == 'D' && real < 0)
+            sqlite3_bind_null(to, at);
+        else
+            sqlite3_bind_double(to, at, real);
+        break;
+    default:
+        integer = va_arg(*values, int64_t);
+        if (type == 'I' && integer == 0)
+            sqlite3_bind_null(to, at);
+        else
+            sqlite3_bind_int64(to, at, integer);
+        break;
+    }
+}
+
+void kp_store_run(struct kp_store *store, enum kp_sql sql, const char *types, ...)
+{
+    sqlite3_stmt *run = store->failure == SQLITE_OK ? statement(store, sql) : NULL;
+    va_list values;
+
+    if (!run)
+        return;
+    va_start(values, types);
+    for (int at = 1; *types; at++, types++)
+        bind_next(run, at, *types, &values);
+    va_end(values);
+    int code = sqlite3_step(run);
+    if (code != SQLITE_DONE)
+        note_failure(store, code);
+    sqlite3_reset(run);
+}
+
+static void execute(struct kp_store *store, const char *sql)
+{
+    if (store->failure != SQLITE_OK)
+        return;
+    int code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        note_failure(store, code);
+}
+
+void kp_store_begin(struct kp_store *store)
+{
+    store->failure = SQLITE_OK;
+    execute(store, "BEGIN IMMEDIATE");
+}
+
+/* SQLite tells a full disk in several ways, as it depends on which of its files had to grow. */
+static bool is_full(const struct kp_store *store)
+{
+    int system = sqlite3_system_errno(store->db);
+
+    switch (store->failure & 0xff) {
+    case SQLITE_FULL: return true;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        return system == ENOSPC || system == EDQUOT || system == EFBIG || system == 0;
+    default: return false;
+    }
+}
+
+int kp_store_commit(struct kp_store *store, struct kp_error *error)
+{
+    execute(store, "COMMIT");
+    if (store->failure == SQLITE_OK)
+        return KP_STORE_OK;
+    bool full = is_full(store);
+    char reason[256];
+    snprintf(reason, sizeof reason, "%s", sqlite3_errstr(store->failure));
+    if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    if (full) {
+        kp_error_set(error, "cannot write %s: no space left on the device", store->path);
+        return KP_STORE_FULL;
+    }
+    kp_error_set(error, "cannot write %s: %s", store->path, reason);
+    return KP_STORE_FAILED;
+}
+
+sqlite3_stmt *kp_store_query(struct kp_store *store, const char *sql, struct kp_error *error)
+{
+    sqlite3_stmt *query = NULL;
+
+    if (sqlite3_prepare_v2(store->db, sql, -1, &query, NULL) != SQLITE_OK)
+        kp_error_set(error, "cannot read %s: %s", store->path, sqlite3_errmsg(store->db));
+    return query;
+}
+
+bool kp_store_next(struct kp_store *store, sqlite3_stmt *query, struct kp_error *error)
+{
+    int code = sqlite3_step(query);
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        kp_error_set(error, "cannot read %s: %s", store->path, sqlite3_errmsg(store->db));
+    return code == SQLITE_ROW;
+}
