@@ -24,6 +24,7 @@ struct kp_emitter {
     bool table_in_csv;
     /* text */
     size_t lines;
+    bool last_was_empty; /* one empty line sets things apart, two do not more */
     struct kp_text_row *rows;
     size_t row_count;
     /* JSON */

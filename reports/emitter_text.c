@@ -28,6 +28,10 @@ static size_t piece_length(const char *text, size_t columns)
 
 void kp_text_line(struct kp_emitter *e, size_t indent, const char *raw)
 {
+    bool empty = *raw == '\0', skip = empty && e->last_was_empty;
+    e->last_was_empty = empty;
+    if (skip)
+        return;
     char *text = kp_utf8_printable(raw, 0);
     size_t room = e->width;
     for (const char *p = text; p;) {
@@ -120,25 +124,24 @@ static char *last_of(char *text, const char *part)
 }
 
 /* The last column: no padding behind it, and no more than the room that is left. */
-static void put_last(struct kp_emitter *e, const char *text, const char *shorter, size_t used)
+static void put_last(FILE *out, const char *text, const char *shorter, size_t room)
 {
-    size_t room = e->width > used + 10 ? e->width - used : 10;
-    if (e->width == 0 || kp_utf8_columns(text) <= room) {
-        fputs(text, e->out);
+    if (kp_utf8_columns(text) <= room) {
+        fputs(text, out);
         return;
     }
     char *cut = kp_utf8_printable(shorter ? shorter : text, room);
     char *arrow = cut ? last_of(cut, " -> ") : NULL;
     if (arrow && kp_utf8_columns(arrow) < STUB_COLUMNS && kp_utf8_columns(cut) == room)
         *arrow = '\0'; /* half a name is worse than none */
-    fputs(cut ? cut : "", e->out);
+    fputs(cut ? cut : "", out);
     free(cut);
 }
 
 /* row NULL: the titles. widths holds two a column. */
-static void put_row(struct kp_emitter *e, const struct kp_text_row *row, const size_t *widths)
+static void put_cells(const struct kp_emitter *e, FILE *out, const struct kp_text_row *row, const size_t *widths)
 {
-    size_t used = 0, last = e->column_count;
+    size_t used = 0, last = 0;
     for (size_t i = 0; i < e->column_count; i++)
         last = e->columns[i].title ? i : last;
     for (size_t i = 0; i < e->column_count; i++) {
@@ -147,22 +150,41 @@ static void put_row(struct kp_emitter *e, const struct kp_text_row *row, const s
             continue;
         const char *text = row ? row->cells[2 * i] : e->columns[i].title;
         const char *spread = row ? row->cells[2 * i + 1] : "";
-        fputs(used ? "  " : "", e->out);
+        fputs(used ? "  " : "", out);
         used += used ? 2 : 0;
         if (i == last && left) {
-            put_last(e, text ? text : "", row ? row->shorter[i] : NULL, used);
-            break;
+            put_last(out, text ? text : "", row ? row->shorter[i] : NULL,
+                     e->width == 0 ? SIZE_MAX : e->width > used ? e->width - used : 1);
+            return;
         }
-        put_padded(e->out, text ? text : "", widths[2 * i], left);
+        put_padded(out, text ? text : "", widths[2 * i], left);
         used += widths[2 * i];
         if (widths[2 * i + 1] > 0) {
-            putc(' ', e->out);
-            put_padded(e->out, spread ? spread : "", widths[2 * i + 1], true);
+            putc(' ', out);
+            put_padded(out, spread ? spread : "", widths[2 * i + 1], true);
             used += widths[2 * i + 1] + 1;
         }
     }
-    putc('\n', e->out);
+}
+
+/* A row is cut where the width ends, even in a figure: a wrapped table cannot be read at all. */
+static void put_row(struct kp_emitter *e, const struct kp_text_row *row, const size_t *widths)
+{
+    char *line = NULL;
+    size_t line_bytes;
+    FILE *buffer = open_memstream(&line, &line_bytes);
+    if (!buffer)
+        return;
+    put_cells(e, buffer, row, widths);
+    fclose(buffer);
+    char *cut = line ? kp_utf8_printable(line, e->width) : NULL;
+    for (size_t end = cut ? strlen(cut) : 0; end > 0 && cut[end - 1] == ' '; end--)
+        cut[end - 1] = '\0';
+    fprintf(e->out, "%s\n", cut ? cut : "");
+    free(cut);
+    free(line);
     e->lines++;
+    e->last_was_empty = false;
 }
 
 static void release_rows(struct kp_emitter *e)

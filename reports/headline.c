@@ -105,6 +105,9 @@ void kp_report_program(struct kp_report_context *context)
         return;
     kp_process_program(p, program, sizeof program);
     kp_allocator_name(p->allocator, p->allocator_build_id, allocator, sizeof allocator);
+    double elapsed = context->summary.elapsed_s;
+    if (context->filter.pid > 0)
+        elapsed = (p->ended_s < 0 ? elapsed : p->ended_s) - context->processes.items[0].started_s;
     size_t others = kp_process_count(&context->processes) - 1;
     const char *interpreter = strcmp(program, kp_base_name(p->exe)) == 0 ? "" : kp_base_name(p->exe);
     if (others > 0)
@@ -112,7 +115,7 @@ void kp_report_program(struct kp_report_context *context)
                  others == 1 ? "child" : "children");
     kp_emit_line(context->out, LABEL_COLUMNS, "%s  %s (%s%spid %lld)%s, %s%s%s", context->database, program,
                  interpreter, *interpreter ? ", " : "", (long long)p->pid, children,
-                 kp_format_seconds(time, context->summary.elapsed_s), *allocator ? ", " : "", allocator);
+                 kp_format_seconds(time, elapsed), *allocator ? ", " : "", allocator);
 }
 
 struct losses {

@@ -43,6 +43,16 @@ static struct kp_value text_or_unknown(const char *text)
     return *text ? kp_text(text) : kp_unknown();
 }
 
+/* Text has little room, and a reader expects a word for a process that runs. */
+static struct kp_value end_of(const struct kp_report_context *context, const struct kp_process *p)
+{
+    if (!kp_emitter_is_text(context->out))
+        return text_or_unknown(p->end);
+    if (p->ended_s < 0)
+        return kp_text("running");
+    return kp_text(strcmp(p->end, "killed or _exit") == 0 ? "killed/_exit" : p->end);
+}
+
 static void emit_process(struct kp_report_context *context, const struct kp_process *p)
 {
     char program[256];
@@ -62,7 +72,7 @@ static void emit_process(struct kp_report_context *context, const struct kp_proc
         kp_amount(p->started_s),
         running ? kp_unknown() : kp_amount(p->ended_s),
         kp_amount(until > p->started_s ? until - p->started_s : 0),
-        running && kp_emitter_is_text(context->out) ? kp_text("running") : text_or_unknown(p->end),
+        end_of(context, p),
         kp_whole(p->samples),
         kp_whole(p->lost_samples),
         p->rate_min ? kp_amount((double)p->rate_min) : kp_unknown(),
@@ -104,7 +114,7 @@ static void emit_headline(struct kp_report_context *context, size_t shown)
     size_t processes = kp_process_count(all);
     kp_emit_line(context->out, 2, "%s %s in %s%s", kp_format_whole(count, (int64_t)processes),
                  processes == 1 ? "process" : "processes", kp_format_seconds(time, context->summary.elapsed_s),
-                 killed ? "; 'killed or _exit': it could not say that it ended" : "");
+                 killed ? "; killed/_exit: it could not say that it ended" : "");
     if (shown < all->count)
         kp_emit_line(context->out, 2, "the %zu with %s, in order of start; --top N shows more", shown,
                      keys[context->sort]);

@@ -97,32 +97,47 @@ static void blind_lines(struct kp_report_context *context, const struct figures 
     }
 }
 
-static void append_figure(char *line, size_t line_bytes, const struct kp_sum *sum, const char *before, const char *after)
+#define PART_BYTES 160
+
+static void describe_sum(char part[PART_BYTES], const char *before, const struct kp_sum *sum)
 {
     struct kp_estimate e = kp_estimate_of(sum);
     char figure[KP_FORMAT_BYTES], range[KP_FORMAT_BYTES];
-    size_t used = strlen(line);
     if (sum->samples <= 0 && e.high > 0)
-        snprintf(line + used, line_bytes - used, "%sbelow %s%s", before, kp_format_size(figure, e.high), after);
+        snprintf(part, PART_BYTES, "%s below %s", before, kp_format_size(figure, e.high));
     else
-        snprintf(line + used, line_bytes - used, "%s%s%s%s%s", before, kp_format_size(figure, e.value),
-                 *kp_format_size_range(range, &e) ? " " : "", range, after);
+        snprintf(part, PART_BYTES, "%s %s%s%s", before, kp_format_size(figure, e.value),
+                 *kp_format_size_range(range, &e) ? " " : "", range);
 }
 
+static void describe_peak(char part[PART_BYTES], const struct kp_timeline *t)
+{
+    char size[KP_FORMAT_BYTES], time[KP_FORMAT_BYTES];
+    bool when = t->peak_rss_s >= 0;
+    *part = '\0';
+    if (t->peak_rss_bytes > 0)
+        snprintf(part, PART_BYTES, "peak RSS %s%s%s", kp_format_size(size, t->peak_rss_bytes), when ? " at " : "",
+                 when ? kp_format_seconds(time, t->peak_rss_s) : "");
+}
+
+/* On one line where there is room for it. */
 static void totals_line(struct kp_report_context *context, const struct figures *f)
 {
-    char line[400] = "", count[KP_FORMAT_BYTES], peak[KP_FORMAT_BYTES], at[KP_FORMAT_BYTES];
-    append_figure(line, sizeof line, &f->total.allocated, "allocated  ", "");
-    size_t used = strlen(line);
+    char allocated[PART_BYTES], peak[PART_BYTES], live[PART_BYTES], blocks[KP_FORMAT_BYTES], line[3 * PART_BYTES + 8];
+    size_t width = kp_emitter_width(context->out);
+    describe_sum(allocated, "allocated ", &f->total.allocated);
+    describe_peak(peak, &f->timeline);
+    describe_sum(live, context->summary.finished ? "live at the end" : "live", &f->total.live);
     if (f->total.allocated.samples > 0)
-        used += (size_t)snprintf(line + used, sizeof line - used, " in %s blocks",
-                                 kp_format_count(count, f->total.allocated_count.value));
-    if (f->timeline.peak_rss_bytes > 0)
-        used += (size_t)snprintf(line + used, sizeof line - used, "   peak RSS %s%s%s",
-                                 kp_format_size(peak, f->timeline.peak_rss_bytes), f->timeline.peak_rss_s >= 0 ? " at " : "",
-                                 f->timeline.peak_rss_s >= 0 ? kp_format_seconds(at, f->timeline.peak_rss_s) : "");
-    append_figure(line, sizeof line, &f->total.live, context->summary.finished ? "   live at the end " : "   live ", "");
-    kp_emit_line(context->out, 11, "%s", line);
+        snprintf(allocated + strlen(allocated), PART_BYTES - strlen(allocated), " in %s blocks",
+                 kp_format_count(blocks, f->total.allocated_count.value));
+    snprintf(line, sizeof line, "%s%s%s   %s", allocated, *peak ? "   " : "", peak, live);
+    if (width == 0 || strlen(line) <= width) {
+        kp_emit_line(context->out, 0, "%s", line);
+    } else {
+        kp_emit_line(context->out, 11, "%s", allocated);
+        kp_emit_line(context->out, 11, "%s%s%s", peak, *peak ? "   " : "", live);
+    }
     if (f->total.allocated.samples <= 0 && f->rate_max > 1)
         kp_emit_line(context->out, 0, "no sample was drawn: this is what 95 %% of such runs stay below; KPROF_RATE=1 records all");
     kp_emit_line(context->out, 0, "%s", "");

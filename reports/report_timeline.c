@@ -95,7 +95,8 @@ int kp_report_timeline(struct kp_report_context *context, struct kp_error *error
     for (size_t i = 0; i < t.count; i++)
         most = fmax(most, t.slices[i].live_bytes);
     kp_emit_table(context->out, "timeline", columns, COLUMNS);
-    for (size_t i = 0; i < t.count; i++)
+    bool anything = t.peak_live_bytes > 0 || t.peak_rss_s >= 0;
+    for (size_t i = 0; anything && i < t.count; i++)
         emit_slice(context->out, &t.slices[i], most);
     kp_emit_table_end(context->out);
     kp_timeline_release(&t);

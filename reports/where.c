@@ -41,7 +41,9 @@ void kp_where_frame(const struct kp_frame *frame, char *out, size_t out_bytes)
 
 void kp_where_group(const struct kp_frame *frame, enum kp_group group, char *out, size_t out_bytes)
 {
-    if (group == KP_GROUP_MODULE) {
+    if (!*frame->function && !*frame->module) {
+        snprintf(out, out_bytes, "(no stack)");
+    } else if (group == KP_GROUP_MODULE) {
         snprintf(out, out_bytes, "%s", *frame->module ? frame->module : "(no module)");
     } else if (group == KP_GROUP_FUNCTION) {
         struct kp_frame without_line = *frame;
