@@ -29,7 +29,7 @@ struct kp_dwarf {
     struct unit *units;
     size_t count, room;
     struct kp_ranges ranges; /* value: index of the unit */
-    struct kp_names names;
+    struct kp_symbol_names names;
 };
 
 /* Adds all ranges of an entry. Code that the linker threw away has ranges at or near 0. */
@@ -95,7 +95,7 @@ void kp_dwarf_free(struct kp_dwarf *dwarf)
     for (size_t i = 0; i < dwarf->count; i++)
         kp_ranges_release(&dwarf->units[i].functions);
     kp_ranges_release(&dwarf->ranges);
-    kp_names_release(&dwarf->names);
+    kp_symbol_names_release(&dwarf->names);
     free(dwarf->units);
     free(dwarf);
 }
@@ -211,7 +211,7 @@ int kp_dwarf_resolve(struct kp_dwarf *dwarf, uint64_t address, struct kp_symbol_
     for (int i = count ? count - 1 : 0; i >= 0; i--) {
         struct kp_symbol_frame frame = {NULL, "", 0, true};
         if (i < count)
-            frame.function = kp_names_of(&dwarf->names, &chain[i]);
+            frame.function = kp_symbol_names_of(&dwarf->names, &chain[i]);
         if (i + 1 >= count)
             set_line(unit, pc, &frame);
         else

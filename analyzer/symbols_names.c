@@ -117,7 +117,7 @@ static char *make_name(struct kp_scopes *scopes, Dwarf_Die *die)
     return scoped_name(scopes, *die, plain);
 }
 
-const char *kp_names_of(struct kp_names *names, Dwarf_Die *die)
+const char *kp_symbol_names_of(struct kp_symbol_names *names, Dwarf_Die *die)
 {
     Dwarf_Die origin = *die;
     follow_all(&origin, DW_AT_abstract_origin);
@@ -141,7 +141,7 @@ static void free_name(void *node)
     free(name);
 }
 
-void kp_names_release(struct kp_names *names)
+void kp_symbol_names_release(struct kp_symbol_names *names)
 {
     tdestroy(names->tree, free_name);
     names->tree = NULL;
