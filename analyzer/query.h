@@ -78,6 +78,9 @@ struct kp_sites {
 };
 int kp_query_sites(struct kp_query *query, const struct kp_filter *filter, enum kp_group group,
                    enum kp_sort sort, struct kp_sites *sites, struct kp_error *error);
+/* The same sites, grouped another way; `from` by KP_GROUP_STACK. */
+int kp_query_regroup(struct kp_query *query, const struct kp_sites *from, enum kp_group group,
+                     enum kp_sort sort, struct kp_sites *sites, struct kp_error *error);
 double kp_site_weight(const struct kp_site *site, enum kp_sort sort);
 void kp_sites_release(struct kp_sites *sites);
 

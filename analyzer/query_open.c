@@ -127,7 +127,7 @@ static int open_database(struct kp_query *query, bool immutable, struct kp_error
     char *uri = uri_of(query->path, immutable);
     if (!uri)
         return kp_query_no_memory(error);
-    int code = sqlite3_open_v2(uri, &query->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    int code = sqlite3_open_v2(uri, &query->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
     free(uri);
     if (code != SQLITE_OK)
         return query->db ? kp_query_fail(query, error) : kp_query_no_memory(error);

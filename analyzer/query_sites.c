@@ -192,6 +192,24 @@ static int compare_sites_r(const void *a, const void *b, void *sort)
     return compare_sites(a, b, *(enum kp_sort *)sort);
 }
 
+/* The rows merged, sorted and summed up. */
+static int make_list(struct keyed_site *rows, size_t count, enum kp_sort sort, struct kp_sites *sites,
+                     struct kp_error *error)
+{
+    *sites = (struct kp_sites){0};
+    if (count == 0)
+        return 0;
+    sites->items = calloc(count, sizeof *sites->items);
+    if (!sites->items)
+        return kp_query_no_memory(error);
+    merge(rows, count, sites);
+    qsort_r(sites->items, sites->count, sizeof *sites->items, compare_sites_r, &sort);
+    sites->total = sites->items[0];
+    for (size_t i = 1; i < sites->count; i++) /* in this order, so that sums repeat to the bit */
+        add_site(&sites->total, &sites->items[i]);
+    return 0;
+}
+
 int kp_query_sites(struct kp_query *query, const struct kp_filter *filter, enum kp_group group,
                    enum kp_sort sort, struct kp_sites *sites, struct kp_error *error)
 {
@@ -201,19 +219,26 @@ int kp_query_sites(struct kp_query *query, const struct kp_filter *filter, enum 
     int result = group == KP_GROUP_STACK ? 0 : kp_query_load_stacks(query, error);
     if (result == 0)
         result = load_rows(query, filter, group, &rows, &count, error);
-    if (result == 0 && count > 0) {
-        sites->items = calloc(count, sizeof *sites->items);
-        if (sites->items)
-            merge(rows, count, sites);
-        else
-            result = kp_query_no_memory(error);
+    if (result == 0)
+        result = make_list(rows, count, sort, sites, error);
+    free(rows);
+    return result;
+}
+
+int kp_query_regroup(struct kp_query *query, const struct kp_sites *from, enum kp_group group, enum kp_sort sort,
+                     struct kp_sites *sites, struct kp_error *error)
+{
+    *sites = (struct kp_sites){0};
+    if (kp_query_load_stacks(query, error) != 0)
+        return -1;
+    struct keyed_site *rows = calloc(from->count + 1, sizeof *rows);
+    if (!rows)
+        return kp_query_no_memory(error);
+    for (size_t i = 0; i < from->count; i++) {
+        rows[i].site = from->items[i];
+        set_key(query, group, &rows[i]);
     }
-    if (result == 0 && count > 0) {
-        qsort_r(sites->items, sites->count, sizeof *sites->items, compare_sites_r, &sort);
-        sites->total = sites->items[0];
-        for (size_t i = 1; i < sites->count; i++) /* in this order, so that sums repeat to the bit */
-            add_site(&sites->total, &sites->items[i]);
-    }
+    int result = make_list(rows, from->count, sort, sites, error);
     free(rows);
     return result;
 }

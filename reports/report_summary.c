@@ -280,7 +280,7 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
     if (result == 0)
         result = kp_query_count_stacks(context->query, &f.stacks, &context->summary, error);
     if (result == 0)
-        result = kp_query_sites(context->query, &context->filter, KP_GROUP_LINE, context->sort, &f.lines, error);
+        result = kp_query_regroup(context->query, &f.stacks, KP_GROUP_LINE, context->sort, &f.lines, error);
     if (result == 0)
         result = kp_query_timeline(context->query, &context->filter, 1, &f.timeline, error);
     if (result == 0) {
