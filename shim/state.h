@@ -98,9 +98,12 @@ static inline bool kp_slot_stack_holds(const struct kp_slot *slot, const void *a
     return (uintptr_t)address >= slot->stack_low && (uintptr_t)address < slot->stack_high;
 }
 
+/* The coarse clock may lie before the session's start: never below 0. */
 static inline uint64_t kp_session_us(uint64_t monotonic_ns)
 {
-    return (monotonic_ns + kp_host.monotonic_to_session_ns) / 1000;
+    int64_t ns = (int64_t)(monotonic_ns + kp_host.monotonic_to_session_ns);
+
+    return ns > 0 ? (uint64_t)ns / 1000 : 0;
 }
 
 #endif
