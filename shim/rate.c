@@ -22,6 +22,10 @@
 #define ADJUST_US 20000
 #define ADJUST_SAMPLES 512
 #define SAMPLE_TICKS_MAX 100000
+/* While a process is young most of a sample's cost is paid once (first look at a table, first page
+ * of a chunk): that much of it says what the next ones will cost. */
+#define YOUNG_CPU_NS 1000000000u
+#define YOUNG_TICKS_MAX 12000
 #define PROBE_NS 12.0
 #define HEADROOM 0.75
 #define DEBT_SECONDS 0.5
@@ -36,6 +40,7 @@ static struct {
     uint64_t last_us, last_cpu_ns, first_us, first_ticks;
     double last_cost_ns, debt_ns, ns_per_tick;
     _Atomic uint64_t probes;
+    _Atomic uint64_t once_ticks; /* of young samples, what was paid once */
 } rate;
 
 uint64_t kp_rate_now(void)
@@ -65,12 +70,13 @@ void kp_rate_init(void)
     rate.last_cpu_ns = kp_sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     rate.last_cost_ns = rate.debt_ns = 0;
     rate.ns_per_tick = 0.4;
-    rate.probes = 0;
+    rate.probes = rate.once_ticks = 0;
     rate.busy = 0;
     set(kp_settings.rate_bytes ? kp_settings.rate_bytes
                                : (rate.now ? kp_rate_now() : KP_RATE_START));
 }
 
+/* Ticks of all samples and frees of them, and the filter's misses, so far. */
 static double cost_ns(void)
 {
     uint64_t ticks = 0, probes = rate.probes, samples = 0;
@@ -138,16 +144,17 @@ static void publish(struct kp_process_info *info, double cost, uint64_t cpu_ns, 
 static void adjust(uint64_t now_us)
 {
     uint64_t cpu_ns = kp_sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    double cost, cpu_spent;
+    double cost, typical, cpu_spent;
 
     calibrate(now_us);
     cost = cost_ns();
+    typical = cost - (double)rate.once_ticks * rate.ns_per_tick;
     cpu_spent = (double)(cpu_ns - rate.last_cpu_ns);
     if (cpu_spent < 20000)
         cpu_spent = 20000;
     if (!kp_settings.rate_bytes)
-        set(next_rate(cost - rate.last_cost_ns, cpu_spent));
-    rate.last_cost_ns = cost;
+        set(next_rate(typical - rate.last_cost_ns, cpu_spent));
+    rate.last_cost_ns = typical;
     rate.last_cpu_ns = cpu_ns;
     rate.last_us = now_us;
     publish(kp_state.info, cost, cpu_ns, now_us);
@@ -159,6 +166,8 @@ static void add_cost(struct kp_slot *slot, uint64_t began)
 
     if (ticks > SAMPLE_TICKS_MAX)
         ticks = SAMPLE_TICKS_MAX;
+    if (ticks > YOUNG_TICKS_MAX && rate.last_cpu_ns < YOUNG_CPU_NS)
+        atomic_fetch_add_explicit(&rate.once_ticks, ticks - YOUNG_TICKS_MAX, memory_order_relaxed);
     atomic_store_explicit(&slot->cost_ticks, slot->cost_ticks + ticks, memory_order_relaxed);
 }
 
