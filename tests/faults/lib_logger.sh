@@ -18,7 +18,7 @@ missing() # database, log
 {
     "$BUILD/tools/show_log" "$2" > "$2.txt"
     sqlite3 -separator '|' :memory: "ATTACH '$1' AS k" \
-        "CREATE TABLE log(thread, number, address INTEGER, size INTEGER, age INTEGER)" ".import $2.txt log" \
+        "CREATE TABLE log(thread, number INTEGER, address INTEGER, size INTEGER, age INTEGER)" ".import $2.txt log" \
         "CREATE TABLE last AS SELECT address, size, age, max(number) FROM log GROUP BY address" \
         "CREATE TABLE got AS SELECT s.address, s.size FROM k.sample s" "CREATE INDEX i ON got(address)" \
         "SELECT (SELECT count(*) FROM last WHERE size > 0 AND address NOT IN (SELECT address FROM got)),

@@ -24,5 +24,5 @@ try "a test that does not end is a failure" 1 1 '# limit: 1
 echo "ok - a"; sleep 60'
 try "a test that leaves a process behind is a failure" 1 1 'echo "ok - a"; setsid sleep 60 > /dev/null 2>&1 &'
 rm tree/tests/x/test_it.sh
-tree/tests/run > out.txt 2>&1
+KPROF_TEST_BUILD=$TMP/tree tree/tests/run > out.txt 2>&1
 assert_eq "no test at all is a failure" "1|0 passed, 1 failed" "$?|$(tail -1 out.txt)"

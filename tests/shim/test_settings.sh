@@ -45,7 +45,8 @@ right KPROF_RATE 12345 "SELECT DISTINCT fixed_rate FROM process" 12345
 right KPROF_RATE auto "SELECT count(fixed_rate) FROM process" 0
 right KPROF_BUDGET 5% "SELECT DISTINCT budget FROM process" 0.05
 right KPROF_BUDGET 0.5% "SELECT DISTINCT budget FROM process" 0.005
-right KPROF_SPOOL_MAX 32M "SELECT spool_max_bytes FROM session" 33554432
+# In whole chunks of 64 KiB, with the head of the file.
+right KPROF_SPOOL_MAX 32M "SELECT spool_max_bytes BETWEEN (32 << 20) - (256 << 10) AND 32 << 20 FROM session" 1
 
 follow() # mode, expected rows as programs
 {

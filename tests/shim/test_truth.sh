@@ -28,6 +28,6 @@ compare threads "$T/mix" 4
 compare c++ "$T/mixed_objects"
 compare thread-locals "$T/tls_destructors"
 compare entry-points "$T/entries"
-compare fork-and-exec "$T/storm" mixed 10 0 pids
+compare fork-and-exec "$T/storm" mixed 5 0 pids
 compare threads-and-fork "$T/storm" fork 10 2 pids
 compare somebody-elses sort -S 1M --parallel=2 /etc/services /proc/self/maps -o sorted
