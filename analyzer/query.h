@@ -54,7 +54,8 @@ size_t kp_query_frames(const struct kp_query *query, int64_t stack_id, struct kp
                        size_t max);
 #define KP_FRAMES_MAX 1024
 
-/* The frame that tells most: the innermost that is no plumbing; else the innermost. */
+/* The frame that tells most: the innermost that is no plumbing; where that has only the nearest
+ * symbol for a name, the first caller in the same module with an exact one. */
 size_t kp_frames_telling(const struct kp_frame *frames, size_t count);
 bool kp_frame_is_plumbing(const char *function, const char *module);
 /* The name without parameters, template arguments and return type; truncates to fit. */

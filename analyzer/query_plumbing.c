@@ -58,10 +58,15 @@ bool kp_frame_is_plumbing(const char *function, const char *module)
 
 size_t kp_frames_telling(const struct kp_frame *frames, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!frames[i].plumbing)
+    size_t own = 0;
+    while (own < count && frames[own].plumbing)
+        own++;
+    if (own == count)
+        return 0;
+    for (size_t i = own; i < count; i++)
+        if (frames[i].exact && !frames[i].plumbing && frames[i].module == frames[own].module)
             return i;
-    return 0;
+    return own;
 }
 
 /* Length of a group such as <...> or (...) that begins at text, brackets within it balanced. */

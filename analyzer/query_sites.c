@@ -76,10 +76,8 @@ static const struct kp_frame *group_frame(const struct kp_stacks *s, int64_t sta
     uint32_t node = kp_stacks_find(s, stack_id);
     if (node == KP_NO_INDEX)
         return &none;
-    if (s->nodes[node].telling != KP_NO_INDEX)
-        return &s->frames[s->nodes[node].telling];
-    uint32_t location = s->nodes[node].location;
-    return location == KP_NO_INDEX ? &none : &s->frames[s->locations[location].first_frame];
+    uint32_t frame = kp_stacks_telling(s, node);
+    return frame == KP_NO_INDEX ? &none : &s->frames[frame];
 }
 
 static void set_key(struct kp_query *query, enum kp_group group, struct keyed_site *keyed)

@@ -2,7 +2,7 @@
 /*
  * Loads modules, locations, frames and the stack tree. One pass over each table, in order of id:
  * 200,000 sites share most of their frames, so this is cheaper than resolving stack by stack, and
- * it lets the telling frame of every stack be found in one pass from the callers inwards.
+ * it lets the innermost frame of the program's own be found in one pass from the callers inwards.
  * A row that refers to nothing, or to itself, is cut off there. One thread.
  */
 #include "query_stacks.h"
@@ -127,8 +127,8 @@ static int load_locations(struct kp_query *query, struct kp_stacks *s, struct kp
         struct kp_location *l = &s->locations[i];
         for (uint32_t f = l->first_frame; f < l->first_frame + l->frame_count; f++) {
             s->frames[f].plumbing = kp_frame_is_plumbing(s->frames[f].function, s->frames[f].module);
-            if (!s->frames[f].plumbing && l->telling == KP_NO_INDEX)
-                l->telling = f;
+            if (!s->frames[f].plumbing && l->own == KP_NO_INDEX)
+                l->own = f;
         }
     }
     return step;
@@ -138,11 +138,11 @@ static void link_node(struct kp_stacks *s, struct kp_stack_node *node, int64_t p
 {
     node->location = find_id(s->locations, s->location_count, sizeof *s->locations, location_id);
     node->parent = find_id(s->nodes, s->node_count, sizeof *s->nodes, parent_id);
-    node->telling = KP_NO_INDEX;
+    node->own = KP_NO_INDEX;
     if (node->location != KP_NO_INDEX)
-        node->telling = s->locations[node->location].telling;
-    if (node->telling == KP_NO_INDEX && node->parent != KP_NO_INDEX)
-        node->telling = s->nodes[node->parent].telling;
+        node->own = s->locations[node->location].own;
+    if (node->own == KP_NO_INDEX && node->parent != KP_NO_INDEX)
+        node->own = s->nodes[node->parent].own;
 }
 
 static int load_nodes(struct kp_query *query, struct kp_stacks *s, struct kp_error *error)
@@ -181,6 +181,33 @@ int kp_query_load_stacks(struct kp_query *query, struct kp_error *error)
 uint32_t kp_stacks_find(const struct kp_stacks *s, int64_t stack_id)
 {
     return find_id(s->nodes, s->node_count, sizeof *s->nodes, stack_id);
+}
+
+/* The innermost frame with an exact name in this module, no plumbing, from node outwards. */
+static uint32_t exact_in_module(const struct kp_stacks *s, uint32_t node, const char *module)
+{
+    for (; node != KP_NO_INDEX; node = s->nodes[node].parent) {
+        if (s->nodes[node].location == KP_NO_INDEX)
+            continue;
+        const struct kp_location *l = &s->locations[s->nodes[node].location];
+        for (uint32_t f = l->first_frame; f < l->first_frame + l->frame_count; f++)
+            if (s->frames[f].exact && !s->frames[f].plumbing && s->frames[f].module == module)
+                return f;
+    }
+    return KP_NO_INDEX;
+}
+
+uint32_t kp_stacks_telling(const struct kp_stacks *s, uint32_t node)
+{
+    uint32_t own = s->nodes[node].own;
+    if (own == KP_NO_INDEX) {
+        uint32_t location = s->nodes[node].location;
+        return location == KP_NO_INDEX ? KP_NO_INDEX : s->locations[location].first_frame;
+    }
+    if (s->frames[own].exact)
+        return own;
+    uint32_t exact = exact_in_module(s, node, s->frames[own].module);
+    return exact == KP_NO_INDEX ? own : exact;
 }
 
 const struct kp_module *kp_stacks_module(const struct kp_stacks *s, const char *path)

@@ -19,13 +19,13 @@ struct kp_module {
 struct kp_location {
     int64_t id;
     uint32_t first_frame, frame_count; /* in kp_stacks.frames, innermost first; at least 1 */
-    uint32_t telling;                  /* the innermost frame that is no plumbing, or KP_NO_INDEX */
+    uint32_t own;                      /* the innermost frame that is no plumbing, or KP_NO_INDEX */
 };
 /* A caller has a lower index than what it calls, so a walk outwards ends. */
 struct kp_stack_node {
     int64_t id;
     uint32_t parent, location; /* indices, KP_NO_INDEX none */
-    uint32_t telling;          /* frame that tells most of the stack that ends here, or none */
+    uint32_t own;              /* the same of the whole stack that ends here */
 };
 struct kp_stacks {
     struct kp_module *modules; /* sorted by id, like the two below */
@@ -35,6 +35,8 @@ struct kp_stacks {
     size_t module_count, location_count, node_count, frame_count;
 };
 
+/* The frame that tells most of the stack that ends at this node; see kp_frames_telling(). */
+uint32_t kp_stacks_telling(const struct kp_stacks *stacks, uint32_t node);
 uint32_t kp_stacks_find(const struct kp_stacks *stacks, int64_t stack_id);
 const struct kp_module *kp_stacks_module(const struct kp_stacks *stacks, const char *path);
 void kp_stacks_free(struct kp_stacks *stacks);

@@ -90,7 +90,7 @@ static int compare_blind(const void *left, const void *right)
     return strcmp(a->path, b->path);
 }
 
-/* A stack counts as resolved when the frame that tells most of it has a name of its own. */
+/* A stack counts as resolved when its innermost frame that is no plumbing has an exact name. */
 int kp_query_count_stacks(struct kp_query *query, const struct kp_sites *sites, struct kp_summary *summary,
                           struct kp_error *error)
 {
@@ -105,7 +105,7 @@ int kp_query_count_stacks(struct kp_query *query, const struct kp_sites *sites, 
             summary->stacks_unresolved++;
             continue;
         }
-        uint32_t frame = s->nodes[node].telling;
+        uint32_t frame = s->nodes[node].own;
         if (frame == KP_NO_INDEX)
             frame = s->locations[s->nodes[node].location].first_frame;
         if (s->frames[frame].exact)
