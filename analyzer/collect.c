@@ -26,6 +26,7 @@
 #define JOIN_GRACE_US 2000000u /* for a process that is in the middle of joining */
 #define HANDOVER_GRACE_US 500000u
 #define SYMBOLS_SLICE_MS 50
+#define ENDED_BATCHES 4 /* nobody waits for room: fewer, larger transactions */
 #define LOCK_PATIENCE_MS 300
 
 struct collector {
@@ -37,6 +38,7 @@ struct collector {
     struct kp_symboliser symboliser;
     bool has_committed; /* since we opened the database */
     uint64_t watch_due_us, committed_us, drained_us, nap_us, read_bytes;
+    uint64_t batch_limit;
     uint32_t turns;
 };
 
@@ -135,6 +137,8 @@ static bool is_commit_due(const struct collector *c)
 static int turn(struct collector *c)
 {
     watch(c);
+    if (!c->options->batch_bytes)
+        c->ingest.batch_limit = is_any_alive(c) ? c->batch_limit : c->batch_limit * ENDED_BATCHES;
     if (kp_ingest_round(&c->ingest, c->error))
         return KP_COLLECT_FAILED;
     kp_ingest_fault("round");
@@ -336,6 +340,9 @@ static int work(struct collector *c)
 {
     if (kp_ingest_open(&c->ingest, &c->spool, &c->store, c->error))
         return KP_COLLECT_FAILED;
+    c->batch_limit = c->ingest.batch_limit;
+    if (c->options->batch_bytes)
+        c->ingest.batch_limit = c->options->batch_bytes;
     int status = KP_COLLECT_FAILED;
     if (!kp_symboliser_open(&c->symboliser, &c->store, &c->ingest.tree, c->error))
         status = loop(c);

@@ -31,6 +31,7 @@ struct kp_collect_options {
     const volatile sig_atomic_t *stop; /* may be NULL; != 0: commit, leave the spool, return */
     kp_collect_progress *progress;     /* may be NULL */
     void *progress_context;
+    uint64_t batch_bytes; /* 0: as is best; records read between commits, for tests */
 };
 
 /* Returns enum kp_collect_status. */

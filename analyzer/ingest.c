@@ -42,7 +42,6 @@ void kp_ingest_close(struct kp_ingest *ingest)
     free(ingest->shrunk.rows);
     free(ingest->old_cursors);
     free(ingest->loaded_cursors);
-    kp_lifetimes_release(&ingest->lifetimes);
     kp_stack_tree_release(&ingest->tree);
     kp_live_pool_release(&ingest->live);
     kp_watch_release(&ingest->watch);

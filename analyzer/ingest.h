@@ -12,7 +12,6 @@
 #define KP_INGEST_H
 
 #include "error.h"
-#include "lifetime.h"
 #include "live_set.h"
 #include "process_table.h"
 #include "process_watch.h"
@@ -74,7 +73,6 @@ struct kp_ingest {
 
     int64_t next_site, next_sample, next_thread;
     struct kp_dirty_sites dirty_sites;
-    struct kp_lifetimes lifetimes;
     struct kp_row_list gone, shrunk;  /* rows of samples */
     uint32_t *old_cursors;            /* seqs whose cursor rows may go */
     size_t old_cursor_capacity, old_cursor_count;

@@ -5,7 +5,8 @@
  * id names the slot and the counter of its ALLOC, so that we know whether that is still to come.
  * If it is, the slot waits and the others run on. As an ALLOC is published before its FREE can be,
  * waiting has no cycles, and the ALLOC is in the next round's snapshot at the latest: a FREE that
- * still waits then is one that nobody can explain. It is dropped and counted.
+ * waits then for what the snapshot does not have is one that nobody can explain (its ALLOC was lost
+ * to damage). It is dropped and counted.
  */
 #include "ingest.h"
 
@@ -127,10 +128,10 @@ static void free_sample(struct run *run, struct kp_live_sample *sample)
     const struct kp_data_chunk *chunk = run->chunk;
     double bytes = (double)sample->size * sample->weight;
 
-    kp_lifetimes_add(&ingest->lifetimes, sample->site->row, KP_AGE_TIME,
+    kp_lifetimes_add(&sample->site->lifetimes, KP_AGE_TIME,
                      since(chunk->time_us, sample->born_us), bytes, sample->weight);
     if (chunk->iteration)
-        kp_lifetimes_add(&ingest->lifetimes, sample->site->row, KP_AGE_ITERATION,
+        kp_lifetimes_add(&sample->site->lifetimes, KP_AGE_ITERATION,
                          since(chunk->iteration, sample->born_iteration), bytes, sample->weight);
     kp_site_remove(sample->site, sample);
     kp_site_touch(&ingest->dirty_sites, sample->site);
@@ -166,12 +167,15 @@ static struct kp_slot_queue *slot_at(const struct kp_recorded *process, uint64_t
     return slot < process->slot_count ? process->slots[slot] : NULL;
 }
 
+static uint64_t counter_of(uint64_t id)
+{
+    return id & ((1ULL << KP_SAMPLE_SLOT_SHIFT) - 1);
+}
+
 static bool is_to_come(const struct kp_recorded *process, uint64_t id)
 {
     const struct kp_slot_queue *queue = slot_at(process, id);
-    uint64_t counter = id & ((1ULL << KP_SAMPLE_SLOT_SHIFT) - 1);
-
-    return !queue || counter >= queue->next_sample;
+    return !queue || counter_of(id) >= queue->next_sample;
 }
 
 /* NULL: there is none; then either the slot waits for it, or it will never come. */
@@ -376,9 +380,29 @@ static bool is_late(const struct kp_recorded *process, const struct kp_slot_queu
     return queue->is_old_wait || process->was_gone;
 }
 
-/* Every slot has stopped. Gives up what cannot come any more: the slot that should bring it has
- * been read as far as the snapshot goes. True if there was such a thing. */
-static bool give_up(struct kp_recorded *process)
+/* The counter after the last ALLOC that this round's snapshot has of a slot. */
+static uint64_t end_of_snapshot(struct kp_ingest *ingest, const struct kp_slot_queue *queue)
+{
+    const struct kp_data_chunk *chunk = queue->last;
+    struct kp_chunk_header like = {.kind = KP_CHUNK_DATA};
+    uint64_t end = chunk ? chunk->first_sample + chunk->samples : 0;
+    union kp_record record;
+    int type = 0;
+
+    if (chunk && chunk->offset < chunk->limit &&
+        !kp_spool_read(ingest->spool, chunk->index, kp_decode_records_offset(&like), chunk->offset,
+                       chunk->limit, ingest->buffer, NULL)) {
+        struct kp_decode_records records = {ingest->buffer, chunk->limit - chunk->offset, 0,
+                                            KP_CHUNK_DATA};
+        while ((type = kp_decode_next(&records, &record)) > 0)
+            end += type == KP_REC_ALLOC;
+    }
+    return end;
+}
+
+/* Every slot has stopped. Gives up what the snapshot does not have although it was published before
+ * it. True if there was such a thing. */
+static bool give_up(struct kp_ingest *ingest, struct kp_recorded *process)
 {
     bool gave_up = false;
 
@@ -388,7 +412,7 @@ static bool give_up(struct kp_recorded *process)
         if (!queue || !queue->waits_for || !is_late(process, queue))
             continue;
         const struct kp_slot_queue *other = slot_at(process, queue->waits_for);
-        if (!other || !other->waits_for) {
+        if (!other || counter_of(queue->waits_for) >= end_of_snapshot(ingest, other)) {
             queue->given_up = queue->waits_for;
             gave_up = true;
         }
@@ -396,23 +420,30 @@ static bool give_up(struct kp_recorded *process)
     return gave_up;
 }
 
-/* Only damage makes slots wait for each other: gives up one, if all of them are late. */
+/* Only damage makes slots wait for each other. If all of them are late, the one that waits for the
+ * farthest is the least credible. */
 static bool break_circle(struct kp_recorded *process)
 {
-    struct kp_slot_queue *first = NULL;
+    struct kp_slot_queue *worst = NULL;
+    uint64_t farthest = 0;
 
-    for (uint32_t slot = process->slot_count; slot-- > 0;) {
+    for (uint32_t slot = 0; slot < process->slot_count; slot++) {
         struct kp_slot_queue *queue = process->slots[slot];
 
         if (!queue || !queue->waits_for)
             continue;
         if (!is_late(process, queue))
             return false;
-        first = queue;
+        uint64_t distance =
+            counter_of(queue->waits_for) - slot_at(process, queue->waits_for)->next_sample;
+        if (!worst || distance > farthest) {
+            worst = queue;
+            farthest = distance;
+        }
     }
-    if (first)
-        first->given_up = first->waits_for;
-    return first != NULL;
+    if (worst)
+        worst->given_up = worst->waits_for;
+    return worst != NULL;
 }
 
 static bool is_waiting(struct kp_recorded *process)
@@ -432,7 +463,7 @@ int kp_ingest_data(struct kp_ingest *ingest, struct kp_recorded *process, struct
             return 1;
         if (ingest->has_more)
             return 0;
-    } while (give_up(process) || break_circle(process));
+    } while (give_up(ingest, process) || break_circle(process));
     process->is_drained = !is_waiting(process);
     return 0;
 }

@@ -189,36 +189,67 @@ static void write_site(struct kp_store *store, const struct kp_site_sums *site)
                      number(site->rate_max), seconds(site->first_us), seconds(site->last_us));
 }
 
-static void write_samples(struct kp_ingest *ingest)
+static void write_lifetimes(struct kp_store *store, const struct kp_site_sums *site)
 {
-    struct kp_store *store = ingest->store;
+    static const char *const names[] = {[KP_AGE_TIME] = "time", [KP_AGE_ITERATION] = "iteration"};
 
-    for (size_t i = 0; i < ingest->shrunk.count; i++)
-        kp_store_run(store, KP_SQL_SAMPLE_SIZE, "ii", ingest->shrunk.rows[i].row,
-                     number(ingest->shrunk.rows[i].size));
-    for (size_t i = 0; i < ingest->gone.count; i++)
-        kp_store_run(store, KP_SQL_SAMPLE_GONE, "i", ingest->gone.rows[i].row);
-    for (uint32_t n = ingest->live.first_unstored; n && store->failure == SQLITE_OK;) {
-        struct kp_live_sample *sample = kp_live_at(&ingest->live, n);
+    for (int unit = 0; unit < KP_AGE_UNITS; unit++)
+        for (int log2_age = 0; log2_age < site->lifetimes.count[unit]; log2_age++) {
+            const struct kp_age_cell *cell = &site->lifetimes.cells[unit][log2_age];
 
-        sample->row = ingest->next_sample++;
-        kp_store_run(store, KP_SQL_SAMPLE_NEW, "iiiiidiii", sample->row, sample->site->row,
-                     sample->thread->row, (int64_t)sample->id, number(sample->size),
-                     sample->weight, (int64_t)sample->address, number(sample->born_us),
-                     number(sample->born_iteration));
-        n = sample->next;
+            if (cell->samples)
+                kp_store_run(store, KP_SQL_LIFETIME, "itiidd", site->row, names[unit],
+                             (int64_t)log2_age, number(cell->samples), cell->bytes, cell->count);
+        }
+}
+
+static void write_sites(struct kp_ingest *ingest)
+{
+    for (size_t i = 0; i < ingest->dirty_sites.count; i++) {
+        write_site(ingest->store, ingest->dirty_sites.sites[i]);
+        write_lifetimes(ingest->store, ingest->dirty_sites.sites[i]);
     }
 }
 
-static void write_lifetimes(struct kp_ingest *ingest)
+static void write_old_samples(struct kp_ingest *ingest)
 {
-    for (uint32_t i = 1; i <= ingest->lifetimes.count; i++) {
-        const struct kp_lifetime *one = &ingest->lifetimes.all[i];
+    for (size_t i = 0; i < ingest->shrunk.count; i++)
+        kp_store_run(ingest->store, KP_SQL_SAMPLE_SIZE, "ii", ingest->shrunk.rows[i].row,
+                     number(ingest->shrunk.rows[i].size));
+    for (size_t i = 0; i < ingest->gone.count; i++)
+        kp_store_run(ingest->store, KP_SQL_SAMPLE_GONE, "i", ingest->gone.rows[i].row);
+}
 
-        kp_store_run(ingest->store, KP_SQL_LIFETIME, "itiidd", one->site,
-                     one->unit == KP_AGE_TIME ? "time" : "iteration", (int64_t)one->log2_age,
-                     number(one->samples), one->bytes, one->count);
+#define SAMPLE_COLUMNS 9
+
+/* Rows [0, count) of a statement that makes as many. Returns the sample after them. */
+static uint32_t write_some(struct kp_ingest *ingest, uint32_t from, int count)
+{
+    enum kp_sql sql = count == 1 ? KP_SQL_SAMPLE_NEW : KP_SQL_SAMPLES_NEW;
+
+    for (int i = 0; i < count; i++) {
+        struct kp_live_sample *sample = kp_live_at(&ingest->live, from);
+
+        sample->row = ingest->next_sample++;
+        kp_store_bind(ingest->store, sql, 1 + i * SAMPLE_COLUMNS, "iiiiidiii", sample->row,
+                      sample->site->row, sample->thread->row, (int64_t)sample->id,
+                      number(sample->size), sample->weight, (int64_t)sample->address,
+                      number(sample->born_us), number(sample->born_iteration));
+        from = sample->next;
     }
+    kp_store_step(ingest->store, sql);
+    return from;
+}
+
+static void write_new_samples(struct kp_ingest *ingest)
+{
+    uint32_t next = ingest->live.first_unstored;
+    uint64_t left = ingest->live.unstored;
+
+    for (; left >= KP_STORE_ROWS && ingest->store->failure == SQLITE_OK; left -= KP_STORE_ROWS)
+        next = write_some(ingest, next, KP_STORE_ROWS);
+    for (; left && ingest->store->failure == SQLITE_OK; left--)
+        next = write_some(ingest, next, 1);
 }
 
 static void write_all(struct kp_ingest *ingest)
@@ -230,10 +261,9 @@ static void write_all(struct kp_ingest *ingest)
     write_tree(store, &ingest->tree);
     for (uint32_t i = 0; i < ingest->process_count; i++)
         write_of_process(store, ingest->processes[i]);
-    for (size_t i = 0; i < ingest->dirty_sites.count; i++)
-        write_site(store, ingest->dirty_sites.sites[i]);
-    write_samples(ingest);
-    write_lifetimes(ingest);
+    write_sites(ingest);
+    write_old_samples(ingest);
+    write_new_samples(ingest);
     for (size_t i = 0; i < ingest->old_cursor_count; i++)
         kp_store_run(store, KP_SQL_CURSOR_GONE, "i", (int64_t)ingest->old_cursors[i]);
 }
@@ -312,7 +342,6 @@ static void settle_all(struct kp_ingest *ingest)
     kp_stack_tree_settle(&ingest->tree);
     kp_dirty_sites_settle(&ingest->dirty_sites);
     kp_live_settle(&ingest->live);
-    kp_lifetimes_settle(&ingest->lifetimes);
     ingest->gone.count = ingest->shrunk.count = ingest->old_cursor_count = 0;
     for (uint32_t i = 0; i < ingest->process_count; i++) {
         struct kp_recorded *process = ingest->processes[i];

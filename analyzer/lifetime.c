@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums of one batch by (site, unit, power of two), see lifetime.h.
+ * Sums of one batch by unit and power of two, see lifetime.h. A free touches one cell a unit: this
+ * is on the way of every freed sample.
  */
 #include "lifetime.h"
 
@@ -9,50 +10,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct kp_lifetime *get(struct kp_lifetimes *lifetimes, int64_t site, unsigned unit,
-                               unsigned log2_age)
+static void grow(struct kp_lifetimes *lifetimes, enum kp_age_unit unit, unsigned log2_age)
 {
-    uint64_t hash = kp_hash2((uint64_t)site, unit << 8 | log2_age);
-    uint32_t at = (uint32_t)hash, id;
+    size_t capacity = lifetimes->count[unit], count = log2_age + 4;
 
-    while ((id = kp_index_find(&lifetimes->index, hash, &at))) {
-        struct kp_lifetime *one = &lifetimes->all[id];
-
-        if (one->site == site && one->unit == unit && one->log2_age == log2_age)
-            return one;
-    }
-    id = ++lifetimes->count;
-    lifetimes->all =
-        kp_array_grow(lifetimes->all, &lifetimes->capacity, (size_t)id + 1, sizeof *lifetimes->all);
-    lifetimes->all[id] = (struct kp_lifetime){
-        .site = site, .unit = (uint8_t)unit, .log2_age = (uint8_t)log2_age};
-    kp_index_insert(&lifetimes->index, hash, id);
-    return &lifetimes->all[id];
+    lifetimes->cells[unit] = kp_array_grow(lifetimes->cells[unit], &capacity, count,
+                                           sizeof *lifetimes->cells[unit]);
+    memset(lifetimes->cells[unit] + lifetimes->count[unit], 0,
+           (count - lifetimes->count[unit]) * sizeof *lifetimes->cells[unit]);
+    lifetimes->count[unit] = (uint8_t)count;
 }
 
-void kp_lifetimes_add(struct kp_lifetimes *lifetimes, int64_t site, enum kp_age_unit unit,
-                      uint64_t age, double bytes, double count)
+void kp_lifetimes_add(struct kp_lifetimes *lifetimes, enum kp_age_unit unit, uint64_t age,
+                      double bytes, double count)
 {
-    struct kp_lifetime *one = get(lifetimes, site, unit, kp_log2_age(age));
+    unsigned log2_age = kp_log2_age(age);
 
-    one->samples++;
-    one->bytes += bytes;
-    one->count += count;
+    if (log2_age >= lifetimes->count[unit])
+        grow(lifetimes, unit, log2_age);
+    struct kp_age_cell *cell = &lifetimes->cells[unit][log2_age];
+    cell->samples++;
+    cell->bytes += bytes;
+    cell->count += count;
 }
 
 void kp_lifetimes_settle(struct kp_lifetimes *lifetimes)
 {
-    struct kp_index *index = &lifetimes->index;
-
-    if (index->ids)
-        memset(index->ids, 0, ((size_t)index->mask + 1) * sizeof *index->ids);
-    index->count = 0;
-    lifetimes->count = 0;
+    for (int unit = 0; unit < KP_AGE_UNITS; unit++)
+        if (lifetimes->count[unit])
+            memset(lifetimes->cells[unit], 0,
+                   lifetimes->count[unit] * sizeof *lifetimes->cells[unit]);
 }
 
 void kp_lifetimes_release(struct kp_lifetimes *lifetimes)
 {
-    free(lifetimes->all);
-    kp_index_free(&lifetimes->index);
+    for (int unit = 0; unit < KP_AGE_UNITS; unit++)
+        free(lifetimes->cells[unit]);
     memset(lifetimes, 0, sizeof *lifetimes);
 }

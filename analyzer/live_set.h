@@ -35,7 +35,7 @@ struct kp_live_pool {
     uint32_t count; /* ever made: [1 .. count] */
     uint32_t free;  /* list of free ones through next */
     uint32_t first_unstored, last_unstored;
-    uint64_t live;
+    uint64_t unstored, live;
 };
 
 struct kp_live_place {

@@ -35,8 +35,10 @@ bool kp_kind_is_memory(unsigned kind)
 
 void kp_site_table_release(struct kp_site_table *table)
 {
-    for (uint32_t i = 1; i <= table->count; i++)
+    for (uint32_t i = 1; i <= table->count; i++) {
+        kp_lifetimes_release(&table->sites[i]->lifetimes);
         free(table->sites[i]);
+    }
     free(table->sites);
     kp_index_free(&table->index);
     memset(table, 0, sizeof *table);
@@ -151,9 +153,19 @@ void kp_site_resize(struct kp_site_sums *site, const struct kp_live_sample *samp
     sum_add(&site->live_bytes, after.bytes, after.bytes_variance);
 }
 
+static bool is_exact(const struct kp_site_table *table)
+{
+    for (uint32_t i = 1; i <= table->count; i++)
+        if (table->sites[i]->allocated_count.variance > 0)
+            return false;
+    return true;
+}
+
 void kp_site_table_recount(struct kp_site_table *table, const struct kp_live_pool *pool,
                            const struct kp_live_set *set, struct kp_dirty_sites *dirty)
 {
+    if (is_exact(table))
+        return;
     for (uint32_t i = 1; i <= table->count; i++) {
         if (table->sites[i]->live_samples)
             kp_site_touch(dirty, table->sites[i]);
@@ -174,6 +186,7 @@ void kp_dirty_sites_settle(struct kp_dirty_sites *dirty)
     for (size_t i = 0; i < dirty->count; i++) {
         dirty->sites[i]->stored = true;
         dirty->sites[i]->dirty = false;
+        kp_lifetimes_settle(&dirty->sites[i]->lifetimes);
     }
     dirty->count = 0;
 }

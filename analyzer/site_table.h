@@ -9,6 +9,7 @@
 #define KP_SITE_TABLE_H
 
 #include "id_index.h"
+#include "lifetime.h"
 #include "live_set.h"
 
 #include <stdbool.h>
@@ -29,6 +30,7 @@ struct kp_site_sums {
     struct kp_weighed allocated_bytes, allocated_count, live_bytes, live_count;
     uint64_t rate_max;
     uint64_t first_us, last_us;
+    struct kp_lifetimes lifetimes;
 };
 
 /* The sites of one process. */
@@ -56,7 +58,7 @@ void kp_site_add(struct kp_site_sums *site, const struct kp_live_sample *sample,
 void kp_site_remove(struct kp_site_sums *site, const struct kp_live_sample *sample);
 void kp_site_resize(struct kp_site_sums *site, const struct kp_live_sample *sample, uint64_t size_now);
 /* Sums the live samples of a process anew, which rids them of the rounding of many additions and
- * subtractions, and finds the true largest weights. */
+ * subtractions, and finds the true largest weights. Where all weights were 1, that is so already. */
 void kp_site_table_recount(struct kp_site_table *table, const struct kp_live_pool *pool,
                            const struct kp_live_set *set, struct kp_dirty_sites *dirty);
 /* The dirty ones are in the database. */
