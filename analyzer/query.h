@@ -114,7 +114,8 @@ struct kp_note {
 };
 struct kp_blind { /* a module whose frames have no names of their own */
     const char *path, *build_id, *reason;
-    double bytes; /* allocated where the telling frame is in it */
+    bool pending; /* nobody has looked for names yet */
+    double bytes; /* allocated where the innermost frame that is no plumbing is in it */
 };
 struct kp_summary {
     const char *version; /* of the kprof that recorded */

@@ -78,7 +78,7 @@ static int add_blind(struct kp_summary *summary, const struct kp_stacks *s, cons
     summary->blind = grown;
     const struct kp_module *module = kp_stacks_module(s, path);
     grown[summary->blind_count++] =
-        (struct kp_blind){path, module ? module->build_id : "", reason_of(module), bytes};
+        (struct kp_blind){path, module ? module->build_id : "", reason_of(module), module && !*module->symbols, bytes};
     return 0;
 }
 

@@ -84,11 +84,14 @@ static void blind_lines(struct kp_report_context *context, const struct figures 
         kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s", LABEL_COLUMNS, "NOT SEEN",
                      kp_format_plural(count, s->stacks_without, "allocating stack", "that could not be walked"));
     }
+    if (!s->finished && s->blind_count > 0)
+        kp_emit_line(context->out, LABEL_COLUMNS, "%-*snames are looked up when the recording is finished",
+                     LABEL_COLUMNS, "NO NAMES");
     for (size_t i = 0; i < s->blind_count && i < BLIND_MAX; i++) {
         const struct kp_blind *b = &s->blind[i];
         double share = f->total.allocated.value > 0 ? b->bytes / f->total.allocated.value : 0;
         char percent[KP_FORMAT_BYTES], package[128];
-        if (share < BLIND_SHARE || !*b->path || !kp_emitter_is_text(context->out))
+        if (share < BLIND_SHARE || !*b->path || b->pending || !kp_emitter_is_text(context->out))
             continue;
         kp_debug_package(b->path, package, sizeof package);
         kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s: %s, %s of the bytes; debug symbols would give names%s%s%s",
