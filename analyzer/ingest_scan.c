@@ -111,25 +111,30 @@ static uint32_t insert_process(struct kp_ingest *ingest, struct kp_recorded *pro
     return at;
 }
 
-/* A process that comes by exec ends what its pid was before. */
-static void end_by_exec(struct kp_ingest *ingest, uint32_t at)
+static bool is_ended_by(struct kp_recorded *before, const struct kp_recorded *after)
 {
-    const struct kp_recorded *after = ingest->processes[at];
-
-    if (after->info.origin != KP_ORIGIN_EXEC)
-        return;
-    while (at-- > 0) {
-        struct kp_recorded *before = ingest->processes[at];
-
-        if (before->watched.pid != after->watched.pid)
-            continue;
-        if (!before->end) {
-            before->end = "exec";
-            before->ended_us = after->info.joined_ns / 1000;
-            before->watched.dead = true;
-        }
-        return;
+    if (after->info.origin != KP_ORIGIN_EXEC || before->watched.pid != after->watched.pid ||
+        before->watched.pid_namespace != after->watched.pid_namespace)
+        return false;
+    if (!before->end) {
+        before->end = "exec";
+        before->ended_us = after->info.joined_ns / 1000;
+        before->watched.dead = true;
     }
+    return true;
+}
+
+/* A process that comes by exec ends what its pid was before. The two may be found in any order. */
+static void find_exec(struct kp_ingest *ingest, uint32_t at)
+{
+    struct kp_recorded *process = ingest->processes[at];
+
+    for (uint32_t i = at + 1; i < ingest->process_count; i++)
+        if (is_ended_by(process, ingest->processes[i]))
+            break;
+    for (uint32_t i = at; process->info.origin == KP_ORIGIN_EXEC && i-- > 0;)
+        if (is_ended_by(ingest->processes[i], process))
+            break;
 }
 
 static int add_process(struct kp_ingest *ingest, uint32_t index,
@@ -147,7 +152,7 @@ static int add_process(struct kp_ingest *ingest, uint32_t index,
     process->watched.joined_ns = process->info.joined_ns;
     ingest->processes_seen++;
     ingest->is_changed = true;
-    end_by_exec(ingest, insert_process(ingest, process));
+    find_exec(ingest, insert_process(ingest, process));
     return 0;
 }
 
