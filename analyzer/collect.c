@@ -97,6 +97,7 @@ static int outlast_full_disk(struct collector *c)
 
     while (status == KP_STORE_FULL && c->options->follow && !is_stopped(c)) {
         kp_spool_punch_free(&c->spool);
+        kp_store_shrink(&c->store);
         nap(1000000);
         kp_ingest_watch(&c->ingest, true);
         c->error->text[0] = 0;

@@ -198,6 +198,11 @@ int kp_store_commit(struct kp_store *store, struct kp_error *error)
     return KP_STORE_FAILED;
 }
 
+void kp_store_shrink(struct kp_store *store)
+{
+    sqlite3_exec(store->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+}
+
 sqlite3_stmt *kp_store_query(struct kp_store *store, const char *sql, struct kp_error *error)
 {
     sqlite3_stmt *query = NULL;

@@ -87,6 +87,9 @@ sqlite3_stmt *kp_store_query(struct kp_store *store, const char *sql, struct kp_
 /* Next row: true. The end or a failure: false, a failure sets the error. */
 bool kp_store_next(struct kp_store *store, sqlite3_stmt *query, struct kp_error *error);
 
+/* Gives back what the -wal takes, as far as readers let it. For a full disk. */
+void kp_store_shrink(struct kp_store *store);
+
 /* Leaves one file that can be read from a read-only directory: no -wal, no -shm. */
 int kp_store_finish(struct kp_store *store, struct kp_error *error);
 
