@@ -33,9 +33,10 @@ bool kp_reallocarray_is_counted = true;
 static KP_SLOW void *slow_malloc(size_t size)
 {
     struct kp_origin origin = KP_ORIGIN_HERE();
+    uint64_t rate = kp_sample_decide(size);
     void *block = kp_real.malloc(size);
 
-    kp_sample_alloc(KP_KIND_MALLOC, size, block, &origin);
+    kp_sample_alloc(KP_KIND_MALLOC, size, block, rate, &origin);
     return block;
 }
 
@@ -97,9 +98,10 @@ KP_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 static KP_SLOW void *slow_calloc(size_t count, size_t size)
 {
     struct kp_origin origin = KP_ORIGIN_HERE();
+    uint64_t rate = kp_sample_decide(count * size);
     void *block = kp_real.calloc(count, size);
 
-    kp_sample_alloc(KP_KIND_MALLOC, count * size, block, &origin);
+    kp_sample_alloc(KP_KIND_MALLOC, count * size, block, rate, &origin);
     return block;
 }
 
@@ -119,6 +121,7 @@ KP_EXPORT void *calloc(size_t count, size_t size)
 static KP_SLOW void *slow_realloc(void *block, size_t size, bool sampled)
 {
     struct kp_origin origin = KP_ORIGIN_HERE();
+    uint64_t rate = sampled ? kp_sample_decide(size) : 0;
     uint64_t id = block ? kp_sample_take(block) : 0;
     int before = errno;
     void *result;
@@ -132,8 +135,7 @@ static KP_SLOW void *slow_realloc(void *block, size_t size, bool sampled)
         kp_sample_put_back(block, id);
     else if (id)
         kp_sample_freed(id);
-    if (sampled)
-        kp_sample_alloc(KP_KIND_MALLOC, size, result, &origin);
+    kp_sample_alloc(KP_KIND_MALLOC, size, result, rate, &origin);
     return result;
 }
 
@@ -149,6 +151,7 @@ KP_EXPORT void *realloc(void *block, size_t size)
 static KP_SLOW void *slow_reallocarray(void *block, size_t count, size_t size, bool sampled)
 {
     struct kp_origin origin = KP_ORIGIN_HERE();
+    uint64_t rate = sampled ? kp_sample_decide(count * size) : 0;
     uint64_t id = block ? kp_sample_take(block) : 0;
     void *result = kp_real.reallocarray(block, count, size);
 
@@ -156,8 +159,7 @@ static KP_SLOW void *slow_reallocarray(void *block, size_t count, size_t size, b
         kp_sample_put_back(block, id);
     else if (id)
         kp_sample_freed(id);
-    if (sampled)
-        kp_sample_alloc(KP_KIND_MALLOC, count * size, result, &origin);
+    kp_sample_alloc(KP_KIND_MALLOC, count * size, result, rate, &origin);
     return result;
 }
 
@@ -176,9 +178,10 @@ KP_EXPORT void *reallocarray(void *block, size_t count, size_t size)
 static KP_SLOW int slow_posix_memalign(void **result, size_t alignment, size_t size)
 {
     struct kp_origin origin = KP_ORIGIN_HERE();
+    uint64_t rate = kp_sample_decide(size);
     int error = kp_real.posix_memalign(result, alignment, size);
 
-    kp_sample_alloc(KP_KIND_MALLOC, size, error ? NULL : *result, &origin);
+    kp_sample_alloc(KP_KIND_MALLOC, size, error ? NULL : *result, rate, &origin);
     return error;
 }
 
@@ -193,9 +196,10 @@ KP_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
     static KP_SLOW void *slow_##name(size_t alignment, size_t size)                                \
     {                                                                                              \
         struct kp_origin origin = KP_ORIGIN_HERE();                                                \
+        uint64_t rate = kp_sample_decide(size);                                                    \
         void *block = kp_real.name(alignment, size);                                               \
                                                                                                    \
-        kp_sample_alloc(KP_KIND_MALLOC, size, block, &origin);                                     \
+        kp_sample_alloc(KP_KIND_MALLOC, size, block, rate, &origin);                               \
         return block;                                                                              \
     }                                                                                              \
     KP_EXPORT void *name(size_t alignment, size_t size)                                            \
@@ -211,9 +215,10 @@ ALIGNED(memalign)
     static KP_SLOW void *slow_##name(size_t size)                                                  \
     {                                                                                              \
         struct kp_origin origin = KP_ORIGIN_HERE();                                                \
+        uint64_t rate = kp_sample_decide(size);                                                    \
         void *block = kp_real.name(size);                                                          \
                                                                                                    \
-        kp_sample_alloc(KP_KIND_MALLOC, size, block, &origin);                                     \
+        kp_sample_alloc(KP_KIND_MALLOC, size, block, rate, &origin);                               \
         return block;                                                                              \
     }                                                                                              \
     KP_EXPORT void *name(size_t size)                                                              \

@@ -41,7 +41,7 @@ static void mapped(void *address, size_t bytes, int protection, const struct kp_
 {
     enum kp_kind kind = kind_of(protection, origin->pc);
     int error = errno;
-    uint64_t id = kp_sample_mapping(kind, bytes, address, origin);
+    uint64_t id = kp_sample_alloc(kind, bytes, address, kp_sample_decide(bytes), origin);
 
     if (id && kp_ranges_lock()) {
         kp_ranges_add((uintptr_t)address, (bytes + 4095) & ~4095ul, id);

@@ -57,9 +57,10 @@ static void *look_again(unsigned index);
     static KP_SLOW void *slow_##name parameters                                                    \
     {                                                                                              \
         struct kp_origin origin = KP_ORIGIN_HERE();                                                \
+        uint64_t rate = kp_sample_decide(n);                                                       \
         void *block = ((type_##name *)real_operator[index])arguments;                              \
                                                                                                    \
-        kp_sample_alloc(KP_KIND_NEW, n, block, &origin);                                           \
+        kp_sample_alloc(KP_KIND_NEW, n, block, rate, &origin);                                     \
         return block;                                                                              \
     }                                                                                              \
     static void *counted_##name parameters                                                         \

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -80,7 +81,7 @@ static void *absent_reallocarray(void *block, size_t count, size_t size)
 
     if (__builtin_mul_overflow(count, size, &bytes))
         return no_memory();
-    return kp_real.realloc(block, bytes);
+    return realloc(block, bytes); /* ours: it counts */
 }
 static int absent_posix_memalign(void **block, size_t alignment, size_t size)
 {
@@ -152,6 +153,18 @@ static void resolve_one(struct link_map *next, const struct wanted *want)
     __atomic_store_n((void **)((char *)&kp_real + want->offset), found, __ATOMIC_RELEASE);
 }
 
+/* libc's calls realloc by its public name, which is ours; an allocator's own does not. */
+static bool has_own_reallocarray(struct link_map *next, const struct link_map *allocator)
+{
+    struct link_map *owner = NULL;
+    const char *slash;
+
+    if (!kp_scope_find_from(next, "reallocarray", &owner) || owner != allocator)
+        return false;
+    slash = strrchr(owner->l_name, '/');
+    return strcmp(slash ? slash + 1 : owner->l_name, "libc.so.6") != 0;
+}
+
 void kp_real_resolve(void)
 {
     struct link_map *self = kp_scope_self();
@@ -166,9 +179,7 @@ void kp_real_resolve(void)
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         resolve_one(next, &wanted[i]);
     kp_new_resolve(next, owner);
-    struct link_map *array_owner = NULL;
-    kp_scope_find_from(next, "reallocarray", &array_owner);
-    kp_reallocarray_is_counted = !array_owner || array_owner == owner;
+    kp_reallocarray_is_counted = has_own_reallocarray(next, owner);
 }
 
 bool kp_allocator_holds(uintptr_t pc)

@@ -4,9 +4,8 @@
  * looks the name up behind libkprof.so in the order of the loader's list, so that libmimalloc,
  * jemalloc or tcmalloc preloaded behind us are what we measure. No dlsym, which may allocate.
  *
- * A function of the malloc family that stands in another object than malloc itself (libc's
- * reallocarray behind jemalloc, libstdc++'s operator new) calls malloc in its turn: it is passed
- * through uncounted, or its blocks would count twice.
+ * A function that calls malloc or realloc by its public name in its turn (libc's reallocarray,
+ * libstdc++'s operator new) is passed through uncounted, or its blocks would count twice.
  */
 #ifndef KP_REAL_H
 #define KP_REAL_H

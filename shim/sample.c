@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Records samples. Host's threads, with the guard set and no lock of the allocator or the loader
- * held. Order of one allocation: real call (done by the hook), guard, room in the spool, stack,
- * table, record, next gap. A sample for which there is no room is counted as lost and not entered
+ * held. Order of one allocation: decision and next gap, real call (done by the hook), guard, room
+ * in the spool, stack, table, record. A sample for which there is no room is counted as lost and not entered
  * in the table, so that its free needs no telling either.
  *
  * A signal handler may run in the middle of this: its allocations pass unrecorded (counted as
@@ -101,13 +101,13 @@ static uint64_t write_alloc(struct kp_slot *slot, enum kp_kind kind, size_t size
     return id;
 }
 
-static uint64_t record(enum kp_kind kind, size_t size, void *block, const struct kp_origin *origin)
+static uint64_t record(enum kp_kind kind, size_t size, void *block, uint64_t rate,
+                       const struct kp_origin *origin)
 {
-    struct kp_thread *self = &kp_self;
     uint64_t began = kp_ticks(), id = 0;
-    struct kp_slot *slot = kp_slot_get(self);
+    struct kp_slot *slot = kp_slot_get(&kp_self);
 
-    if (slot && kp_spool_prepare(slot, self->rate)) {
+    if (slot && kp_spool_prepare(slot, rate)) {
         uint32_t node = kp_unwind(slot, origin, kind);
 
         id = write_alloc(slot, kind, size, block, node);
@@ -120,11 +120,11 @@ static uint64_t record(enum kp_kind kind, size_t size, void *block, const struct
     return id;
 }
 
-/* Common to all kinds: returns the sample's id or 0, and draws the next gap. */
-static uint64_t sample(enum kp_kind kind, size_t size, void *block, const struct kp_origin *origin)
+uint64_t kp_sample_decide(size_t size)
 {
     struct kp_thread *self = &kp_self;
-    uint64_t cookie, id = 0;
+    uint64_t cookie, rate = 0;
+    int error = errno;
 
     if (!kp_guard_enter(&cookie)) {
         nested();
@@ -133,28 +133,29 @@ static uint64_t sample(enum kp_kind kind, size_t size, void *block, const struct
     if (!kp_start_ready()) {
         kp_gap_stop(self);
     } else if (gap_has_ended(self, size)) {
-        if (block)
-            id = record(kind, size, block, origin);
+        rate = self->rate;
         kp_gap_draw(self, kp_rate_now());
     }
     kp_guard_leave();
-    return id;
-}
-
-void kp_sample_alloc(enum kp_kind kind, size_t size, void *block, const struct kp_origin *origin)
-{
-    int error = errno;
-
-    sample(kind, size, block, origin);
     errno = error;
+    return rate;
 }
 
-uint64_t kp_sample_mapping(enum kp_kind kind, size_t size, void *address,
-                           const struct kp_origin *origin)
+uint64_t kp_sample_alloc(enum kp_kind kind, size_t size, void *block, uint64_t rate,
+                         const struct kp_origin *origin)
 {
+    uint64_t cookie, id = 0;
     int error = errno;
-    uint64_t id = sample(kind, size, address, origin);
 
+    if (!rate || !block)
+        return 0;
+    if (!kp_guard_enter(&cookie)) {
+        count(&kp_state.info->lost_nested);
+        return 0;
+    }
+    if (kp_start_ready())
+        id = record(kind, size, block, rate, origin);
+    kp_guard_leave();
     errno = error;
     return id;
 }

@@ -40,8 +40,14 @@ static inline bool kp_counts(size_t size)
     return KP_LIKELY_NOT(borrow);
 }
 
-/* The block is there: record it if it is really sampled, and draw the next gap. Keeps errno. */
-void kp_sample_alloc(enum kp_kind kind, size_t size, void *block, const struct kp_origin *origin);
+/* The countdown of this thread has ended in an allocation of this size: is it a sample? Returns the
+ * rate that it was drawn at, or 0, and starts the next gap. Called before the real call, so that a
+ * signal handler that allocates meanwhile finds a countdown in order. Keeps errno. */
+uint64_t kp_sample_decide(size_t size);
+
+/* The block of a sample is there (or not, NULL): record it. Returns its id or 0. Keeps errno. */
+uint64_t kp_sample_alloc(enum kp_kind kind, size_t size, void *block, uint64_t rate,
+                         const struct kp_origin *origin);
 
 /* Before the block is given back: if it is a sample, its end is recorded. Keeps errno. */
 void kp_sample_free(void *block);
@@ -54,9 +60,5 @@ void kp_sample_freed(uint64_t id);
 
 /* Part of a sampled mapping went away. */
 void kp_sample_resized(uint64_t id, uint64_t bytes_left);
-
-/* Draws the sample decision for a mapping; 0 or the sample's id. */
-uint64_t kp_sample_mapping(enum kp_kind kind, size_t size, void *address,
-                           const struct kp_origin *origin);
 
 #endif

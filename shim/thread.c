@@ -3,14 +3,15 @@
  * The guard and the lock. Runs on the host's threads, also inside its signal handlers.
  *
  * When is a guard stale? Its cookie lies in the frame of the shim's entry. If control left that
- * frame by a siglongjmp, later frames of the same stack run above it (then our own address is
- * higher than the cookie's) or over it (then the cookie is overwritten). On another stack
+ * frame by a siglongjmp, later frames of the same stack run above it or in its place (then our own
+ * cookie's address is not lower) or over it (then the cookie is overwritten). On another stack
  * (sigaltstack) addresses can't be compared, so that the guard is believed.
  */
 #include "thread.h"
 
 #include "state.h"
 #include "sys.h"
+#include "unwind.h"
 
 #include <stdatomic.h>
 
@@ -20,18 +21,26 @@
 
 __thread struct kp_thread kp_self __attribute__((visibility("hidden")));
 
+/* Only asked when the guard is found set. */
+static bool on_own_stack(struct kp_slot *slot, const void *address)
+{
+    if (!kp_slot_stack_holds(slot, address))
+        kp_unwind_learn_stack(slot, (uintptr_t)address);
+    return kp_slot_stack_holds(slot, address);
+}
+
 static bool same_stack(const struct kp_thread *self, const void *a, const void *b)
 {
-    const struct kp_slot *slot = self->epoch == kp_state.epoch ? self->slot : NULL;
+    struct kp_slot *slot = self->epoch == kp_state.epoch ? self->slot : NULL;
 
-    return slot && kp_slot_stack_holds(slot, a) && kp_slot_stack_holds(slot, b);
+    return slot && on_own_stack(slot, a) && on_own_stack(slot, b);
 }
 
 static bool kp_guard_is_stale(const struct kp_thread *self, const void *here)
 {
     if (!same_stack(self, self->guard, here))
         return false;
-    return (const void *)self->guard < here || *self->guard != COOKIE(self->guard);
+    return (const void *)self->guard <= here || *self->guard != COOKIE(self->guard);
 }
 
 bool kp_guard_enter(uint64_t *cookie)

@@ -11,6 +11,7 @@
 #ifndef KP_THREAD_H
 #define KP_THREAD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ bool kp_guard_enter(uint64_t *cookie);
 
 static inline void kp_guard_leave(void)
 {
+    atomic_signal_fence(memory_order_seq_cst);
     kp_self.guard = 0;
 }
 

@@ -44,8 +44,7 @@ static uintptr_t stack_top(void)
     return self;
 }
 
-/* Makes [sp, top) known as readable, or leaves the slot without a known stack. */
-static void learn_stack(struct kp_slot *slot, uintptr_t sp)
+void kp_unwind_learn_stack(struct kp_slot *slot, uintptr_t sp)
 {
     uintptr_t high = slot->stack_high ? slot->stack_high : stack_top();
     uintptr_t stop = slot->stack_low ? slot->stack_low : high;
@@ -276,7 +275,7 @@ uint32_t kp_unwind(struct kp_slot *slot, const struct kp_origin *origin, enum kp
         slot->depth = 0;
     }
     if (!kp_slot_stack_holds(slot, (void *)origin->sp))
-        learn_stack(slot, origin->sp);
+        kp_unwind_learn_stack(slot, origin->sp);
     if (!kp_slot_stack_holds(slot, (void *)origin->sp))
         slot->depth = 0;
     fresh = walk(slot, &w, inside_allocator, &keep);

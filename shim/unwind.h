@@ -17,4 +17,7 @@
 
 uint32_t kp_unwind(struct kp_slot *slot, const struct kp_origin *origin, enum kp_kind kind);
 
+/* Makes [sp, top) known as the thread's own stack if it is, page by page; else changes nothing. */
+void kp_unwind_learn_stack(struct kp_slot *slot, uintptr_t sp);
+
 #endif

@@ -19,7 +19,10 @@ for way in handler jump altstack map; do
         assert_eq "sampling goes on when the storm is over [$label]" "5000|385000" \
             "$(under "$db" quiet_blocks live_count)|$(under "$db" quiet_blocks live_bytes)"
         if [ $way = handler ] || [ $way = altstack ]; then
-            assert_eq "recorded and told as not recorded make up all allocations [$label]" "$(cat calls)" \
+            # A handler that comes between the countdown and its restart, some ten instructions, is
+            # not counted: at most one allocation in ten thousand here.
+            all=$(cat calls)
+            assert_range "recorded and told as not recorded make up all allocations [$label]" $((all - all / 10000)) "$all" \
                 "$(sql "$db" "SELECT samples + lost_samples + lost_nested FROM process")"
             assert_range "at most one in a hundred is not recorded [$label]" 0 0.01 \
                 "$(sql "$db" "SELECT (lost_samples + lost_nested) * 1.0 / samples FROM process")"
