@@ -13,7 +13,7 @@ struct kp_sum {
     double value;      /* sum of the weights */
     double variance;   /* estimated from the samples themselves */
     double weight_max; /* the largest weight of one sample */
-    double gap;        /* what lies between two samples on average; 0: nothing, every block is here */
+    double gap; /* what lies between two samples on average; 0: nothing, every block is here */
     int64_t samples;
 };
 
@@ -28,7 +28,8 @@ double kp_gap_blocks(double rate_bytes);
 void kp_sum_add(struct kp_sum *sum, const struct kp_sum *other);
 struct kp_estimate kp_estimate_of(const struct kp_sum *sum);
 
-/* The larger of the two half-widths as a share of the value; 0 when exact, INFINITY when value is 0. */
+/* The larger of the two half-widths as a share of the value; 0 when exact, INFINITY when the value
+ * is 0. */
 double kp_estimate_spread(const struct kp_estimate *estimate);
 
 /* The p-quantile of the chi-squared distribution, df > 0 real. Relative error below 1e-8. */

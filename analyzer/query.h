@@ -89,12 +89,13 @@ struct kp_process {
     int64_t id, pid, ppid, parent_id;
     const char *origin, *exe, *argv, *allocator, *unwinder;
     const char *allocator_build_id; /* "": not known */
-    const char *end;    /* "": still running */
-    const char *script; /* the first argument, "" when there is none */
-    double started_s, ended_s; /* ended_s < 0: still running */
-    int64_t fixed_rate;        /* 0: auto */
+    const char *end;                /* "": still running */
+    const char *script;             /* the first argument, "" when there is none */
+    double started_s, ended_s;      /* ended_s < 0: still running */
+    int64_t fixed_rate;             /* 0: auto */
     double budget;
-    int64_t samples, lost_samples, lost_frees, lost_nested, lost_definitions, cut_frames, broken_stacks;
+    int64_t samples, lost_samples, lost_frees, lost_nested, lost_definitions, cut_frames,
+        broken_stacks;
     int64_t rate_min, rate_max; /* 0: no sample was drawn yet */
     double sampling_s, cpu_s;
     int64_t peak_rss_bytes;
@@ -157,7 +158,7 @@ void kp_timeline_release(struct kp_timeline *timeline);
 struct kp_tree_node {
     struct kp_frame frame;
     size_t parent;
-    int depth; /* root 0 */
+    int depth;                                      /* root 0 */
     struct kp_sum allocated, allocated_count, live; /* with everything below */
 };
 struct kp_tree {

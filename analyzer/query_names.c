@@ -49,7 +49,8 @@ static char *store(struct kp_names *names, const char *text)
 {
     size_t bytes = strlen(text) + 1;
     if (names->block_used + bytes > names->block_bytes) {
-        size_t block_bytes = sizeof(char *) + bytes > BLOCK_BYTES ? sizeof(char *) + bytes : BLOCK_BYTES;
+        size_t block_bytes =
+            sizeof(char *) + bytes > BLOCK_BYTES ? sizeof(char *) + bytes : BLOCK_BYTES;
         char *block = malloc(block_bytes);
         if (!block)
             return NULL;

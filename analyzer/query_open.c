@@ -3,8 +3,9 @@
  * Opening a database so that nothing happens to it. What the file is, is decided from its first
  * 100 bytes before SQLite touches it. A finished database (rollback journal) opens with mode=ro,
  * which makes no file beside it. One in WAL mode that has lost its -wal opens as immutable, because
- * SQLite would make a -shm for it. Only one that a collector is writing right now is opened as a
- * WAL, beside the -wal and -shm that are there. One thread.
+ * SQLite would make a -shm for it; one with a -wal that nobody uses is opened for us alone, without
+ * locks, so that SQLite keeps in memory what would be in the -shm. Only one that a collector is
+ * writing right now is opened as a WAL, beside the -wal and -shm that are there. One thread.
  */
 #include "query_db.h"
 #include "query_stacks.h"
@@ -48,15 +49,18 @@ static uint32_t big_endian(const unsigned char *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-static int check_numbers(const char *path, uint32_t application, int64_t schema, struct kp_error *error)
+static int check_numbers(const char *path, uint32_t application, int64_t schema,
+                         struct kp_error *error)
 {
     if (application != KP_APPLICATION_ID)
         return -kp_error_set(error, "%s is a database of another program, not of kprof", path);
     if (schema > KP_STORE_SCHEMA)
-        return -kp_error_set(error, "%s has schema %lld, this kprof knows up to %d; use a newer kprof-report", path,
-                    (long long)schema, KP_STORE_SCHEMA);
+        return -kp_error_set(
+            error, "%s has schema %lld, this kprof knows up to %d; use a newer kprof-report", path,
+            (long long)schema, KP_STORE_SCHEMA);
     if (schema < 1)
-        return -kp_error_set(error, "%s is damaged (schema %lld); record it again", path, (long long)schema);
+        return -kp_error_set(error, "%s is damaged (schema %lld); record it again", path,
+                             (long long)schema);
     return 0;
 }
 
@@ -65,13 +69,13 @@ static int spool_named(const char *path, struct kp_error *error)
     size_t length = strlen(path), suffix = strlen("-spool");
     if (length <= suffix || strcmp(path + length - suffix, "-spool") != 0)
         return -kp_error_set(error, "%s is a spool; name the database that it belongs to", path);
-    return -kp_error_set(error, "%s is a spool; name its database: kprof-report %.*s", path, (int)(length - suffix),
-                         path);
+    return -kp_error_set(error, "%s is a spool; name its database: kprof-report %.*s", path,
+                         (int)(length - suffix), path);
 }
 
 /* What the file is, from its first bytes. */
-static int check_header(const char *path, const unsigned char *header, const struct stat *st, bool wal,
-                        struct kp_error *error)
+static int check_header(const char *path, const unsigned char *header, const struct stat *st,
+                        bool wal, struct kp_error *error)
 {
     uint64_t magic;
     memcpy(&magic, header, sizeof magic);
@@ -86,16 +90,21 @@ static int check_header(const char *path, const unsigned char *header, const str
     return check_numbers(path, big_endian(header + 68), (int32_t)big_endian(header + 60), error);
 }
 
+/* How to open it so that nothing appears beside it. */
+enum way { WAY_FILE, WAY_IMMUTABLE, WAY_LONE_WAL };
+
 /* file:PATH with what SQLite would take for syntax escaped; NULL without memory. */
-static char *uri_of(const char *path, bool immutable)
+static char *uri_of(const char *path, enum way way)
 {
+    static const char *const parameters[] = {
+        "?mode=ro", "?mode=ro&immutable=1", "?mode=ro&vfs=unix-none"};
     char *uri = malloc(strlen(path) * 3 + 64);
     if (!uri)
         return NULL;
     char *to = uri + sprintf(uri, "file:%s", *path == '/' ? "//" : "");
     for (; *path; path++)
         to += strchr("%?#", *path) ? sprintf(to, "%%%02X", *path) : sprintf(to, "%c", *path);
-    strcpy(to, immutable ? "?mode=ro&immutable=1" : "?mode=ro");
+    strcpy(to, parameters[way]);
     return uri;
 }
 
@@ -115,26 +124,33 @@ static int quick_check(struct kp_query *query, struct kp_error *error)
     int result = statement ? kp_query_step(query, statement, error) : -1;
     if (result == 1) {
         const char *said = (const char *)sqlite3_column_text(statement, 0);
-        result = said && strcmp(said, "ok") == 0 ? 0 : -kp_error_set(error, "%s is damaged (%s); record it again",
-                                                            query->path, said ? said : "no answer");
+        result = said && strcmp(said, "ok") == 0
+                     ? 0
+                     : -kp_error_set(error, "%s is damaged (%s); record it again", query->path,
+                                     said ? said : "no answer");
     }
     sqlite3_finalize(statement);
     return result;
 }
 
-static int open_database(struct kp_query *query, bool immutable, struct kp_error *error)
+static int open_database(struct kp_query *query, enum way way, struct kp_error *error)
 {
-    char *uri = uri_of(query->path, immutable);
+    char *uri = uri_of(query->path, way);
     if (!uri)
         return kp_query_no_memory(error);
-    int code = sqlite3_open_v2(uri, &query->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(uri, &query->db,
+                               SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
     free(uri);
     if (code != SQLITE_OK)
         return query->db ? kp_query_fail(query, error) : kp_query_no_memory(error);
     sqlite3_busy_timeout(query->db, 5000);
     sqlite3_db_config(query->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(query->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    sqlite3_exec(query->db, "PRAGMA cell_size_check = ON; PRAGMA cache_size = -65536", NULL, NULL, NULL);
+    sqlite3_db_config(query->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (way == WAY_LONE_WAL)
+        sqlite3_exec(query->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+    sqlite3_exec(query->db, "PRAGMA cell_size_check = ON; PRAGMA cache_size = -65536", NULL, NULL,
+                 NULL);
     return 0;
 }
 
@@ -152,32 +168,41 @@ static int check_content(struct kp_query *query, const struct stat *st, struct k
     return st->st_size <= QUICK_CHECK_MAX_BYTES ? quick_check(query, error) : 0;
 }
 
-static bool has_wal(const char *path)
+static bool has_beside(const char *path, const char *tail)
 {
-    char *wal = malloc(strlen(path) + 5);
-    if (!wal)
+    char *name = malloc(strlen(path) + strlen(tail) + 1);
+    if (!name)
         return false;
-    sprintf(wal, "%s-wal", path);
-    bool found = access(wal, F_OK) == 0;
-    free(wal);
+    sprintf(name, "%s%s", path, tail);
+    bool found = access(name, F_OK) == 0;
+    free(name);
     return found;
+}
+
+static enum way way_to_open(const char *path, bool wal_mode, bool wal)
+{
+    if (wal)
+        return has_beside(path, "-shm") ? WAY_FILE : WAY_LONE_WAL;
+    return wal_mode ? WAY_IMMUTABLE : WAY_FILE;
 }
 
 int kp_query_open(struct kp_query **result, const char *path, struct kp_error *error)
 {
     unsigned char header[HEADER_BYTES];
     struct stat st;
-    bool wal = has_wal(path);
+    bool wal = has_beside(path, "-wal");
     *result = NULL;
-    if (read_header(path, header, &st, error) != 0 || check_header(path, header, &st, wal, error) != 0)
+    if (read_header(path, header, &st, error) != 0 ||
+        check_header(path, header, &st, wal, error) != 0)
         return -1;
     struct kp_query *query = calloc(1, sizeof *query);
     if (!query || !(query->path = strdup(path))) {
         free(query);
         return kp_query_no_memory(error);
     }
-    bool wal_mode = header[18] == 2;
-    if (open_database(query, wal_mode && !wal, error) != 0 || check_content(query, &st, error) != 0) {
+    enum way way = way_to_open(path, header[18] == 2, wal);
+    if (open_database(query, way, error) != 0 ||
+        check_content(query, &st, error) != 0) {
         kp_query_close(query);
         return -1;
     }

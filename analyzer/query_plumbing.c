@@ -13,18 +13,25 @@
 #include <strings.h>
 
 static const char *const plumbing_modules[] = {
-    "libc.so",     "libc-2",       "ld-linux",    "ld-musl",      "libstdc++", "libc++", "libgcc_s",
-    "libpthread",  "libkprof",     "libjemalloc", "libmimalloc",  "libtcmalloc", NULL,
+    "libc.so",    "libc-2",   "ld-linux",    "ld-musl",     "libstdc++",   "libc++", "libgcc_s",
+    "libpthread", "libkprof", "libjemalloc", "libmimalloc", "libtcmalloc", NULL,
 };
 static const char *const plumbing_prefixes[] = {
-    "operator new", "operator delete", "std::", "__gnu_cxx::", "__cxxabi", "__cxa_", "__libc_", "__GI_",
-    "alloc::", "core::", "hashbrown::", "<alloc::", "<core::", "<std::", "<hashbrown::", "__rust_", "__rdl_",
-    "__rg_", "g_malloc", "g_realloc", "g_slice_", "g_strdup", "g_strndup", "PyMem_", "PyObject_Malloc",
-    "PyObject_Calloc", "PyObject_Realloc", "_PyObject_Malloc", "_PyMem_", NULL,
+    "operator new",     "operator delete", "std::",
+    "__gnu_cxx::",      "__cxxabi",        "__cxa_",
+    "__libc_",          "__GI_",           "alloc::",
+    "core::",           "hashbrown::",     "<alloc::",
+    "<core::",          "<std::",          "<hashbrown::",
+    "__rust_",          "__rdl_",          "__rg_",
+    "g_malloc",         "g_realloc",       "g_slice_",
+    "g_strdup",         "g_strndup",       "PyMem_",
+    "PyObject_Malloc",  "PyObject_Calloc", "PyObject_Realloc",
+    "_PyObject_Malloc", "_PyMem_",         NULL,
 };
 static const char *const plumbing_endings[] = {
-    "malloc", "calloc", "realloc", "zalloc", "strdup", "strndup", "memdup", "memalign", "reallocarray",
-    "mallocraw", "malloczero", "aligned_alloc", "asprintf", "mmap", "mmap64", "mremap", "brk", NULL,
+    "malloc",   "calloc",   "realloc",      "zalloc",    "strdup",     "strndup",
+    "memdup",   "memalign", "reallocarray", "mallocraw", "malloczero", "aligned_alloc",
+    "asprintf", "mmap",     "mmap64",       "mremap",    "brk",        NULL,
 };
 
 static bool begins_with_any(const char *text, const char *const *list)
@@ -98,7 +105,7 @@ static size_t operator_length(const char *text)
 static size_t kept_length(const char *function, const char *p)
 {
     if (p == function || (!isalnum((unsigned char)p[-1]) && p[-1] != '_')) {
-        size_t operator = operator_length(p);
+        size_t operator= operator_length(p);
         if (operator)
             return operator;
     }

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 
 static const char *const process_sql =
-    "SELECT id, pid, ppid, parent_id, origin, exe, argv, allocator, unwinder, end, started_s, ended_s, "
-    "fixed_rate, budget, samples, lost_samples, lost_frees, lost_nested, lost_definitions, cut_frames, "
-    "broken_stacks, rate_min, rate_max, sampling_s, cpu_s, peak_rss_bytes, "
-    "CASE WHEN json_valid(argv) THEN json_extract(argv, '$[1]') END, "
+    "SELECT id, pid, ppid, parent_id, origin, exe, argv, allocator, unwinder, end, started_s, "
+    "ended_s, fixed_rate, budget, samples, lost_samples, lost_frees, lost_nested, "
+    "lost_definitions, cut_frames, broken_stacks, rate_min, rate_max, sampling_s, cpu_s, "
+    "peak_rss_bytes, CASE WHEN json_valid(argv) THEN json_extract(argv, '$[1]') END, "
     "(SELECT build_id FROM module WHERE path = process.allocator AND build_id <> '') FROM process "
     "WHERE ?1 = 0 OR pid = ?1 ORDER BY id";
 
@@ -66,14 +66,15 @@ static void add_sum(struct kp_sum *sum, sqlite3_stmt *st, int column, int64_t sa
     sum->weight_max = weight > sum->weight_max ? weight : sum->weight_max;
 }
 
-static int load_sums(struct kp_query *query, const struct kp_filter *filter, struct kp_processes *processes,
-                     struct kp_error *error)
+static int load_sums(struct kp_query *query, const struct kp_filter *filter,
+                     struct kp_processes *processes, struct kp_error *error)
 {
     sqlite3_stmt *st = kp_query_prepare(
         query,
         "SELECT process_id, kind, samples, live_samples, allocated_bytes, allocated_bytes_var, "
-        "allocated_bytes_max, allocated_count, allocated_count_var, allocated_count_max, live_bytes, "
-        "live_bytes_var, live_bytes_max, live_count, live_count_var, live_count_max FROM site",
+        "allocated_bytes_max, allocated_count, allocated_count_var, allocated_count_max, "
+        "live_bytes, live_bytes_var, live_bytes_max, live_count, live_count_var, live_count_max "
+        "FROM site",
         error);
     int step = st ? 1 : -1;
     while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {

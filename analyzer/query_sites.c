@@ -89,7 +89,8 @@ static void set_key(struct kp_query *query, enum kp_group group, struct keyed_si
         keyed->number = keyed->site.stack_id;
         return;
     }
-    const struct kp_frame *frame = keyed->site.group = group_frame(query->stacks, keyed->site.stack_id);
+    const struct kp_frame *frame = keyed->site.group =
+        group_frame(query->stacks, keyed->site.stack_id);
     keyed->key[0] = frame->module;
     if (group == KP_GROUP_MODULE)
         return;
@@ -103,10 +104,11 @@ static int load_rows(struct kp_query *query, const struct kp_filter *filter, enu
 {
     sqlite3_stmt *st = kp_query_prepare(
         query,
-        "SELECT stack_id, kind, samples, allocated_bytes, allocated_bytes_var, allocated_bytes_max, "
-        "allocated_count, allocated_count_var, allocated_count_max, live_samples, live_bytes, "
-        "live_bytes_var, live_bytes_max, live_count, live_count_var, live_count_max, rate_max, first_s, "
-        "last_s FROM site WHERE ?1 = 0 OR process_id IN (SELECT id FROM process WHERE pid = ?1)",
+        "SELECT stack_id, kind, samples, allocated_bytes, allocated_bytes_var, "
+        "allocated_bytes_max, allocated_count, allocated_count_var, allocated_count_max, "
+        "live_samples, live_bytes, live_bytes_var, live_bytes_max, live_count, live_count_var, "
+        "live_count_max, rate_max, first_s, last_s FROM site "
+        "WHERE ?1 = 0 OR process_id IN (SELECT id FROM process WHERE pid = ?1)",
         error);
     int step = st ? 1 : -1;
     sqlite3_bind_int64(st, 1, filter->pid);
@@ -191,8 +193,8 @@ static int compare_sites_r(const void *a, const void *b, void *sort)
 }
 
 /* The rows merged, sorted and summed up. */
-static int make_list(struct keyed_site *rows, size_t count, enum kp_sort sort, struct kp_sites *sites,
-                     struct kp_error *error)
+static int make_list(struct keyed_site *rows, size_t count, enum kp_sort sort,
+                     struct kp_sites *sites, struct kp_error *error)
 {
     *sites = (struct kp_sites){0};
     if (count == 0)
@@ -223,8 +225,8 @@ int kp_query_sites(struct kp_query *query, const struct kp_filter *filter, enum 
     return result;
 }
 
-int kp_query_regroup(struct kp_query *query, const struct kp_sites *from, enum kp_group group, enum kp_sort sort,
-                     struct kp_sites *sites, struct kp_error *error)
+int kp_query_regroup(struct kp_query *query, const struct kp_sites *from, enum kp_group group,
+                     enum kp_sort sort, struct kp_sites *sites, struct kp_error *error)
 {
     *sites = (struct kp_sites){0};
     if (kp_query_load_stacks(query, error) != 0)

@@ -36,8 +36,9 @@ static uint32_t find_id(const void *items, size_t count, size_t item_bytes, int6
 
 static int load_modules(struct kp_query *query, struct kp_stacks *s, struct kp_error *error)
 {
-    sqlite3_stmt *st = kp_query_prepare(
-        query, "SELECT id, path, build_id, symbols FROM module ORDER BY id", error);
+    sqlite3_stmt *st =
+        kp_query_prepare(query, "SELECT id, path, build_id, symbols FROM module ORDER BY id",
+                         error);
     int step = st ? 1 : -1;
     while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
         struct kp_module *grown = kp_grow(s->modules, s->module_count, sizeof *grown);
@@ -65,7 +66,8 @@ static const char *address_name(struct kp_query *query, const char *module, int6
 {
     char text[300];
     if (*module)
-        snprintf(text, sizeof text, "%.200s+0x%llx", base_name(module), (unsigned long long)address);
+        snprintf(text, sizeof text, "%.200s+0x%llx", base_name(module),
+                 (unsigned long long)address);
     else
         snprintf(text, sizeof text, "0x%llx", (unsigned long long)address);
     return kp_names_add(&query->names, text);
@@ -87,8 +89,10 @@ static int add_frame(struct kp_stacks *s, const struct kp_frame *frame)
 static int add_location_row(struct kp_query *query, struct kp_stacks *s, sqlite3_stmt *st)
 {
     int64_t id = sqlite3_column_int64(st, 0);
-    uint32_t module = find_id(s->modules, s->module_count, sizeof *s->modules, sqlite3_column_int64(st, 1));
-    struct kp_frame frame = {.file = "", .module = module == KP_NO_INDEX ? "" : s->modules[module].path};
+    uint32_t module =
+        find_id(s->modules, s->module_count, sizeof *s->modules, sqlite3_column_int64(st, 1));
+    struct kp_frame frame = {.file = "",
+                             .module = module == KP_NO_INDEX ? "" : s->modules[module].path};
     if (sqlite3_column_type(st, 3) == SQLITE_NULL) {
         frame.function = address_name(query, frame.module, sqlite3_column_int64(st, 2));
     } else {
@@ -107,7 +111,8 @@ static int add_location_row(struct kp_query *query, struct kp_stacks *s, sqlite3
     if (!grown || s->location_count >= KP_NO_INDEX - 1)
         return -1;
     s->locations = grown;
-    s->locations[s->location_count++] = (struct kp_location){id, (uint32_t)s->frame_count, 1, KP_NO_INDEX};
+    s->locations[s->location_count++] =
+        (struct kp_location){id, (uint32_t)s->frame_count, 1, KP_NO_INDEX};
     return add_frame(s, &frame);
 }
 
@@ -126,7 +131,8 @@ static int load_locations(struct kp_query *query, struct kp_stacks *s, struct kp
     for (size_t i = 0; i < s->location_count; i++) {
         struct kp_location *l = &s->locations[i];
         for (uint32_t f = l->first_frame; f < l->first_frame + l->frame_count; f++) {
-            s->frames[f].plumbing = kp_frame_is_plumbing(s->frames[f].function, s->frames[f].module);
+            s->frames[f].plumbing =
+                kp_frame_is_plumbing(s->frames[f].function, s->frames[f].module);
             if (!s->frames[f].plumbing && l->own == KP_NO_INDEX)
                 l->own = f;
         }
@@ -134,7 +140,8 @@ static int load_locations(struct kp_query *query, struct kp_stacks *s, struct kp
     return step;
 }
 
-static void link_node(struct kp_stacks *s, struct kp_stack_node *node, int64_t parent_id, int64_t location_id)
+static void link_node(struct kp_stacks *s, struct kp_stack_node *node, int64_t parent_id,
+                      int64_t location_id)
 {
     node->location = find_id(s->locations, s->location_count, sizeof *s->locations, location_id);
     node->parent = find_id(s->nodes, s->node_count, sizeof *s->nodes, parent_id);
@@ -218,7 +225,8 @@ const struct kp_module *kp_stacks_module(const struct kp_stacks *s, const char *
     return NULL;
 }
 
-size_t kp_query_frames(const struct kp_query *query, int64_t stack_id, struct kp_frame *frames, size_t max)
+size_t kp_query_frames(const struct kp_query *query, int64_t stack_id, struct kp_frame *frames,
+                       size_t max)
 {
     const struct kp_stacks *s = query->stacks;
     size_t count = 0;

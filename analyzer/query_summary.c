@@ -17,7 +17,8 @@ static int load_session(struct kp_query *query, struct kp_summary *summary, stru
         "SELECT version, finished, lost_processes, (SELECT user_version FROM pragma_user_version), "
         "max(coalesce((SELECT max(coalesce(ended_s, started_s)) FROM process), 0), "
         "coalesce((SELECT max(start_s + slice_s) FROM timeline WHERE process_id IN "
-        "(SELECT id FROM process WHERE ended_s IS NULL)), 0), coalesce((SELECT max(time_s) FROM memory), 0)) "
+        "(SELECT id FROM process WHERE ended_s IS NULL)), 0), "
+        "coalesce((SELECT max(time_s) FROM memory), 0)) "
         "FROM session",
         error);
     int step = st ? kp_query_step(query, st, error) : -1;
@@ -36,7 +37,9 @@ static int load_session(struct kp_query *query, struct kp_summary *summary, stru
 static int load_notes(struct kp_query *query, struct kp_summary *summary, struct kp_error *error)
 {
     sqlite3_stmt *st = kp_query_prepare(
-        query, "SELECT text, count(DISTINCT process_id) FROM note GROUP BY text ORDER BY min(rowid)", error);
+        query,
+        "SELECT text, count(DISTINCT process_id) FROM note GROUP BY text ORDER BY min(rowid)",
+        error);
     int step = st ? 1 : -1;
     while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
         struct kp_note *grown = kp_grow(summary->notes, summary->note_count, sizeof *grown);
@@ -45,7 +48,8 @@ static int load_notes(struct kp_query *query, struct kp_summary *summary, struct
             break;
         }
         summary->notes = grown;
-        grown[summary->note_count++] = (struct kp_note){kp_column_whole(st, 1), kp_column_name(query, st, 0)};
+        grown[summary->note_count++] =
+            (struct kp_note){kp_column_whole(st, 1), kp_column_name(query, st, 0)};
     }
     sqlite3_finalize(st);
     return step;
@@ -64,7 +68,8 @@ static const char *reason_of(const struct kp_module *module)
     return *module->symbols ? "no name at these addresses" : "not looked up yet";
 }
 
-static int add_blind(struct kp_summary *summary, const struct kp_stacks *s, const char *path, double bytes)
+static int add_blind(struct kp_summary *summary, const struct kp_stacks *s, const char *path,
+                     double bytes)
 {
     for (size_t i = 0; i < summary->blind_count; i++) {
         if (summary->blind[i].path == path) {
@@ -78,7 +83,8 @@ static int add_blind(struct kp_summary *summary, const struct kp_stacks *s, cons
     summary->blind = grown;
     const struct kp_module *module = kp_stacks_module(s, path);
     grown[summary->blind_count++] =
-        (struct kp_blind){path, module ? module->build_id : "", reason_of(module), module && !*module->symbols, bytes};
+        (struct kp_blind){path, module ? module->build_id : "", reason_of(module),
+                          module && !*module->symbols, bytes};
     return 0;
 }
 
@@ -91,8 +97,8 @@ static int compare_blind(const void *left, const void *right)
 }
 
 /* A stack counts as resolved when its innermost frame that is no plumbing has an exact name. */
-int kp_query_count_stacks(struct kp_query *query, const struct kp_sites *sites, struct kp_summary *summary,
-                          struct kp_error *error)
+int kp_query_count_stacks(struct kp_query *query, const struct kp_sites *sites,
+                          struct kp_summary *summary, struct kp_error *error)
 {
     if (kp_query_load_stacks(query, error) != 0)
         return -1;

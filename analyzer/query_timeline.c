@@ -34,7 +34,8 @@ struct timeline_builder {
     double process_peak_rss;
 };
 
-static int add_event(struct timeline_builder *b, double time_s, enum event_kind kind, uint32_t process, double bytes)
+static int add_event(struct timeline_builder *b, double time_s, enum event_kind kind,
+                     uint32_t process, double bytes)
 {
     struct event *grown = kp_grow(b->events, b->event_count, sizeof *grown);
     if (!grown)
@@ -83,14 +84,19 @@ static int read_slice(struct timeline_builder *b, sqlite3_stmt *st)
     if (width > 0)
         b->narrowest_s = b->raw_count == 0 ? width : fmin(b->narrowest_s, width);
     struct kp_slice slice = {
-        .start_s = start, .end_s = start + width,
+        .start_s = start,
+        .end_s = start + width,
         .samples = kp_column_amount(st, 3),
-        .allocated_bytes = kp_column_amount(st, 4), .allocated_count = kp_column_amount(st, 5),
-        .freed_bytes = kp_column_amount(st, 6), .freed_count = kp_column_amount(st, 7),
-        .rate_min = kp_column_whole(st, 8), .rate_max = kp_column_whole(st, 9),
+        .allocated_bytes = kp_column_amount(st, 4),
+        .allocated_count = kp_column_amount(st, 5),
+        .freed_bytes = kp_column_amount(st, 6),
+        .freed_count = kp_column_amount(st, 7),
+        .rate_min = kp_column_whole(st, 8),
+        .rate_max = kp_column_whole(st, 9),
     };
     uint32_t process = (uint32_t)(source - b->sources);
-    if (source->ended_s >= 0 && slice.end_s > source->ended_s) /* the last slice is cut by the end */
+    if (source->ended_s >= 0 &&
+        slice.end_s > source->ended_s) /* the last slice is cut by the end */
         slice.end_s = fmax(slice.start_s, source->ended_s);
     grown[b->raw_count++] = (struct raw_slice){slice, process};
     source->net_bytes += slice.allocated_bytes - slice.freed_bytes;
@@ -102,11 +108,13 @@ static int read_memory(struct timeline_builder *b, sqlite3_stmt *st)
     struct source *source = find_source(b, sqlite3_column_int64(st, 0));
     if (!source)
         return 0;
-    return add_event(b, kp_column_amount(st, 1), EVENT_RSS, (uint32_t)(source - b->sources), kp_column_amount(st, 2));
+    return add_event(b, kp_column_amount(st, 1), EVENT_RSS, (uint32_t)(source - b->sources),
+                     kp_column_amount(st, 2));
 }
 
-static int load(struct kp_query *query, struct timeline_builder *b, const struct kp_filter *filter, const char *sql,
-                int (*read)(struct timeline_builder *, sqlite3_stmt *), struct kp_error *error)
+static int load(struct kp_query *query, struct timeline_builder *b, const struct kp_filter *filter,
+                const char *sql, int (*read)(struct timeline_builder *, sqlite3_stmt *),
+                struct kp_error *error)
 {
     sqlite3_stmt *st = kp_query_prepare(query, sql, error);
     int step = st ? 1 : -1;
@@ -241,8 +249,9 @@ static int make_slices(struct timeline_builder *b, size_t slices_max, struct kp_
     if (!t->slices)
         return -1;
     for (size_t i = 0; i < t->count; i++)
-        t->slices[i] = (struct kp_slice){
-            .start_s = (double)i * width, .end_s = (double)(i + 1) * width, .rss_bytes = -1};
+        t->slices[i] = (struct kp_slice){.start_s = (double)i * width,
+                                         .end_s = (double)(i + 1) * width,
+                                         .rss_bytes = -1};
     for (size_t i = 0; i < b->raw_count; i++)
         spread(t, &b->raw[i].slice);
     accumulate_live(b, t);
@@ -254,14 +263,18 @@ int kp_query_timeline(struct kp_query *query, const struct kp_filter *filter, si
 {
     struct timeline_builder b = {0};
     *t = (struct kp_timeline){.peak_rss_s = -1};
-    int result = load(query, &b, filter, "SELECT id, ended_s, peak_rss_bytes FROM process "
-                      "WHERE ?1 = 0 OR pid = ?1 ORDER BY id", read_source, error);
+    int result = load(query, &b, filter,
+                      "SELECT id, ended_s, peak_rss_bytes FROM process "
+                      "WHERE ?1 = 0 OR pid = ?1 ORDER BY id",
+                      read_source, error);
     if (result == 0)
-        result = load(query, &b, filter, "SELECT process_id, start_s, slice_s, samples, allocated_bytes, "
+        result = load(query, &b, filter,
+                      "SELECT process_id, start_s, slice_s, samples, allocated_bytes, "
                       "allocated_count, freed_bytes, freed_count, rate_min, rate_max FROM timeline",
                       read_slice, error);
     if (result == 0)
-        result = load(query, &b, filter, "SELECT process_id, time_s, rss FROM memory", read_memory, error);
+        result = load(query, &b, filter, "SELECT process_id, time_s, rss FROM memory", read_memory,
+                      error);
     if (result == 0 && make_slices(&b, slices_max, t) != 0)
         result = kp_query_no_memory(error);
     if (result == 0) {

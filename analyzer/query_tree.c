@@ -19,12 +19,14 @@ struct tree_builder {
 
 static size_t hash_of(size_t parent, const struct kp_frame *frame)
 {
-    uint64_t h = parent * 0x9e3779b97f4a7c15ULL ^ (uintptr_t)frame->function * 0xbf58476d1ce4e5b9ULL ^
+    uint64_t h = parent * 0x9e3779b97f4a7c15ULL ^
+                 (uintptr_t)frame->function * 0xbf58476d1ce4e5b9ULL ^
                  (uintptr_t)frame->module * 0x94d049bb133111ebULL;
     return (size_t)(h ^ h >> 31);
 }
 
-static uint32_t *find_slot(const struct tree_builder *b, size_t parent, const struct kp_frame *frame)
+static uint32_t *find_slot(const struct tree_builder *b, size_t parent,
+                           const struct kp_frame *frame)
 {
     size_t at = hash_of(parent, frame) & (b->capacity - 1);
     for (; b->slots[at]; at = (at + 1) & (b->capacity - 1)) {
@@ -78,12 +80,14 @@ static size_t child_of(struct tree_builder *b, size_t parent, const struct kp_fr
     return *slot - 1;
 }
 
-static int insert_site(struct kp_query *query, struct tree_builder *b, const struct kp_site *site, bool bottom_up)
+static int insert_site(struct kp_query *query, struct tree_builder *b, const struct kp_site *site,
+                       bool bottom_up)
 {
     struct kp_frame frames[KP_FRAMES_MAX];
     size_t count = kp_query_frames(query, site->stack_id, frames, KP_FRAMES_MAX), node = 0;
     if (count == 0)
-        frames[count++] = (struct kp_frame){.function = b->no_stack, .file = "", .module = b->no_stack};
+        frames[count++] =
+            (struct kp_frame){.function = b->no_stack, .file = "", .module = b->no_stack};
     for (size_t i = 0; i < count; i++) {
         node = child_of(b, node, &frames[bottom_up ? i : count - 1 - i]);
         if (node == 0)
@@ -96,8 +100,8 @@ static int insert_site(struct kp_query *query, struct tree_builder *b, const str
     return 0;
 }
 
-int kp_query_tree(struct kp_query *query, const struct kp_sites *sites, bool bottom_up, struct kp_tree *tree,
-                  struct kp_error *error)
+int kp_query_tree(struct kp_query *query, const struct kp_sites *sites, bool bottom_up,
+                  struct kp_tree *tree, struct kp_error *error)
 {
     static const struct kp_frame root = {.function = "", .file = "", .module = ""};
     struct tree_builder b = {.tree = tree, .no_stack = kp_names_add(&query->names, "")};

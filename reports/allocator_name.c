@@ -19,17 +19,19 @@ static const struct {
     const char *begins, *name;
     bool version_follows; /* "libmimalloc.so.2.0": what comes behind .so. is the version */
 } allocators[] = {
-    {"libc.so", "glibc", false},          {"libc-", "glibc", false},
-    {"libmimalloc", "mimalloc", true},    {"libjemalloc", "jemalloc", false},
-    {"libtcmalloc", "tcmalloc", false},   {"ld-musl", "musl", false},
-    {"libc.musl", "musl", false},         {"libsnmalloc", "snmalloc", false},
+    {"libc.so", "glibc", false},        {"libc-", "glibc", false},
+    {"libmimalloc", "mimalloc", true},  {"libjemalloc", "jemalloc", false},
+    {"libtcmalloc", "tcmalloc", false}, {"ld-musl", "musl", false},
+    {"libc.musl", "musl", false},       {"libsnmalloc", "snmalloc", false},
 };
 
 /* The digits and dots at text. */
 static void copy_version(const char *text, char *out, size_t out_bytes)
 {
     size_t used = 0;
-    while (used + 1 < out_bytes && (isdigit((unsigned char)text[used]) || (text[used] == '.' && isdigit((unsigned char)text[used + 1])))) {
+    while (used + 1 < out_bytes &&
+           (isdigit((unsigned char)text[used]) ||
+            (text[used] == '.' && isdigit((unsigned char)text[used + 1])))) {
         out[used] = text[used];
         used++;
     }

@@ -44,7 +44,8 @@ struct kp_value kp_stack(const struct kp_frame *frames, size_t count)
     return (struct kp_value){.frames = frames, .frame_count = count};
 }
 
-struct kp_emitter *kp_emitter_new(FILE *out, enum kp_format format, size_t width, const char *csv_table)
+struct kp_emitter *kp_emitter_new(FILE *out, enum kp_format format, size_t width,
+                                  const char *csv_table)
 {
     struct kp_emitter *e = calloc(1, sizeof *e);
     if (!e)
@@ -133,7 +134,8 @@ void kp_emit_object_end(struct kp_emitter *e)
         e->depth--;
 }
 
-void kp_emit_table(struct kp_emitter *e, const char *key, const struct kp_column *columns, size_t count)
+void kp_emit_table(struct kp_emitter *e, const char *key, const struct kp_column *columns,
+                   size_t count)
 {
     begin(e);
     e->columns = columns;

@@ -21,22 +21,22 @@ enum kp_format { KP_FORMAT_TEXT, KP_FORMAT_JSON, KP_FORMAT_CSV };
 enum kp_type {
     KP_TYPE_TEXT,
     KP_TYPE_BOOL,
-    KP_TYPE_NUMBER,         /* a name that is a number: a pid, a rank */
-    KP_TYPE_WHOLE,          /* an exact count */
-    KP_TYPE_COUNT,          /* a count that is estimated */
+    KP_TYPE_NUMBER, /* a name that is a number: a pid, a rank */
+    KP_TYPE_WHOLE,  /* an exact count */
+    KP_TYPE_COUNT,  /* a count that is estimated */
     KP_TYPE_BYTES,
     KP_TYPE_SECONDS,
-    KP_TYPE_RATE,           /* bytes, read as KiB */
+    KP_TYPE_RATE, /* bytes, read as KiB */
     KP_TYPE_SHARE,
     KP_TYPE_BYTES_ESTIMATE,
     KP_TYPE_COUNT_ESTIMATE,
-    KP_TYPE_BYTES_BARE,     /* an estimate, in text without its spread */
+    KP_TYPE_BYTES_BARE, /* an estimate, in text without its spread */
     KP_TYPE_COUNT_BARE,
     KP_TYPE_STACK,
 };
 
 struct kp_value {
-    bool unknown; /* null in JSON, empty elsewhere */
+    bool unknown;               /* null in JSON, empty elsewhere */
     const char *text, *shorter; /* shorter: what a narrow terminal gets, may be NULL */
     int64_t whole;              /* NUMBER, WHOLE, BOOL */
     double amount;              /* COUNT, BYTES, SECONDS, RATE, SHARE */
@@ -63,7 +63,8 @@ struct kp_emitter;
 /* width: columns of the text, 0 for no limit. csv_table: the table that CSV is of, NULL for the
  * named values. Nothing is written before the first figure, so that a report that fails at once
  * leaves stdout empty. */
-struct kp_emitter *kp_emitter_new(FILE *out, enum kp_format format, size_t width, const char *csv_table);
+struct kp_emitter *kp_emitter_new(FILE *out, enum kp_format format, size_t width,
+                                  const char *csv_table);
 /* Ends the document when it is complete. 0, or -1 when not everything could be written. */
 int kp_emitter_close(struct kp_emitter *e, bool complete);
 
@@ -80,7 +81,8 @@ void kp_emit_object(struct kp_emitter *e, const char *key);
 void kp_emit_object_end(struct kp_emitter *e);
 
 /* The columns must outlive the table. One value for each column in each row. */
-void kp_emit_table(struct kp_emitter *e, const char *key, const struct kp_column *columns, size_t count);
+void kp_emit_table(struct kp_emitter *e, const char *key, const struct kp_column *columns,
+                   size_t count);
 void kp_emit_row(struct kp_emitter *e, const struct kp_value *values);
 void kp_emit_table_end(struct kp_emitter *e);
 

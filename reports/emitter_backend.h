@@ -10,7 +10,7 @@
 #define KP_NESTING_MAX 16
 
 struct kp_text_row {
-    char **cells; /* two a column: the figure and what follows it; for free() */
+    char **cells;   /* two a column: the figure and what follows it; for free() */
     char **shorter; /* one a column, or NULL */
 };
 struct kp_emitter {
@@ -40,12 +40,14 @@ void kp_text_table_end(struct kp_emitter *e);
 
 void kp_json_begin(struct kp_emitter *e);
 void kp_json_end(struct kp_emitter *e);
-void kp_json_value(struct kp_emitter *e, const char *key, enum kp_type type, const struct kp_value *value);
+void kp_json_value(struct kp_emitter *e, const char *key, enum kp_type type,
+                   const struct kp_value *value);
 void kp_json_open(struct kp_emitter *e, const char *key, char bracket);
 void kp_json_close(struct kp_emitter *e, char bracket);
 void kp_json_row(struct kp_emitter *e, const struct kp_value *values);
 
-void kp_csv_value(struct kp_emitter *e, const char *key, enum kp_type type, const struct kp_value *value);
+void kp_csv_value(struct kp_emitter *e, const char *key, enum kp_type type,
+                  const struct kp_value *value);
 void kp_csv_header(struct kp_emitter *e);
 void kp_csv_row(struct kp_emitter *e, const struct kp_value *values);
 

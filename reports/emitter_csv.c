@@ -62,8 +62,8 @@ static void put_stack(FILE *out, const struct kp_value *value)
 
 static bool is_estimate(enum kp_type type)
 {
-    return type == KP_TYPE_BYTES_ESTIMATE || type == KP_TYPE_COUNT_ESTIMATE || type == KP_TYPE_BYTES_BARE ||
-           type == KP_TYPE_COUNT_BARE;
+    return type == KP_TYPE_BYTES_ESTIMATE || type == KP_TYPE_COUNT_ESTIMATE ||
+           type == KP_TYPE_BYTES_BARE || type == KP_TYPE_COUNT_BARE;
 }
 
 static void put_value(FILE *out, enum kp_type type, const struct kp_value *value)
@@ -87,7 +87,8 @@ static void put_path(struct kp_emitter *e, const char *key, const char *end)
     fprintf(e->out, "%s%s,", key, end);
 }
 
-void kp_csv_value(struct kp_emitter *e, const char *key, enum kp_type type, const struct kp_value *value)
+void kp_csv_value(struct kp_emitter *e, const char *key, enum kp_type type,
+                  const struct kp_value *value)
 {
     put_path(e, key, is_estimate(type) ? ".value" : "");
     put_value(e->out, type, value);

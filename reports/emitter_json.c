@@ -136,7 +136,8 @@ void kp_json_end(struct kp_emitter *e)
     putc('\n', e->out);
 }
 
-void kp_json_value(struct kp_emitter *e, const char *key, enum kp_type type, const struct kp_value *value)
+void kp_json_value(struct kp_emitter *e, const char *key, enum kp_type type,
+                   const struct kp_value *value)
 {
     next_item(e);
     put_string(e->out, key);

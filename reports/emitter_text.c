@@ -89,7 +89,8 @@ void kp_text_row(struct kp_emitter *e, const struct kp_value *values)
     if (!rows)
         return;
     e->rows = rows;
-    struct kp_text_row row = {calloc(2 * e->column_count, sizeof(char *)), calloc(e->column_count, sizeof(char *))};
+    struct kp_text_row row = {calloc(2 * e->column_count, sizeof(char *)),
+                              calloc(e->column_count, sizeof(char *))};
     for (size_t i = 0; row.cells && row.shorter && i < e->column_count; i++) {
         if (!e->columns[i].title)
             continue;
@@ -139,7 +140,8 @@ static void put_last(FILE *out, const char *text, const char *shorter, size_t ro
 }
 
 /* row NULL: the titles. widths holds two a column. */
-static void put_cells(const struct kp_emitter *e, FILE *out, const struct kp_text_row *row, const size_t *widths)
+static void put_cells(const struct kp_emitter *e, FILE *out, const struct kp_text_row *row,
+                      const size_t *widths)
 {
     size_t used = 0, last = 0;
     for (size_t i = 0; i < e->column_count; i++)
@@ -154,7 +156,9 @@ static void put_cells(const struct kp_emitter *e, FILE *out, const struct kp_tex
         used += used ? 2 : 0;
         if (i == last && left) {
             put_last(out, text ? text : "", row ? row->shorter[i] : NULL,
-                     e->width == 0 ? SIZE_MAX : e->width > used ? e->width - used : 1);
+                     e->width == 0     ? SIZE_MAX
+                     : e->width > used ? e->width - used
+                                       : 1);
             return;
         }
         put_padded(out, text ? text : "", widths[2 * i], left);

@@ -58,7 +58,8 @@ char *kp_format_size_range(char *out, const struct kp_estimate *e)
         return out;
     if (e->high / divisor >= 999.5 || unit == 0) {
         char low[KP_FORMAT_BYTES], high[KP_FORMAT_BYTES];
-        snprintf(out, KP_FORMAT_BYTES, "(%.24s to %.24s)", kp_format_size(low, e->low), kp_format_size(high, e->high));
+        snprintf(out, KP_FORMAT_BYTES, "(%.24s to %.24s)", kp_format_size(low, e->low),
+                 kp_format_size(high, e->high));
         return out;
     }
     int used = sprintf(out, "(") + three_digits(out + 1, e->low / divisor);
@@ -131,7 +132,8 @@ char *kp_format_rate(char *out, double bytes)
 }
 
 /* "5 min 12 s": a whole number of the larger unit, and of the smaller when it is not 0. */
-static char *two_units(char *out, double seconds, double large_s, const char *large, double small_s, const char *small)
+static char *two_units(char *out, double seconds, double large_s, const char *large, double small_s,
+                       const char *small)
 {
     double smalls = round(seconds / small_s), per = large_s / small_s;
     double whole = floor(smalls / per), rest = smalls - whole * per;

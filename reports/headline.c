@@ -23,11 +23,12 @@ size_t kp_report_top(const struct kp_report_context *context, size_t fits)
 void kp_report_next(struct kp_report_context *context, const char *arguments, const char *shows)
 {
     kp_emit_line(context->out, 0, "%s", "");
-    kp_emit_line(context->out, 6, "next: kprof-report %s %s   %s", context->database, arguments, shows);
+    kp_emit_line(context->out, 6, "next: kprof-report %s %s   %s", context->database, arguments,
+                 shows);
 }
 
-const char *kp_report_again(const struct kp_report_context *context, const char *arguments, char *out,
-                            size_t out_bytes)
+const char *kp_report_again(const struct kp_report_context *context, const char *arguments,
+                            char *out, size_t out_bytes)
 {
     static const char *const sorts[] = {"live", "allocated", "count"};
     const struct kp_report_options *o = context->options;
@@ -52,7 +53,8 @@ static int compare_pids(const void *left, const void *right)
 
 static bool continues(const struct kp_process *before, const struct kp_process *process)
 {
-    return process->pid == before->pid && strcmp(process->origin, "exec") == 0 && strcmp(before->end, "exec") == 0;
+    return process->pid == before->pid && strcmp(process->origin, "exec") == 0 &&
+           strcmp(before->end, "exec") == 0;
 }
 
 size_t kp_process_count(const struct kp_processes *processes)
@@ -80,10 +82,12 @@ const struct kp_process *kp_process_main(const struct kp_processes *processes)
 
 static bool is_interpreter(const char *program)
 {
-    static const char *const names[] = {"python", "pypy", "perl", "ruby", "node", "bash", "dash", "sh", "lua", NULL};
+    static const char *const names[] = {"python", "pypy", "perl", "ruby", "node",
+                                        "bash",   "dash", "sh",   "lua",  NULL};
     for (int i = 0; names[i]; i++) {
         size_t length = strlen(names[i]);
-        if (strncmp(program, names[i], length) == 0 && program[length + strspn(program + length, "0123456789.")] == '\0')
+        if (strncmp(program, names[i], length) == 0 &&
+            program[length + strspn(program + length, "0123456789.")] == '\0')
             return true;
     }
     return false;
@@ -100,7 +104,8 @@ void kp_process_program(const struct kp_process *process, char *out, size_t out_
 void kp_report_program(struct kp_report_context *context)
 {
     const struct kp_process *p = kp_process_main(&context->processes);
-    char program[256], allocator[128], time[KP_FORMAT_BYTES], children[80] = "", number[KP_FORMAT_BYTES];
+    char program[256], allocator[128], time[KP_FORMAT_BYTES], children[80] = "",
+                                                              number[KP_FORMAT_BYTES];
     if (!p)
         return;
     kp_process_program(p, program, sizeof program);
@@ -109,12 +114,13 @@ void kp_report_program(struct kp_report_context *context)
     if (context->filter.pid > 0)
         elapsed = (p->ended_s < 0 ? elapsed : p->ended_s) - context->processes.items[0].started_s;
     size_t others = kp_process_count(&context->processes) - 1;
-    const char *interpreter = strcmp(program, kp_base_name(p->exe)) == 0 ? "" : kp_base_name(p->exe);
+    const char *interpreter =
+        strcmp(program, kp_base_name(p->exe)) == 0 ? "" : kp_base_name(p->exe);
     if (others > 0)
         snprintf(children, sizeof children, " and %s %s", kp_format_whole(number, (int64_t)others),
                  others == 1 ? "child" : "children");
-    kp_emit_line(context->out, LABEL_COLUMNS, "%s  %s (%s%spid %lld)%s, %s%s%s", context->database, program,
-                 interpreter, *interpreter ? ", " : "", (long long)p->pid, children,
+    kp_emit_line(context->out, LABEL_COLUMNS, "%s  %s (%s%spid %lld)%s, %s%s%s", context->database,
+                 program, interpreter, *interpreter ? ", " : "", (long long)p->pid, children,
                  kp_format_seconds(time, elapsed), *allocator ? ", " : "", allocator);
 }
 
@@ -139,25 +145,32 @@ static struct losses sum_losses(const struct kp_report_context *context)
 }
 
 /* "LOST         120 samples found no room"; nothing when there are none. */
-static void loss_line(struct kp_emitter *out, const char *label, int64_t count, const char *noun, const char *what)
+static void loss_line(struct kp_emitter *out, const char *label, int64_t count, const char *noun,
+                      const char *what)
 {
     char text[256];
     if (count > 0)
-        kp_emit_line(out, LABEL_COLUMNS, "%-*s%s", LABEL_COLUMNS, label, kp_format_plural(text, count, noun, what));
+        kp_emit_line(out, LABEL_COLUMNS, "%-*s%s", LABEL_COLUMNS, label,
+                     kp_format_plural(text, count, noun, what));
 }
 
 static void loss_lines(struct kp_report_context *context, const struct losses *l)
 {
     struct kp_emitter *out = context->out;
     if (l->running > 0)
-        kp_emit_line(out, LABEL_COLUMNS, "%-*s%lld of %zu processes; this is what is recorded so far", LABEL_COLUMNS,
+        kp_emit_line(out, LABEL_COLUMNS,
+                     "%-*s%lld of %zu processes; this is what is recorded so far", LABEL_COLUMNS,
                      "RUNNING", (long long)l->running, context->processes.count);
     else if (!context->summary.finished)
-        kp_emit_line(out, LABEL_COLUMNS, "%-*sthe recording is not finished; this is what is here so far",
+        kp_emit_line(out, LABEL_COLUMNS,
+                     "%-*sthe recording is not finished; this is what is here so far",
                      LABEL_COLUMNS, "RUNNING");
-    loss_line(out, "LOST", l->samples, "sample", "without room in the spool; record with a larger KPROF_SPOOL_MAX");
-    loss_line(out, "LOST", l->processes, "process", "that could not join; record with a larger KPROF_SPOOL_MAX");
-    loss_line(out, "LOST", l->frees, "free", "of samples not told: live is too high by as many blocks");
+    loss_line(out, "LOST", l->samples, "sample",
+              "without room in the spool; record with a larger KPROF_SPOOL_MAX");
+    loss_line(out, "LOST", l->processes, "process",
+              "that could not join; record with a larger KPROF_SPOOL_MAX");
+    loss_line(out, "LOST", l->frees, "free",
+              "of samples not told: live is too high by as many blocks");
     loss_line(out, "LOST", l->definitions, "stack", "cut, for want of room in the spool");
     loss_line(out, "NOT SEEN", l->nested, "sample", "in signal handlers, while kprof was at work");
     loss_line(out, "NOT SEEN", l->frames, "outer frame", "of very deep stacks");
@@ -194,15 +207,16 @@ void kp_report_losses(struct kp_report_context *context, bool apart)
         struct kp_value row[] = {kp_text(s->notes[i].text), kp_whole(s->notes[i].processes)};
         kp_emit_row(context->out, row);
         if (i < NOTES_MAX && s->notes[i].processes > 1)
-            kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s (%lld processes)", LABEL_COLUMNS, "NOTE",
-                         s->notes[i].text, (long long)s->notes[i].processes);
+            kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s (%lld processes)", LABEL_COLUMNS,
+                         "NOTE", s->notes[i].text, (long long)s->notes[i].processes);
         else if (i < NOTES_MAX)
-            kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s", LABEL_COLUMNS, "NOTE", s->notes[i].text);
+            kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s", LABEL_COLUMNS, "NOTE",
+                         s->notes[i].text);
     }
     kp_emit_table_end(context->out);
     if (s->note_count > NOTES_MAX)
-        kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%zu more notes: select * from note", LABEL_COLUMNS, "NOTE",
-                     s->note_count - NOTES_MAX);
+        kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%zu more notes: select * from note",
+                     LABEL_COLUMNS, "NOTE", s->note_count - NOTES_MAX);
     if (apart && kp_emitter_lines(context->out) > before)
         kp_emit_line(context->out, 0, "%s", "");
 }

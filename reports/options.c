@@ -28,17 +28,20 @@ static int wrong_choice(const struct kp_option *o, const char *text, struct kp_e
     return -kp_error_set(error, "--%s: '%s' is not one of %s", o->name, text, list);
 }
 
-static int set_whole(const struct kp_option *o, const char *text, int64_t *value, struct kp_error *error)
+static int set_whole(const struct kp_option *o, const char *text, int64_t *value,
+                     struct kp_error *error)
 {
     char *end;
     errno = 0;
     *value = strtoll(text, &end, 10);
     if (end == text || *end || errno || *value < o->fixed)
-        return -kp_error_set(error, "--%s: '%s' is not a whole number from %d up", o->name, text, o->fixed);
+        return -kp_error_set(error, "--%s: '%s' is not a whole number from %d up", o->name, text,
+                             o->fixed);
     return 0;
 }
 
-static int set_value(const struct kp_option *o, const char *text, void *values, struct kp_error *error)
+static int set_value(const struct kp_option *o, const char *text, void *values,
+                     struct kp_error *error)
 {
     void *at = (char *)values + o->offset;
     switch (o->type) {
@@ -51,7 +54,8 @@ static int set_value(const struct kp_option *o, const char *text, void *values, 
     case KP_OPTION_SIZE:
         *(int64_t *)at = kp_parse_size(text);
         if (*(int64_t *)at < 0)
-            return -kp_error_set(error, "--%s: '%s' is not a size such as 4096, 10KB or 1MiB", o->name, text);
+            return -kp_error_set(error, "--%s: '%s' is not a size such as 4096, 10KB or 1MiB",
+                                 o->name, text);
         return 0;
     case KP_OPTION_TEXT:
         *(const char **)at = text;
@@ -68,7 +72,8 @@ static bool takes_argument(const struct kp_option *o)
 }
 
 /* The row for "--name", "--name=..." or "-l..."; *value is what is attached to it, or NULL. */
-static const struct kp_option *find_option(const struct kp_option *options, const char *word, const char **value)
+static const struct kp_option *find_option(const struct kp_option *options, const char *word,
+                                           const char **value)
 {
     *value = NULL;
     for (const struct kp_option *o = options; o->name; o++) {

@@ -23,14 +23,16 @@ static void show_progress(void *progress, uint64_t done, uint64_t total, const c
 }
 
 /* Into a new directory below TMPDIR, so that the -wal of the copy is ours too. */
-static int finish_copy(struct kp_collect_options *options, const char *database, struct kp_settled *settled,
-                       struct kp_error *error)
+static int finish_copy(struct kp_collect_options *options, const char *database,
+                       struct kp_settled *settled, struct kp_error *error)
 {
     const char *place = getenv("TMPDIR");
-    snprintf(settled->path, sizeof settled->path, "%.3000s/kprof-report-XXXXXX", place && *place ? place : "/tmp");
+    snprintf(settled->path, sizeof settled->path, "%.3000s/kprof-report-XXXXXX",
+             place && *place ? place : "/tmp");
     if (!mkdtemp(settled->path))
-        return -kp_error_set(error, "cannot finish the recording of %.200s, and no room for a copy in %.200s", database,
-                             settled->path);
+        return -kp_error_set(
+            error, "cannot finish the recording of %.200s, and no room for a copy in %.200s",
+            database, settled->path);
     settled->is_copy = true;
     strcat(settled->path, "/copy.db");
     options->database_path = database;
@@ -39,11 +41,13 @@ static int finish_copy(struct kp_collect_options *options, const char *database,
 }
 
 /* What to do next: 0 read it, 1 look again, -1 failed. */
-static int collect(const char *database, const char *spool, struct kp_progress *progress, struct kp_settled *settled,
-                   struct kp_error *error)
+static int collect(const char *database, const char *spool, struct kp_progress *progress,
+                   struct kp_settled *settled, struct kp_error *error)
 {
-    struct kp_collect_options options = {
-        .spool_path = spool, .database_path = database, .progress = show_progress, .progress_context = progress};
+    struct kp_collect_options options = {.spool_path = spool,
+                                         .database_path = database,
+                                         .progress = show_progress,
+                                         .progress_context = progress};
     switch (kp_collect_run(&options, error)) {
     case KP_COLLECT_FINISHED:
     case KP_COLLECT_UNFINISHED: return 0;
@@ -56,8 +60,8 @@ static int collect(const char *database, const char *spool, struct kp_progress *
     return -1; /* why it could not be finished in place tells more than why the copy failed */
 }
 
-static int settle(const char *database, bool no_wait, struct kp_progress *progress, struct kp_settled *settled,
-                  struct kp_error *error)
+static int settle(const char *database, bool no_wait, struct kp_progress *progress,
+                  struct kp_settled *settled, struct kp_error *error)
 {
     struct kp_recording recording = {.state = KP_RECORDING_NO_SPOOL};
     for (int waited_ms = 0;; waited_ms += POLL_MS) {
@@ -78,14 +82,16 @@ static int settle(const char *database, bool no_wait, struct kp_progress *progre
     }
 }
 
-int kp_recording_settle(const char *database, bool no_wait, struct kp_settled *settled, struct kp_error *error)
+int kp_recording_settle(const char *database, bool no_wait, struct kp_settled *settled,
+                        struct kp_error *error)
 {
     struct kp_progress progress;
     *settled = (struct kp_settled){.is_copy = false};
     kp_progress_start(&progress);
     int result = settle(database, no_wait, &progress, settled, error);
     kp_progress_end(&progress);
-    if (!settled->is_copy && (size_t)snprintf(settled->path, sizeof settled->path, "%s", database) >= sizeof settled->path)
+    if (!settled->is_copy && (size_t)snprintf(settled->path, sizeof settled->path, "%s",
+                                              database) >= sizeof settled->path)
         return -kp_error_set(error, "the name of the database is too long");
     return result;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Brings a recording into a state that can be read: finishes a spool that was left behind, waits
- * for a collector that is about to finish, or settles for what is there. Shows progress. One thread.
+ * for a collector that is about to finish, or settles for what is there. Shows progress. One
+ * thread.
  */
 #ifndef KP_RECORDING_H
 #define KP_RECORDING_H
@@ -16,7 +17,8 @@ struct kp_settled {
 };
 
 /* 0 or -1. With no_wait, neither waits nor finishes. */
-int kp_recording_settle(const char *database, bool no_wait, struct kp_settled *settled, struct kp_error *error);
+int kp_recording_settle(const char *database, bool no_wait, struct kp_settled *settled,
+                        struct kp_error *error);
 void kp_settled_release(struct kp_settled *settled);
 
 #endif

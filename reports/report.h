@@ -26,7 +26,7 @@ enum kp_report_bit {
 
 struct kp_report_options {
     bool json, csv, wide, no_wait, help, version;
-    int64_t top;   /* -1: what fits */
+    int64_t top;                         /* -1: what fits */
     int64_t pid, min_bytes, depth, site; /* 0: not given */
     const char *kind;
     int sort; /* enum kp_sort, -1: not given */
@@ -50,7 +50,8 @@ struct kp_report {
     const char *csv_table; /* the table that its CSV is of; NULL: key and value */
     int (*run)(struct kp_report_context *context, struct kp_error *error);
 };
-extern const struct kp_report kp_reports[]; /* ends with a row without a name; the first is the default */
+extern const struct kp_report
+    kp_reports[]; /* ends with a row without a name; the first is the default */
 extern const struct kp_option kp_report_option_table[];
 
 int kp_report_summary(struct kp_report_context *context, struct kp_error *error);
@@ -71,8 +72,8 @@ void kp_report_program(struct kp_report_context *context);
  * with `apart`), "lost" and "notes" in JSON. */
 void kp_report_losses(struct kp_report_context *context, bool apart);
 /* The arguments and the options that the present list depends on, so that numbers still hold. */
-const char *kp_report_again(const struct kp_report_context *context, const char *arguments, char *out,
-                            size_t out_bytes);
+const char *kp_report_again(const struct kp_report_context *context, const char *arguments,
+                            char *out, size_t out_bytes);
 /* "glibc 2.36" for the file that serves malloc; the version only if the file is still the same. */
 void kp_allocator_name(const char *path, const char *build_id, char *out, size_t out_bytes);
 

@@ -63,7 +63,8 @@ static int no_database(struct kp_error *error)
     if (glob("kprof-*.db", 0, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc && i < 4; i++) {
             size_t used = strlen(list);
-            snprintf(list + used, sizeof list - used, "%s%.70s", used ? ", " : "", found.gl_pathv[i]);
+            snprintf(list + used, sizeof list - used, "%s%.70s", used ? ", " : "",
+                     found.gl_pathv[i]);
         }
         if (found.gl_pathc > 4)
             strcat(list, ", ...");
@@ -71,12 +72,14 @@ static int no_database(struct kp_error *error)
     }
     if (*list)
         return -kp_error_set(error, "which database? there is %s", list);
-    return -kp_error_set(error, "which database? usage: kprof-report DB [REPORT]; record one with: kprof-run -- cmd");
+    return -kp_error_set(
+        error,
+        "which database? usage: kprof-report DB [REPORT]; record one with: kprof-run -- cmd");
 }
 
 /* DB [REPORT], or REPORT DB where only that makes sense. */
-static int parse_words(const char **words, size_t count, const char **database, const struct kp_report **report,
-                       struct kp_error *error)
+static int parse_words(const char **words, size_t count, const char **database,
+                       const struct kp_report **report, struct kp_error *error)
 {
     struct stat st;
     *report = NULL;
@@ -96,8 +99,8 @@ static int parse_words(const char **words, size_t count, const char **database, 
     return 0;
 }
 
-static int check_options(const struct kp_report *report, const bool *seen, const struct kp_report_options *o,
-                         struct kp_error *error)
+static int check_options(const struct kp_report *report, const bool *seen,
+                         const struct kp_report_options *o, struct kp_error *error)
 {
     if (o->json && o->csv)
         return -kp_error_set(error, "--json or --csv, not both");
@@ -128,14 +131,14 @@ static int load_context(struct kp_report_context *context, struct kp_error *erro
         kp_query_processes(context->query, &context->filter, &context->processes, error) != 0)
         return -1;
     if (o->pid > 0 && context->processes.count == 0)
-        return -kp_error_set(error, "no process %lld in %.300s; see: kprof-report %.100s processes", (long long)o->pid,
-                             context->database, context->database);
+        return -kp_error_set(error, "no process %lld in %.300s; see: kprof-report %.100s processes",
+                             (long long)o->pid, context->database, context->database);
     context->sort = o->sort >= 0 ? (enum kp_sort)o->sort : default_sort(&context->processes);
     return 0;
 }
 
-static int run_report(const char *path, const struct kp_report *report, struct kp_report_context *context,
-                      struct kp_error *error)
+static int run_report(const char *path, const struct kp_report *report,
+                      struct kp_report_context *context, struct kp_error *error)
 {
     const struct kp_report_options *o = context->options;
     enum kp_format format = o->json ? KP_FORMAT_JSON : o->csv ? KP_FORMAT_CSV : KP_FORMAT_TEXT;
@@ -143,7 +146,8 @@ static int run_report(const char *path, const struct kp_report *report, struct k
     if (result == 0)
         result = load_context(context, error);
     if (result == 0) {
-        context->out = kp_emitter_new(stdout, format, o->wide ? 0 : kp_terminal_width(), report->csv_table);
+        context->out =
+            kp_emitter_new(stdout, format, o->wide ? 0 : kp_terminal_width(), report->csv_table);
         result = context->out ? report->run(context, error) : -kp_error_set(error, "out of memory");
     }
     if (context->out && kp_emitter_close(context->out, result == 0) != 0 && result == 0)
@@ -154,7 +158,8 @@ static int run_report(const char *path, const struct kp_report *report, struct k
     return result;
 }
 
-static int report(const char *database, const struct kp_report *which, const struct kp_report_options *o)
+static int report(const char *database, const struct kp_report *which,
+                  const struct kp_report_options *o)
 {
     struct kp_error error = {""};
     struct kp_settled settled;
@@ -176,8 +181,11 @@ int main(int argc, char **argv)
     const char *words[2], *database = NULL;
     const struct kp_report *which = NULL;
     bool seen[OPTIONS_MAX] = {false};
-    struct kp_command_line line = {
-        .options = kp_report_option_table, .values = &o, .seen = seen, .words = words, .word_max = 2};
+    struct kp_command_line line = {.options = kp_report_option_table,
+                                   .values = &o,
+                                   .seen = seen,
+                                   .words = words,
+                                   .word_max = 2};
     int result = kp_options_parse(&line, argc, argv, &error);
     if (result == 0 && o.version) {
         printf("kprof-report %s\n", KP_VERSION);

@@ -11,7 +11,6 @@
 
 #define FITS 19
 
-
 static const struct kp_column columns[] = {
     {"process", NULL, KP_TYPE_WHOLE},
     {"pid", "pid", KP_TYPE_NUMBER},
@@ -90,8 +89,12 @@ static int compare_weight(const void *left, const void *right, void *sort)
 {
     const struct kp_process *a = left, *b = right;
     enum kp_sort by = *(enum kp_sort *)sort;
-    double x = by == KP_SORT_LIVE ? a->live.value : by == KP_SORT_COUNT ? a->allocated_count.value : a->allocated.value;
-    double y = by == KP_SORT_LIVE ? b->live.value : by == KP_SORT_COUNT ? b->allocated_count.value : b->allocated.value;
+    double x = by == KP_SORT_LIVE    ? a->live.value
+               : by == KP_SORT_COUNT ? a->allocated_count.value
+                                     : a->allocated.value;
+    double y = by == KP_SORT_LIVE    ? b->live.value
+               : by == KP_SORT_COUNT ? b->allocated_count.value
+                                     : b->allocated.value;
     if (x != y)
         return x > y ? -1 : 1;
     return (a->id > b->id) - (a->id < b->id);
@@ -106,18 +109,20 @@ static int compare_ids(const void *left, const void *right)
 static void emit_headline(struct kp_report_context *context, size_t shown)
 {
     const struct kp_processes *all = &context->processes;
-    static const char *const keys[] = {"the most live memory", "the most allocated", "the most blocks"};
+    static const char *const keys[] = {"the most live memory", "the most allocated",
+                                       "the most blocks"};
     char count[KP_FORMAT_BYTES], time[KP_FORMAT_BYTES];
     int64_t killed = 0;
     for (size_t i = 0; i < all->count; i++)
         killed += strncmp(all->items[i].end, "killed", 6) == 0;
     size_t processes = kp_process_count(all);
     kp_emit_line(context->out, 2, "%s %s in %s%s", kp_format_whole(count, (int64_t)processes),
-                 processes == 1 ? "process" : "processes", kp_format_seconds(time, context->summary.elapsed_s),
+                 processes == 1 ? "process" : "processes",
+                 kp_format_seconds(time, context->summary.elapsed_s),
                  killed ? "; killed/_exit: it could not say that it ended" : "");
     if (shown < all->count)
-        kp_emit_line(context->out, 2, "the %zu with %s, in order of start; --top N shows more", shown,
-                     keys[context->sort]);
+        kp_emit_line(context->out, 2, "the %zu with %s, in order of start; --top N shows more",
+                     shown, keys[context->sort]);
     kp_emit_line(context->out, 0, "%s", "");
 }
 

@@ -66,7 +66,8 @@ static bool is_below_minimum(const struct kp_report_context *context, const stru
     return context->sort != KP_SORT_COUNT && bytes < (double)o->min_bytes;
 }
 
-static void emit_stack_text(struct kp_report_context *context, const struct kp_site *site, size_t number, size_t of)
+static void emit_stack_text(struct kp_report_context *context, const struct kp_site *site,
+                            size_t number, size_t of)
 {
     static const struct kp_column columns[] = {
         {NULL, "#", KP_TYPE_NUMBER},
@@ -74,14 +75,17 @@ static void emit_stack_text(struct kp_report_context *context, const struct kp_s
         {NULL, "module", KP_TYPE_TEXT},
         {NULL, "function", KP_TYPE_TEXT},
     };
-    char live[KP_FORMAT_BYTES], allocated[KP_FORMAT_BYTES], count[KP_FORMAT_BYTES], total[KP_FORMAT_BYTES];
+    char live[KP_FORMAT_BYTES], allocated[KP_FORMAT_BYTES], count[KP_FORMAT_BYTES],
+        total[KP_FORMAT_BYTES];
     char first[KP_FORMAT_BYTES], last[KP_FORMAT_BYTES], range[KP_FORMAT_BYTES];
     struct kp_estimate bytes = kp_estimate_of(&site->allocated);
-    kp_emit_line(context->out, 2, "site %zu of %s (%s): %s live of %s allocated%s%s in %s blocks, from %s to %s", number,
-                 kp_format_whole(total, (int64_t)of), kp_kinds_name(site->kind), kp_format_size(live, site->live.value),
-                 kp_format_size(allocated, bytes.value), *kp_format_size_range(range, &bytes) ? " " : "", range,
-                 kp_format_count(count, site->allocated_count.value), kp_format_seconds(first, site->first_s),
-                 kp_format_seconds(last, site->last_s));
+    kp_emit_line(context->out, 2,
+                 "site %zu of %s (%s): %s live of %s allocated%s%s in %s blocks, from %s to %s",
+                 number, kp_format_whole(total, (int64_t)of), kp_kinds_name(site->kind),
+                 kp_format_size(live, site->live.value), kp_format_size(allocated, bytes.value),
+                 *kp_format_size_range(range, &bytes) ? " " : "", range,
+                 kp_format_count(count, site->allocated_count.value),
+                 kp_format_seconds(first, site->first_s), kp_format_seconds(last, site->last_s));
     kp_emit_line(context->out, 0, "%s", "");
     struct kp_frame frames[KP_FRAMES_MAX];
     size_t frame_count = kp_query_frames(context->query, site->stack_id, frames, KP_FRAMES_MAX);
@@ -89,11 +93,13 @@ static void emit_stack_text(struct kp_report_context *context, const struct kp_s
     for (size_t i = 0; i < frame_count; i++) {
         char line[320] = "";
         if (*frames[i].file)
-            snprintf(line, sizeof line, "%.280s:%lld", kp_base_name(frames[i].file), (long long)frames[i].line);
+            snprintf(line, sizeof line, "%.280s:%lld", kp_base_name(frames[i].file),
+                     (long long)frames[i].line);
         char function[4096];
-        snprintf(function, sizeof function, "%s%s", frames[i].function, frames[i].inlined ? " [inlined]" : "");
-        struct kp_value row[] = {kp_whole((int64_t)i), kp_text(line), kp_text(kp_base_name(frames[i].module)),
-                                 kp_text(function)};
+        snprintf(function, sizeof function, "%s%s", frames[i].function,
+                 frames[i].inlined ? " [inlined]" : "");
+        struct kp_value row[] = {kp_whole((int64_t)i), kp_text(line),
+                                 kp_text(kp_base_name(frames[i].module)), kp_text(function)};
         kp_emit_row(context->out, row);
     }
     kp_emit_table_end(context->out);
@@ -115,13 +121,15 @@ static void emit_one(struct kp_report_context *context, const struct kp_sites *s
     kp_emit_table_end(context->out);
 }
 
-static void emit_headline(struct kp_report_context *context, const struct kp_sites *sites, size_t shown)
+static void emit_headline(struct kp_report_context *context, const struct kp_sites *sites,
+                          size_t shown)
 {
     static const char *const units[] = {"stacks", "lines", "functions", "modules"};
     static const char *const keys[] = {"live", "allocated", "number of blocks"};
     char count[KP_FORMAT_BYTES], live[KP_FORMAT_BYTES], allocated[KP_FORMAT_BYTES];
-    kp_emit_line(context->out, 2, "%s %s allocated %s, %s of it live; the first %zu by %s", kp_format_whole(count, (int64_t)sites->count),
-                 units[context->options->group], kp_format_size(allocated, sites->total.allocated.value),
+    kp_emit_line(context->out, 2, "%s %s allocated %s, %s of it live; the first %zu by %s",
+                 kp_format_whole(count, (int64_t)sites->count), units[context->options->group],
+                 kp_format_size(allocated, sites->total.allocated.value),
                  kp_format_size(live, sites->total.live.value), shown, keys[context->sort]);
     kp_emit_line(context->out, 0, "%s", "");
 }
@@ -132,7 +140,8 @@ static void emit_list(struct kp_report_context *context, const struct kp_sites *
     while (shown < sites->count && shown < top && !is_below_minimum(context, &sites->items[shown]))
         shown++;
     if (sites->count == 0)
-        kp_emit_line(context->out, 0, "no sample was drawn: nothing is known about where memory was allocated");
+        kp_emit_line(context->out, 0,
+                     "no sample was drawn: nothing is known about where memory was allocated");
     else
         emit_headline(context, sites, shown);
     kp_emit_value(context->out, "total", KP_TYPE_WHOLE, kp_whole((int64_t)sites->count));
@@ -144,12 +153,14 @@ static void emit_list(struct kp_report_context *context, const struct kp_sites *
     if (context->options->group != KP_GROUP_STACK)
         kp_report_next(context, "sites", "the same, one row a stack");
     else if (sites->count > 0)
-        kp_report_next(context, kp_report_again(context, "sites --site 1", again, sizeof again), "the whole stack of the first");
+        kp_report_next(context, kp_report_again(context, "sites --site 1", again, sizeof again),
+                       "the whole stack of the first");
     else
         kp_report_next(context, "processes", "what ran, and at which rate");
 }
 
-static int check_site(const struct kp_report_context *context, const struct kp_sites *sites, struct kp_error *error)
+static int check_site(const struct kp_report_context *context, const struct kp_sites *sites,
+                      struct kp_error *error)
 {
     if ((size_t)context->options->site <= sites->count)
         return 0;
@@ -163,7 +174,8 @@ int kp_report_sites(struct kp_report_context *context, struct kp_error *error)
     struct kp_sites sites = {0};
     int result = kp_query_load_stacks(context->query, error);
     if (result == 0)
-        result = kp_query_sites(context->query, &context->filter, (enum kp_group)o->group, context->sort, &sites, error);
+        result = kp_query_sites(context->query, &context->filter, (enum kp_group)o->group,
+                                context->sort, &sites, error);
     if (result == 0)
         result = check_site(context, &sites, error);
     if (result == 0) {

@@ -56,7 +56,8 @@ static void sum_sites(struct figures *f)
 
 static void rate_line(struct kp_report_context *context, const struct figures *f)
 {
-    char low[KP_FORMAT_BYTES], high[KP_FORMAT_BYTES], samples[KP_FORMAT_BYTES], lost[KP_FORMAT_BYTES];
+    char low[KP_FORMAT_BYTES], high[KP_FORMAT_BYTES], samples[KP_FORMAT_BYTES],
+        lost[KP_FORMAT_BYTES];
     char rate[3 * KP_FORMAT_BYTES], cpu[32] = "";
     if (f->cpu_s > 0)
         snprintf(cpu, sizeof cpu, ", %.1f %% CPU", fmin(f->sampling_s / f->cpu_s, 10) * 100);
@@ -67,13 +68,16 @@ static void rate_line(struct kp_report_context *context, const struct figures *f
     else if (f->rate_max == 0)
         snprintf(rate, sizeof rate, "rate %s", f->fixed ? "fixed" : "auto");
     else if (f->rate_min == f->rate_max)
-        snprintf(rate, sizeof rate, "rate %s: one sample per %s", f->fixed ? "fixed" : "auto", high);
+        snprintf(rate, sizeof rate, "rate %s: one sample per %s", f->fixed ? "fixed" : "auto",
+                 high);
     else
-        snprintf(rate, sizeof rate, "rate %s: one sample per %s to %s", f->fixed ? "fixed" : "auto", low, high);
+        snprintf(rate, sizeof rate, "rate %s: one sample per %s to %s", f->fixed ? "fixed" : "auto",
+                 low, high);
     snprintf(lost, sizeof lost, "none");
     if (f->lost_samples > 0)
         kp_format_whole(lost, f->lost_samples);
-    kp_emit_line(context->out, 2, "%s%s; %s samples, %s lost", rate, cpu, kp_format_whole(samples, f->samples), lost);
+    kp_emit_line(context->out, 2, "%s%s; %s samples, %s lost", rate, cpu,
+                 kp_format_whole(samples, f->samples), lost);
 }
 
 static void blind_lines(struct kp_report_context *context, const struct figures *f)
@@ -82,11 +86,13 @@ static void blind_lines(struct kp_report_context *context, const struct figures 
     if (s->stacks_without > 0) {
         char count[256];
         kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s", LABEL_COLUMNS, "NOT SEEN",
-                     kp_format_plural(count, s->stacks_without, "allocating stack", "that could not be walked"));
+                     kp_format_plural(count, s->stacks_without, "allocating stack",
+                                      "that could not be walked"));
     }
     if (!s->finished && s->blind_count > 0)
-        kp_emit_line(context->out, LABEL_COLUMNS, "%-*snames are looked up when the recording is finished",
-                     LABEL_COLUMNS, "NO NAMES");
+        kp_emit_line(context->out, LABEL_COLUMNS,
+                     "%-*snames are looked up when the recording is finished", LABEL_COLUMNS,
+                     "NO NAMES");
     for (size_t i = 0; i < s->blind_count && i < BLIND_MAX; i++) {
         const struct kp_blind *b = &s->blind[i];
         double share = f->total.allocated.value > 0 ? b->bytes / f->total.allocated.value : 0;
@@ -94,9 +100,11 @@ static void blind_lines(struct kp_report_context *context, const struct figures 
         if (share < BLIND_SHARE || !*b->path || b->pending || !kp_emitter_is_text(context->out))
             continue;
         kp_debug_package(b->path, package, sizeof package);
-        kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s: %s, %s of the bytes; debug symbols would give names%s%s%s",
-                     LABEL_COLUMNS, "NO NAMES", kp_base_name(b->path), b->reason, kp_format_share(percent, share),
-                     *package ? " (package " : "", package, *package ? ")" : "");
+        kp_emit_line(context->out, LABEL_COLUMNS,
+                     "%-*s%s: %s, %s of the bytes; debug symbols would give names%s%s%s",
+                     LABEL_COLUMNS, "NO NAMES", kp_base_name(b->path), b->reason,
+                     kp_format_share(percent, share), *package ? " (package " : "", package,
+                     *package ? ")" : "");
     }
 }
 
@@ -119,14 +127,15 @@ static void describe_peak(char part[PART_BYTES], const struct kp_timeline *t)
     bool when = t->peak_rss_s >= 0;
     *part = '\0';
     if (t->peak_rss_bytes > 0)
-        snprintf(part, PART_BYTES, "peak RSS %s%s%s", kp_format_size(size, t->peak_rss_bytes), when ? " at " : "",
-                 when ? kp_format_seconds(time, t->peak_rss_s) : "");
+        snprintf(part, PART_BYTES, "peak RSS %s%s%s", kp_format_size(size, t->peak_rss_bytes),
+                 when ? " at " : "", when ? kp_format_seconds(time, t->peak_rss_s) : "");
 }
 
 /* On one line where there is room for it. */
 static void totals_line(struct kp_report_context *context, const struct figures *f)
 {
-    char allocated[PART_BYTES], peak[PART_BYTES], live[PART_BYTES], blocks[KP_FORMAT_BYTES], line[3 * PART_BYTES + 8];
+    char allocated[PART_BYTES], peak[PART_BYTES], live[PART_BYTES], blocks[KP_FORMAT_BYTES],
+        line[3 * PART_BYTES + 8];
     size_t width = kp_emitter_width(context->out);
     describe_sum(allocated, "allocated ", &f->total.allocated);
     describe_peak(peak, &f->timeline);
@@ -142,7 +151,9 @@ static void totals_line(struct kp_report_context *context, const struct figures 
         kp_emit_line(context->out, 11, "%s%s%s", peak, *peak ? "   " : "", live);
     }
     if (f->total.allocated.samples <= 0 && f->rate_max > 1)
-        kp_emit_line(context->out, 0, "no sample was drawn: this is what 95 %% of such runs stay below; KPROF_RATE=1 records all");
+        kp_emit_line(
+            context->out, 0,
+            "no sample was drawn: 95 %% of such runs stay below this; KPROF_RATE=1 records all");
     kp_emit_line(context->out, 0, "%s", "");
 }
 
@@ -157,8 +168,10 @@ static void sites_table(struct kp_report_context *context, const struct figures 
     };
     size_t used = kp_emitter_lines(context->out) + 4; /* header, "more", blank, next */
     size_t fits = used + ROWS_MIN < SCREEN_LINES ? SCREEN_LINES - used : ROWS_MIN;
-    size_t top = context->options->top > 0 ? (size_t)context->options->top
-                 : kp_emitter_is_text(context->out) ? fits : 20, shown = 0;
+    size_t top = context->options->top > 0          ? (size_t)context->options->top
+                 : kp_emitter_is_text(context->out) ? fits
+                                                    : 20,
+           shown = 0;
     kp_emit_table(context->out, "sites", columns, 5);
     for (; shown < f->lines.count && shown < top; shown++) {
         const struct kp_site *site = &f->lines.items[shown];
@@ -167,14 +180,15 @@ static void sites_table(struct kp_report_context *context, const struct figures 
         size_t count = kp_query_frames(context->query, site->stack_id, frames, KP_FRAMES_MAX);
         kp_where_of(frames, count, &where);
         struct kp_value row[] = {kp_sum_value(&site->live), kp_sum_value(&site->allocated),
-                                 kp_sum_value(&site->allocated_count), kp_texts(where.text, where.shorter),
-                                 kp_stack(frames, count)};
+                                 kp_sum_value(&site->allocated_count),
+                                 kp_texts(where.text, where.shorter), kp_stack(frames, count)};
         kp_emit_row(context->out, row);
     }
     kp_emit_table_end(context->out);
     if (shown < f->lines.count) {
         char more[KP_FORMAT_BYTES];
-        kp_emit_line(context->out, 0, "... and %s more lines", kp_format_whole(more, (int64_t)(f->lines.count - shown)));
+        kp_emit_line(context->out, 0, "... and %s more lines",
+                     kp_format_whole(more, (int64_t)(f->lines.count - shown)));
     }
 }
 
@@ -193,7 +207,8 @@ static void text_view(struct kp_report_context *context, const struct figures *f
     kp_report_next(context, "sites", "every site, numbered, and their stacks");
 }
 
-static void emit_pair(struct kp_emitter *out, const char *key, const struct kp_sum *bytes, const struct kp_sum *count)
+static void emit_pair(struct kp_emitter *out, const char *key, const struct kp_sum *bytes,
+                      const struct kp_sum *count)
 {
     kp_emit_object(out, key);
     kp_emit_value(out, "bytes", KP_TYPE_BYTES_ESTIMATE, kp_sum_value(bytes));
@@ -214,7 +229,8 @@ static void emit_program(struct kp_report_context *context)
     kp_emit_object_end(out);
     kp_emit_value(out, "exe", KP_TYPE_TEXT, p ? kp_text(p->exe) : kp_unknown());
     kp_emit_value(out, "pid", KP_TYPE_WHOLE, p ? kp_whole(p->pid) : kp_unknown());
-    kp_emit_value(out, "processes", KP_TYPE_WHOLE, kp_whole((int64_t)kp_process_count(&context->processes)));
+    kp_emit_value(out, "processes", KP_TYPE_WHOLE,
+                  kp_whole((int64_t)kp_process_count(&context->processes)));
     kp_emit_value(out, "allocator", KP_TYPE_TEXT, *allocator ? kp_text(allocator) : kp_unknown());
     kp_emit_value(out, "finished", KP_TYPE_BOOL, kp_whole(context->summary.finished));
 }
@@ -224,15 +240,18 @@ static void emit_figures(struct kp_report_context *context, const struct figures
     struct kp_emitter *out = context->out;
     kp_emit_value(out, "samples", KP_TYPE_WHOLE, kp_whole(f->samples));
     kp_emit_object(out, "rate");
-    kp_emit_value(out, "min", KP_TYPE_RATE, f->rate_min ? kp_amount((double)f->rate_min) : kp_unknown());
-    kp_emit_value(out, "max", KP_TYPE_RATE, f->rate_max ? kp_amount((double)f->rate_max) : kp_unknown());
+    kp_emit_value(out, "min", KP_TYPE_RATE,
+                  f->rate_min ? kp_amount((double)f->rate_min) : kp_unknown());
+    kp_emit_value(out, "max", KP_TYPE_RATE,
+                  f->rate_max ? kp_amount((double)f->rate_max) : kp_unknown());
     kp_emit_value(out, "fixed", KP_TYPE_BOOL, kp_whole(f->fixed));
     kp_emit_object_end(out);
     kp_emit_value(out, "sampling_share", KP_TYPE_SHARE,
                   f->cpu_s > 0 ? kp_amount(f->sampling_s / f->cpu_s) : kp_unknown());
     emit_pair(out, "allocated", &f->total.allocated, &f->total.allocated_count);
     emit_pair(out, "live", &f->total.live, &f->total.live_count);
-    kp_emit_value(out, "live_exact_bytes", KP_TYPE_BYTES, f->exact ? kp_amount(f->total.live.value) : kp_unknown());
+    kp_emit_value(out, "live_exact_bytes", KP_TYPE_BYTES,
+                  f->exact ? kp_amount(f->total.live.value) : kp_unknown());
     kp_emit_value(out, "peak_rss_bytes", KP_TYPE_BYTES, kp_amount(f->timeline.peak_rss_bytes));
     kp_emit_value(out, "peak_rss_s", KP_TYPE_SECONDS,
                   f->timeline.peak_rss_s >= 0 ? kp_amount(f->timeline.peak_rss_s) : kp_unknown());
@@ -260,8 +279,8 @@ static void emit_stacks(struct kp_report_context *context)
     kp_emit_table_end(out);
     kp_emit_table(out, "without_symbols", blind, 4);
     for (size_t i = 0; i < s->blind_count; i++) {
-        struct kp_value row[] = {kp_text(s->blind[i].path), kp_text(s->blind[i].build_id), kp_amount(s->blind[i].bytes),
-                                 kp_text(s->blind[i].reason)};
+        struct kp_value row[] = {kp_text(s->blind[i].path), kp_text(s->blind[i].build_id),
+                                 kp_amount(s->blind[i].bytes), kp_text(s->blind[i].reason)};
         kp_emit_row(out, row);
     }
     kp_emit_table_end(out);
@@ -279,11 +298,13 @@ static void data_view(struct kp_report_context *context, const struct figures *f
 int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
 {
     struct figures f = {0};
-    int result = kp_query_sites(context->query, &context->filter, KP_GROUP_STACK, context->sort, &f.stacks, error);
+    int result = kp_query_sites(context->query, &context->filter, KP_GROUP_STACK, context->sort,
+                                &f.stacks, error);
     if (result == 0)
         result = kp_query_count_stacks(context->query, &f.stacks, &context->summary, error);
     if (result == 0)
-        result = kp_query_regroup(context->query, &f.stacks, KP_GROUP_LINE, context->sort, &f.lines, error);
+        result = kp_query_regroup(context->query, &f.stacks, KP_GROUP_LINE, context->sort, &f.lines,
+                                  error);
     if (result == 0)
         result = kp_query_timeline(context->query, &context->filter, 1, &f.timeline, error);
     if (result == 0) {

@@ -61,22 +61,28 @@ static void emit_slice(struct kp_emitter *out, const struct kp_slice *s, double 
 
 static void emit_peaks(struct kp_emitter *out, const struct kp_timeline *t)
 {
-    char live[KP_FORMAT_BYTES], at[KP_FORMAT_BYTES], rss[KP_FORMAT_BYTES], rss_at[KP_FORMAT_BYTES + 4] = "";
+    char live[KP_FORMAT_BYTES], at[KP_FORMAT_BYTES], rss[KP_FORMAT_BYTES],
+        rss_at[KP_FORMAT_BYTES + 4] = "";
     if (t->peak_rss_s >= 0) {
         strcpy(rss_at, " at ");
         kp_format_seconds(rss_at + 4, t->peak_rss_s);
     }
     if (t->peak_live_bytes > 0)
-        kp_emit_line(out, 2, "most live: %s at %s; most resident: %s%s", kp_format_size(live, t->peak_live_bytes),
-                     kp_format_seconds(at, t->peak_live_s), kp_format_size(rss, t->peak_rss_bytes), rss_at);
+        kp_emit_line(out, 2, "most live: %s at %s; most resident: %s%s",
+                     kp_format_size(live, t->peak_live_bytes),
+                     kp_format_seconds(at, t->peak_live_s), kp_format_size(rss, t->peak_rss_bytes),
+                     rss_at);
     else
-        kp_emit_line(out, 2, "no sample was drawn; most resident: %s%s", kp_format_size(rss, t->peak_rss_bytes), rss_at);
+        kp_emit_line(out, 2, "no sample was drawn; most resident: %s%s",
+                     kp_format_size(rss, t->peak_rss_bytes), rss_at);
     kp_emit_line(out, 0, "%s", "");
     kp_emit_object(out, "peak");
     kp_emit_value(out, "live_bytes", KP_TYPE_BYTES, kp_amount(t->peak_live_bytes));
-    kp_emit_value(out, "live_s", KP_TYPE_SECONDS, t->peak_live_bytes > 0 ? kp_amount(t->peak_live_s) : kp_unknown());
+    kp_emit_value(out, "live_s", KP_TYPE_SECONDS,
+                  t->peak_live_bytes > 0 ? kp_amount(t->peak_live_s) : kp_unknown());
     kp_emit_value(out, "rss_bytes", KP_TYPE_BYTES, kp_amount(t->peak_rss_bytes));
-    kp_emit_value(out, "rss_s", KP_TYPE_SECONDS, t->peak_rss_s >= 0 ? kp_amount(t->peak_rss_s) : kp_unknown());
+    kp_emit_value(out, "rss_s", KP_TYPE_SECONDS,
+                  t->peak_rss_s >= 0 ? kp_amount(t->peak_rss_s) : kp_unknown());
     kp_emit_object_end(out);
 }
 
@@ -85,7 +91,8 @@ int kp_report_timeline(struct kp_report_context *context, struct kp_error *error
     struct kp_timeline t;
     size_t rows = kp_report_top(context, FITS);
     rows = context->options->top <= 0 && rows > SLICES_AT_MOST ? SLICES_AT_MOST : rows;
-    if (kp_query_timeline(context->query, &context->filter, rows < 1000000 ? rows : 1000000, &t, error) != 0) {
+    if (kp_query_timeline(context->query, &context->filter, rows < 1000000 ? rows : 1000000, &t,
+                          error) != 0) {
         kp_timeline_release(&t);
         return -1;
     }

@@ -21,7 +21,7 @@
 struct tree_view {
     const struct kp_tree *tree;
     enum kp_sort sort;
-    size_t *order;        /* all nodes but the root, heaviest first */
+    size_t *order;                      /* all nodes but the root, heaviest first */
     size_t *first_child, *next_sibling; /* of the chosen ones, heaviest first; 0 none */
     size_t chosen, lines;
     bool bottom_up, text;
@@ -65,7 +65,8 @@ static int compare_nodes(const void *left, const void *right, void *view)
 static bool continues(const struct tree_view *v, size_t node)
 {
     size_t parent = v->tree->nodes[node].parent;
-    return parent != 0 && weight_of(v, parent) > 0 && weight_of(v, node) >= SAME_WEIGHT * weight_of(v, parent);
+    return parent != 0 && weight_of(v, parent) > 0 &&
+           weight_of(v, node) >= SAME_WEIGHT * weight_of(v, parent);
 }
 
 /* Moves the nodes to show to the front of order[]. */
@@ -91,7 +92,8 @@ static void choose(struct tree_view *v, const struct kp_report_options *o, size_
     }
 }
 
-static void emit_node(struct kp_report_context *context, const struct tree_view *v, size_t node, const char *calls)
+static void emit_node(struct kp_report_context *context, const struct tree_view *v, size_t node,
+                      const char *calls)
 {
     const struct kp_tree_node *n = &v->tree->nodes[node];
     double whole = weight_of(v, 0);
@@ -111,7 +113,8 @@ static void emit_node(struct kp_report_context *context, const struct tree_view 
     kp_emit_row(context->out, row);
 }
 
-static void append_name(char *line, size_t line_bytes, const struct kp_frame *frame, const char *before)
+static void append_name(char *line, size_t line_bytes, const struct kp_frame *frame,
+                        const char *before)
 {
     char name[200];
     size_t used = strlen(line);
@@ -124,7 +127,8 @@ static void append_name(char *line, size_t line_bytes, const struct kp_frame *fr
 /* The last node on the line that begins with this one. */
 static size_t chain_end(const struct tree_view *v, size_t node)
 {
-    for (size_t child = v->first_child[node]; child && continues(v, child); child = v->first_child[node])
+    for (size_t child = v->first_child[node]; child && continues(v, child);
+         child = v->first_child[node])
         node = child;
     return node;
 }
@@ -155,13 +159,16 @@ static size_t names_that_fit(const struct tree_view *v, size_t node, size_t last
 }
 
 /* "main -> ... -> run -> parse": the node and what shares its line. */
-static void describe_chain(const struct tree_view *v, size_t node, size_t last, int indent, size_t width, char *line,
-                           size_t line_bytes)
+static void describe_chain(const struct tree_view *v, size_t node, size_t last, int indent,
+                           size_t width, char *line, size_t line_bytes)
 {
     snprintf(line, line_bytes, "%*s", indent, "");
     append_name(line, line_bytes, &v->tree->nodes[node].frame, "");
     size_t used = strlen(line) + FIGURE_COLUMNS + strlen(" -> ...");
-    size_t fits = names_that_fit(v, node, last, width == 0 ? SIZE_MAX : width > used ? width - used : 0);
+    size_t fits = names_that_fit(v, node, last,
+                                 width == 0     ? SIZE_MAX
+                                 : width > used ? width - used
+                                                : 0);
     size_t behind = (size_t)(v->tree->nodes[last].depth - v->tree->nodes[node].depth), at = node;
     if (fits < behind && !v->bottom_up)
         append_name(line, line_bytes, NULL, " -> ...");
@@ -192,8 +199,8 @@ static void emit_nodes(struct kp_report_context *context, const struct tree_view
         size_t parent = v->tree->nodes[node].parent, last = v->text ? chain_end(v, node) : node;
         int indent = parent ? indents[parent] + 2 : 0;
         if (v->text)
-            describe_chain(v, node, last, indent < INDENT_MAX ? indent : INDENT_MAX, kp_emitter_width(context->out),
-                           line, sizeof line);
+            describe_chain(v, node, last, indent < INDENT_MAX ? indent : INDENT_MAX,
+                           kp_emitter_width(context->out), line, sizeof line);
         emit_node(context, v, node, line);
         for (size_t at = last; at != parent; at = v->tree->nodes[at].parent)
             indents[at] = indent;
@@ -209,11 +216,13 @@ static void emit_headline(struct kp_report_context *context, const struct tree_v
     if (v->tree->count < 2)
         kp_emit_line(context->out, 0, "no sample was drawn: nothing is known about who allocated");
     else
-        kp_emit_line(context->out, 2, "%s %s, %s", v->sort == KP_SORT_COUNT
-                         ? kp_format_count(figure, weight_of(v, 0)) : kp_format_size(figure, weight_of(v, 0)),
+        kp_emit_line(context->out, 2, "%s %s, %s",
+                     v->sort == KP_SORT_COUNT ? kp_format_count(figure, weight_of(v, 0))
+                                              : kp_format_size(figure, weight_of(v, 0)),
                      v->sort == KP_SORT_COUNT ? "blocks allocated" : sums[v->sort],
-                     context->options->bottom_up ? "by the allocating function; below it, who called it"
-                                                 : "from the outermost call inwards");
+                     context->options->bottom_up
+                         ? "by the allocating function; below it, who called it"
+                         : "from the outermost call inwards");
     kp_emit_line(context->out, 0, "%s", "");
 }
 
@@ -245,9 +254,12 @@ int kp_report_tree(struct kp_report_context *context, struct kp_error *error)
 {
     struct kp_sites sites;
     struct kp_tree tree = {0};
-    struct tree_view view = {.tree = &tree, .sort = context->sort, .bottom_up = context->options->bottom_up,
+    struct tree_view view = {.tree = &tree,
+                             .sort = context->sort,
+                             .bottom_up = context->options->bottom_up,
                              .text = kp_emitter_is_text(context->out)};
-    int result = kp_query_sites(context->query, &context->filter, KP_GROUP_STACK, context->sort, &sites, error);
+    int result = kp_query_sites(context->query, &context->filter, KP_GROUP_STACK, context->sort,
+                                &sites, error);
     if (result == 0)
         result = kp_query_tree(context->query, &sites, context->options->bottom_up, &tree, error);
     if (result == 0)

@@ -16,8 +16,10 @@
 /* libkprof.so: beside kprof-run (the build tree), in ../lib, or where it was installed. */
 int kp_run_find_library(char path[KP_PATH_BYTES], struct kp_error *error);
 
-/* The file for --allocator: "" for glibc. *usage: the name makes no sense, whatever is installed. */
-int kp_run_find_allocator(const char *name, char path[KP_PATH_BYTES], bool *usage, struct kp_error *error);
+/* The file for --allocator: "" for glibc. *usage: the name makes no sense, whatever is
+ * installed. */
+int kp_run_find_allocator(const char *name, char path[KP_PATH_BYTES], bool *usage,
+                          struct kp_error *error);
 
 /* What can be known of a command before it runs. */
 struct kp_run_command {

@@ -40,7 +40,8 @@ static int search(const char *command, char path[KP_PATH_BYTES])
     for (const char *at = list ? list : "/usr/bin:/bin";; at++) {
         size_t length = strcspn(at, ":");
         char candidate[KP_PATH_BYTES];
-        snprintf(candidate, sizeof candidate, "%.*s%s%s", (int)(length < 3000 ? length : 0), at, length ? "/" : "", command);
+        snprintf(candidate, sizeof candidate, "%.*s%s%s", (int)(length < 3000 ? length : 0), at,
+                 length ? "/" : "", command);
         int found = try_path(candidate);
         if (found == 0 || (found == 126 && status == 127))
             snprintf(path, KP_PATH_BYTES, "%s", candidate);
@@ -99,7 +100,8 @@ static bool interpreter_of(const char *start, char path[KP_PATH_BYTES])
 
 static bool gains_privileges(int fd, const struct stat *st)
 {
-    if ((st->st_mode & S_ISUID && st->st_uid != geteuid()) || (st->st_mode & S_ISGID && st->st_gid != getegid()))
+    if ((st->st_mode & S_ISUID && st->st_uid != geteuid()) ||
+        (st->st_mode & S_ISGID && st->st_gid != getegid()))
         return true;
     return geteuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
@@ -120,7 +122,8 @@ static bool look_at_file(char path[KP_PATH_BYTES], struct kp_run_command *found)
     if (got >= 2 && start.text[0] == '#' && start.text[1] == '!')
         script = interpreter_of(start.text, path);
     else if (fstat(fd, &st) == 0 && gains_privileges(fd, &st))
-        found->hindrance = "runs with other privileges (set-uid), and the loader ignores LD_PRELOAD then";
+        found->hindrance =
+            "runs with other privileges (set-uid), and the loader ignores LD_PRELOAD then";
     else if (got >= (ssize_t)sizeof(Elf64_Ehdr) && memcmp(start.bytes, ELFMAG, SELFMAG) == 0)
         found->hindrance = look_at_elf(fd, start.bytes, &found->leave_alone);
     close(fd);

@@ -50,12 +50,15 @@ static int checked(const char *path, struct kp_error *error)
 {
     if (kp_run_can_preload(path))
         return 0;
-    return -kp_error_set(error, "%.400s: LD_PRELOAD cannot hold a path with a space or a colon; move it", path);
+    return -kp_error_set(error,
+                         "%.400s: LD_PRELOAD cannot hold a path with a space or a colon; move it",
+                         path);
 }
 
 int kp_run_find_library(char path[KP_PATH_BYTES], struct kp_error *error)
 {
-    static const char *const places[] = {"%.*s/libkprof.so", "%.*s/../lib/libkprof.so", KP_LIBDIR "/libkprof.so"};
+    static const char *const places[] = {"%.*s/libkprof.so", "%.*s/../lib/libkprof.so",
+                                         KP_LIBDIR "/libkprof.so"};
     char self[KP_PATH_BYTES], resolved[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     self[length > 0 ? length : 0] = '\0';
@@ -63,7 +66,8 @@ int kp_run_find_library(char path[KP_PATH_BYTES], struct kp_error *error)
     int directory = slash ? (int)(slash - self) : 0;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         if (i < 2)
-            snprintf(path, KP_PATH_BYTES, places[i], directory > KP_PATH_BYTES - 32 ? 0 : directory, self);
+            snprintf(path, KP_PATH_BYTES, places[i], directory > KP_PATH_BYTES - 32 ? 0 : directory,
+                     self);
         else
             snprintf(path, KP_PATH_BYTES, "%s", places[i]);
         if (realpath(path, resolved)) {
@@ -71,8 +75,10 @@ int kp_run_find_library(char path[KP_PATH_BYTES], struct kp_error *error)
             return checked(path, error);
         }
     }
-    return -kp_error_set(error, "cannot find libkprof.so beside kprof-run, in ../lib or in %s; run make, or make install",
-                         KP_LIBDIR);
+    return -kp_error_set(
+        error,
+        "cannot find libkprof.so beside kprof-run, in ../lib or in %s; run make, or make install",
+        KP_LIBDIR);
 }
 
 /* "libx.so" names "libx.so" and "libx.so.2", not "libx.sox". */
@@ -82,16 +88,19 @@ static bool names_library(const char *file, const char *library)
     return strncmp(file, library, length) == 0 && (file[length] == '\0' || file[length] == '.');
 }
 
-static bool scan_cache(const char *cache, size_t bytes, const char *library, char path[KP_PATH_BYTES])
+static bool scan_cache(const char *cache, size_t bytes, const char *library,
+                       char path[KP_PATH_BYTES])
 {
     const struct cache_header *header = (const void *)cache;
     if (bytes < sizeof *header || memcmp(header->magic, CACHE_MAGIC, sizeof header->magic) != 0 ||
-        header->entries > (bytes - sizeof *header) / sizeof(struct cache_entry) || cache[bytes - 1] != '\0')
+        header->entries > (bytes - sizeof *header) / sizeof(struct cache_entry) ||
+        cache[bytes - 1] != '\0')
         return false;
     const struct cache_entry *entries = (const void *)(cache + sizeof *header);
     for (uint32_t i = 0; i < header->entries; i++) {
         const struct cache_entry *e = &entries[i];
-        if (e->flags != CACHE_X86_64 || e->name >= bytes || e->path >= bytes || !names_library(cache + e->name, library))
+        if (e->flags != CACHE_X86_64 || e->name >= bytes || e->path >= bytes ||
+            !names_library(cache + e->name, library))
             continue;
         snprintf(path, KP_PATH_BYTES, "%s", cache + e->path);
         if (access(path, R_OK) == 0)
@@ -118,7 +127,8 @@ static bool find_in_cache(const char *library, char path[KP_PATH_BYTES])
     return found;
 }
 
-static bool find_in_directory(const char *directory, int length, const char *library, char path[KP_PATH_BYTES])
+static bool find_in_directory(const char *directory, int length, const char *library,
+                              char path[KP_PATH_BYTES])
 {
     char pattern[KP_PATH_BYTES];
     glob_t files;
@@ -137,7 +147,8 @@ static bool find_in_directory(const char *directory, int length, const char *lib
 /* As the loader would look: LD_LIBRARY_PATH, the cache, the usual places. */
 static bool find_installed(const char *library, char path[KP_PATH_BYTES])
 {
-    static const char *const usual[] = {"/usr/local/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", NULL};
+    static const char *const usual[] = {"/usr/local/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib64",
+                                        "/usr/lib", NULL};
     const char *list = getenv("LD_LIBRARY_PATH");
     for (const char *at = list; at && *at;) {
         size_t length = strcspn(at, ":;");
@@ -163,7 +174,8 @@ static int find_file(const char *name, char path[KP_PATH_BYTES], struct kp_error
     return checked(path, error);
 }
 
-int kp_run_find_allocator(const char *name, char path[KP_PATH_BYTES], bool *usage, struct kp_error *error)
+int kp_run_find_allocator(const char *name, char path[KP_PATH_BYTES], bool *usage,
+                          struct kp_error *error)
 {
     *usage = false;
     *path = '\0';
@@ -177,8 +189,10 @@ int kp_run_find_allocator(const char *name, char path[KP_PATH_BYTES], bool *usag
         for (const char *const *library = allocators[i].libraries; *library; library++)
             if (find_installed(*library, path))
                 return find_file(path, path, error); /* the file itself: its name has the version */
-        return -kp_error_set(error, "%s is not installed here; on Debian: apt install %s", name, allocators[i].package);
+        return -kp_error_set(error, "%s is not installed here; on Debian: apt install %s", name,
+                             allocators[i].package);
     }
     *usage = true;
-    return -kp_error_set(error, "--allocator: '%.100s' is not glibc, mimalloc, jemalloc, tcmalloc or a path", name);
+    return -kp_error_set(
+        error, "--allocator: '%.100s' is not glibc, mimalloc, jemalloc, tcmalloc or a path", name);
 }

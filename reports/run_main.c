@@ -74,37 +74,50 @@ static bool check_iteration(const char *text)
 
 #define AT(field) offsetof(struct run_options, field)
 static const struct kp_option options[] = {
-    {.name = "output", .letter = 'o', .argument = "FILE", .help = "the database; %p is the pid, %e the program",
+    {.name = "output", .letter = 'o', .argument = "FILE",
+     .help = "the database; %p is the pid, %e the program",
      .type = KP_OPTION_TEXT, .offset = AT(output), .groups = 1},
-    {.name = "rate", .argument = "RATE", .help = "auto, or mean bytes between samples: 4K; 1 records every allocation",
+    {.name = "rate", .argument = "RATE",
+     .help = "auto, or mean bytes between samples: 4K; 1 records every allocation",
      .type = KP_OPTION_TEXT, .check = check_rate, .offset = AT(rate), .groups = 1},
-    {.name = "budget", .argument = "PERCENT", .help = "share of the CPU time that the rate auto may use: 1%",
+    {.name = "budget", .argument = "PERCENT",
+     .help = "share of the CPU time that the rate auto may use: 1%",
      .type = KP_OPTION_TEXT, .check = check_budget, .offset = AT(budget), .groups = 1},
-    {.name = "iteration", .argument = "SPEC", .help = "what counts as an iteration: module:function",
+    {.name = "iteration", .argument = "SPEC",
+     .help = "what counts as an iteration: module:function",
      .type = KP_OPTION_TEXT, .check = check_iteration, .offset = AT(iteration), .groups = 1},
-    {.name = "allocator", .argument = "NAME", .help = "glibc, mimalloc, jemalloc, tcmalloc, or the path of a library",
+    {.name = "allocator", .argument = "NAME",
+     .help = "glibc, mimalloc, jemalloc, tcmalloc, or the path of a library",
      .type = KP_OPTION_TEXT, .offset = AT(allocator), .groups = 1},
-    {.name = "follow", .argument = "WHICH", .help = "which children are recorded: all (default), fork, none",
+    {.name = "follow", .argument = "WHICH",
+     .help = "which children are recorded: all (default), fork, none",
      .type = KP_OPTION_TEXT, .check = check_follow, .offset = AT(follow), .groups = 1},
     {.name = "spool-max", .argument = "SIZE", .help = "bound of the spool file, 1M to 4G",
      .type = KP_OPTION_TEXT, .check = check_spool_max, .offset = AT(spool_max), .groups = 1},
-    {.name = "quiet", .letter = 'q', .help = "no closing line", .type = KP_OPTION_FLAG, .offset = AT(quiet), .groups = 1},
-    {.name = "help", .letter = 'h', .help = "this text", .type = KP_OPTION_FLAG, .offset = AT(help), .groups = 1},
-    {.name = "version", .letter = 'V', .help = "the version", .type = KP_OPTION_FLAG, .offset = AT(version), .groups = 1},
+    {.name = "quiet", .letter = 'q', .help = "no closing line", .type = KP_OPTION_FLAG,
+     .offset = AT(quiet), .groups = 1},
+    {.name = "help", .letter = 'h', .help = "this text", .type = KP_OPTION_FLAG,
+     .offset = AT(help), .groups = 1},
+    {.name = "version", .letter = 'V', .help = "the version", .type = KP_OPTION_FLAG,
+     .offset = AT(version), .groups = 1},
     {0},
 };
 
-static void print_variable(const char *name, const char *value, const char *standard, const char *meaning)
+static void print_variable(const char *name, const char *value, const char *standard,
+                           const char *meaning)
 {
     char left[64];
     snprintf(left, sizeof left, "%s=%s", name, value);
-    printf("  %-34s %s%s%s%s\n", left, meaning, *standard ? " (" : "", standard, *standard ? ")" : "");
+    printf("  %-34s %s%s%s%s\n", left, meaning, *standard ? " (" : "", standard,
+           *standard ? ")" : "");
 }
 
 static void print_help(void)
 {
-    puts("usage: kprof-run [options] [--] command [argument ...]\n"
-         "records the memory that a command and its children allocate; then: kprof-report DB\n\noptions:");
+    puts(
+        "usage: kprof-run [options] [--] command [argument ...]\n"
+        "records the memory that a command and its children allocate; then: kprof-report DB\n\n"
+         "options:");
     kp_options_print(options, 1, stdout);
     puts("\nenvironment (what libkprof.so reads; the options above set it):");
 #define PRINT(name, value, standard, meaning) print_variable(name, value, standard, meaning);
@@ -136,8 +149,9 @@ static int set_preload(const char *library, const char *allocator, struct kp_err
 {
     const char *before = getenv("LD_PRELOAD");
     char *preload = NULL;
-    if (asprintf(&preload, "%s%s%s%s%s", library, *allocator ? ":" : "", allocator, before && *before ? ":" : "",
-                 before && *before ? before : "") < 0 || setenv("LD_PRELOAD", preload, 1) != 0) {
+    if (asprintf(&preload, "%s%s%s%s%s", library, *allocator ? ":" : "", allocator,
+                 before && *before ? ":" : "", before && *before ? before : "") < 0 ||
+        setenv("LD_PRELOAD", preload, 1) != 0) {
         free(preload);
         return -kp_error_set(error, "out of memory");
     }
@@ -168,7 +182,8 @@ static int run(const struct run_options *o, char **command)
         return found.exec_status;
     }
     if (found.hindrance)
-        fprintf(stderr, "kprof-run: warning: %s %s: it is not recorded\n", found.path, found.hindrance);
+        fprintf(stderr, "kprof-run: warning: %s %s: it is not recorded\n", found.path,
+                found.hindrance);
     set_variables(o);
     if (!found.leave_alone && set_preload(library, allocator, &error) != 0)
         return fail(EXIT_FAILED, error.text);
@@ -193,6 +208,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (line.next >= argc)
-        return fail(EXIT_USAGE, "which command? usage: kprof-run [options] -- command [argument ...]");
+        return fail(EXIT_USAGE,
+                    "which command? usage: kprof-run [options] -- command [argument ...]");
     return run(&o, argv + line.next);
 }

@@ -38,8 +38,8 @@ void kp_progress_show(struct kp_progress *progress, uint64_t done, uint64_t tota
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (seconds_since(&progress->started, &now) < QUIET_S || seconds_since(&progress->shown, &now) < REDRAW_S ||
-        !isatty(STDERR_FILENO))
+    if (seconds_since(&progress->started, &now) < QUIET_S ||
+        seconds_since(&progress->shown, &now) < REDRAW_S || !isatty(STDERR_FILENO))
         return;
     progress->shown = now;
     progress->visible = true;

@@ -19,7 +19,8 @@ struct kp_progress {
     bool visible;
 };
 void kp_progress_start(struct kp_progress *progress);
-void kp_progress_show(struct kp_progress *progress, uint64_t done, uint64_t total, const char *what);
+void kp_progress_show(struct kp_progress *progress, uint64_t done, uint64_t total,
+                      const char *what);
 void kp_progress_end(struct kp_progress *progress); /* wipes the line */
 
 #endif

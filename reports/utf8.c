@@ -11,12 +11,17 @@
 size_t kp_utf8_length(const char *text)
 {
     const unsigned char *t = (const unsigned char *)text;
-    size_t length = t[0] < 0x80 ? 1 : t[0] < 0xc2 ? 0 : t[0] < 0xe0 ? 2 : t[0] < 0xf0 ? 3 : t[0] < 0xf5 ? 4 : 0;
+    size_t length = t[0] < 0x80   ? 1
+                    : t[0] < 0xc2 ? 0
+                    : t[0] < 0xe0 ? 2
+                    : t[0] < 0xf0 ? 3
+                    : t[0] < 0xf5 ? 4
+                                  : 0;
     for (size_t i = 1; i < length; i++)
         if ((t[i] & 0xc0) != 0x80)
             return 0;
-    if ((t[0] == 0xe0 && t[1] < 0xa0) || (t[0] == 0xed && t[1] >= 0xa0) || (t[0] == 0xf0 && t[1] < 0x90) ||
-        (t[0] == 0xf4 && t[1] >= 0x90))
+    if ((t[0] == 0xe0 && t[1] < 0xa0) || (t[0] == 0xed && t[1] >= 0xa0) ||
+        (t[0] == 0xf0 && t[1] < 0x90) || (t[0] == 0xf4 && t[1] >= 0x90))
         return 0;
     return length;
 }

@@ -32,7 +32,8 @@ void kp_where_frame(const struct kp_frame *frame, char *out, size_t out_bytes)
     bool has_module;
     name_of(frame, name, &has_module);
     if (*frame->file && frame->line > 0)
-        snprintf(out, out_bytes, "%s:%lld %s", kp_base_name(frame->file), (long long)frame->line, name);
+        snprintf(out, out_bytes, "%s:%lld %s", kp_base_name(frame->file), (long long)frame->line,
+                 name);
     else if (has_module)
         snprintf(out, out_bytes, "%s", name);
     else
@@ -54,7 +55,8 @@ void kp_where_group(const struct kp_frame *frame, enum kp_group group, char *out
     }
 }
 
-__attribute__((format(printf, 3, 4))) static void append(char *out, size_t out_bytes, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void append(char *out, size_t out_bytes,
+                                                         const char *format, ...)
 {
     size_t used = strlen(out);
     __builtin_va_list arguments;

@@ -38,9 +38,11 @@ static double uniform(void)
 
 static void test_quantile(void)
 {
-    static const struct { double p, df, value; } known[] = {
-        {0.025, 1, 0.000982069117}, {0.5, 1, 0.454936423},    {0.975, 1, 5.023886187},
-        {0.95, 10, 18.30703805},    {0.025, 20, 9.590777392}, {0.975, 20, 34.16960690},
+    static const struct {
+        double p, df, value;
+    } known[] = {
+        {0.025, 1, 0.000982069117}, {0.5, 1, 0.454936423},     {0.975, 1, 5.023886187},
+        {0.95, 10, 18.30703805},    {0.025, 20, 9.590777392},  {0.975, 20, 34.16960690},
         {0.025, 100, 74.22192747},  {0.975, 100, 129.5611972}, {0.5, 3, 2.365973884},
     };
     double worst = 0;
@@ -65,7 +67,8 @@ static void test_rules(void)
     check(e.value == 0 && e.low == 0 && e.high == 3 * 4096.0, "no sample: 0 to 3R", "other bounds");
     struct kp_sum exact = {.value = 12345, .weight_max = 12000, .samples = 3};
     e = kp_estimate_of(&exact);
-    check(e.low == 12345 && e.high == 12345, "every block recorded: an exact figure", "an interval");
+    check(e.low == 12345 && e.high == 12345, "every block recorded: an exact figure",
+          "an interval");
     check(kp_gap_bytes(1) == 0 && kp_gap_blocks(1) == 0, "rate 1 leaves no gap", "it does");
     struct kp_sum one = {4096, 4096.0 * 4096, 4096, 4096, 1};
     e = kp_estimate_of(&one);
@@ -73,7 +76,8 @@ static void test_rules(void)
           "one sample: 2.5 % to 5.6 times the weight", "other bounds");
     struct kp_sum big = {1e9, 1e-9, 1e9, 4096, 1};
     e = kp_estimate_of(&big);
-    check(e.low > 0.99e9 && e.high < 1e9 + 5 * 4096, "one huge block is nearly certain", "it is not");
+    check(e.low > 0.99e9 && e.high < 1e9 + 5 * 4096, "one huge block is nearly certain",
+          "it is not");
     struct kp_sum odd = {1, 1e300, 1e308, 1e308, 1};
     e = kp_estimate_of(&odd);
     check(e.low >= 0 && e.low <= 1 && !isnan(e.high), "absurd sums give no NaN", "NaN");
@@ -99,13 +103,15 @@ static void add_sample(struct kp_sum *sum, double amount, double p)
     kp_sum_add(sum, &one);
 }
 
-/* One recording: blocks of this mix at this rate; covered[] counts the figures that held the truth. */
+/* One recording: blocks of this mix at this rate; covered[] counts the figures that held the
+ * truth. */
 static void simulate(int mix, int blocks, double rate, int covered[FIGURES])
 {
     struct kp_sum sum[FIGURES] = {{0}};
     double truth[FIGURES] = {0};
     for (int f = 0; f < FIGURES; f++)
-        sum[f].gap = f == ALLOCATED_COUNT || f == LIVE_COUNT ? kp_gap_blocks(rate) : kp_gap_bytes(rate);
+        sum[f].gap =
+            f == ALLOCATED_COUNT || f == LIVE_COUNT ? kp_gap_blocks(rate) : kp_gap_bytes(rate);
     for (int i = 0; i < blocks; i++) {
         double size = size_of(mix), p = kp_sample_probability((uint64_t)size, (uint64_t)rate);
         int live = uniform() < 0.5, sampled = uniform() < p;
