@@ -194,10 +194,10 @@ static int read_chunk(struct kp_ingest *ingest, struct kp_recorded *process,
     if (kp_spool_read(ingest->spool, chunk->index, kp_decode_records_offset(&like), chunk->offset,
                       used, ingest->buffer, error))
         return 1;
-    while ((type = kp_decode_next(&records, &record)) > 0)
-        if (take(ingest, process, type, record))
-            type = -1;
-    if (type < 0)
+    do
+        type = kp_decode_next(&records, &record);
+    while (type > 0 && !take(ingest, process, type, record));
+    if (type != 0)
         return kp_error_set(error, "cannot read the spool %s: a definition is damaged",
                             ingest->spool->path);
     ingest->batch_bytes += used - chunk->offset;
