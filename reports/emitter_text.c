@@ -116,10 +116,11 @@ static void put_padded(FILE *out, const char *text, size_t width, bool left)
         fprintf(out, "%*s%s", padding, "", text);
 }
 
-static char *last_of(char *text, const char *part)
+/* The last step of a chain of calls. */
+static char *last_arrow(char *text)
 {
     char *found = NULL;
-    for (char *at = strstr(text, part); at; at = strstr(at + 1, part))
+    for (char *at = strstr(text, " -> "); at; at = strstr(at + 1, " -> "))
         found = at;
     return found;
 }
@@ -132,7 +133,7 @@ static void put_last(FILE *out, const char *text, const char *shorter, size_t ro
         return;
     }
     char *cut = kp_utf8_printable(shorter ? shorter : text, room);
-    char *arrow = cut ? last_of(cut, " -> ") : NULL;
+    char *arrow = cut ? last_arrow(cut) : NULL;
     if (arrow && kp_utf8_columns(arrow) < STUB_COLUMNS && kp_utf8_columns(cut) == room)
         *arrow = '\0'; /* half a name is worse than none */
     fputs(cut ? cut : "", out);

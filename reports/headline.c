@@ -20,6 +20,17 @@ size_t kp_report_top(const struct kp_report_context *context, size_t fits)
     return kp_emitter_is_text(context->out) ? fits : SIZE_MAX;
 }
 
+void kp_report_columns(const struct kp_report_context *context, const struct kp_column *from,
+                       size_t count, struct kp_column *to)
+{
+    const char *order = context->sort == KP_SORT_LIVE ? "live" : "allocated";
+    for (size_t i = 0; i < count; i++) {
+        to[i] = from[i];
+        if (to[i].type == KP_TYPE_BYTES_ESTIMATE && to[i].key && strcmp(to[i].key, order) != 0)
+            to[i].type = KP_TYPE_BYTES_BARE;
+    }
+}
+
 void kp_report_next(struct kp_report_context *context, const char *arguments, const char *shows)
 {
     kp_emit_line(context->out, 0, "%s", "");

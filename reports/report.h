@@ -63,6 +63,11 @@ int kp_report_timeline(struct kp_report_context *context, struct kp_error *error
 /* Rows to show when --top is not given: `fits` in text, all in JSON and CSV. */
 size_t kp_report_top(const struct kp_report_context *context, size_t fits);
 
+/* The columns as this report shows them: of several estimates in bytes, only the one that orders
+ * the rows has its spread beside it. */
+void kp_report_columns(const struct kp_report_context *context, const struct kp_column *from,
+                       size_t count, struct kp_column *to);
+
 /* The last line: what to type next, and what that shows. The arguments come after the database. */
 void kp_report_next(struct kp_report_context *context, const char *arguments, const char *shows);
 

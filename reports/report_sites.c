@@ -36,7 +36,10 @@ static void emit_site(struct kp_report_context *context, const struct kp_site *s
     size_t count = kp_query_frames(context->query, site->stack_id, frames, KP_FRAMES_MAX);
     struct kp_where where;
     char group[512];
-    kp_where_of(frames, count, &where);
+    if (site->group)
+        kp_where_of(frames, count, &where);
+    else
+        kp_where_with_callers(frames, count, &where);
     if (site->group)
         kp_where_group(site->group, (enum kp_group)context->options->group, group, sizeof group);
     bool whole_stack = !site->group || context->options->group == KP_GROUP_LINE;
@@ -145,7 +148,9 @@ static void emit_list(struct kp_report_context *context, const struct kp_sites *
     else
         emit_headline(context, sites, shown);
     kp_emit_value(context->out, "total", KP_TYPE_WHOLE, kp_whole((int64_t)sites->count));
-    kp_emit_table(context->out, "sites", site_columns, SITE_COLUMNS);
+    struct kp_column shown_columns[SITE_COLUMNS];
+    kp_report_columns(context, site_columns, SITE_COLUMNS, shown_columns);
+    kp_emit_table(context->out, "sites", shown_columns, SITE_COLUMNS);
     for (size_t i = 0; i < shown; i++)
         emit_site(context, &sites->items[i], i + 1);
     kp_emit_table_end(context->out);

@@ -172,7 +172,9 @@ static void sites_table(struct kp_report_context *context, const struct figures 
                  : kp_emitter_is_text(context->out) ? fits
                                                     : 20,
            shown = 0;
-    kp_emit_table(context->out, "sites", columns, 5);
+    struct kp_column shown_columns[5];
+    kp_report_columns(context, columns, 5, shown_columns);
+    kp_emit_table(context->out, "sites", shown_columns, 5);
     for (; shown < f->lines.count && shown < top; shown++) {
         const struct kp_site *site = &f->lines.items[shown];
         struct kp_frame frames[KP_FRAMES_MAX];

@@ -16,7 +16,7 @@
 #define FITS 17
 #define SAME_WEIGHT 0.99 /* of the parent: not a fork worth a line */
 #define INDENT_MAX 40
-#define FIGURE_COLUMNS 44 /* left of the calls, about */
+#define FIGURE_COLUMNS 38 /* left of the calls, about */
 
 struct tree_view {
     const struct kp_tree *tree;
@@ -240,7 +240,9 @@ static int show(struct kp_report_context *context, struct tree_view *v, struct k
     choose(v, context->options, kp_report_top(context, FITS));
     kp_report_losses(context, true);
     emit_headline(context, v);
-    kp_emit_table(context->out, "tree", columns, COLUMNS);
+    struct kp_column shown[COLUMNS];
+    kp_report_columns(context, columns, COLUMNS, shown);
+    kp_emit_table(context->out, "tree", shown, COLUMNS);
     emit_nodes(context, v);
     kp_emit_table_end(context->out);
     if (context->options->bottom_up)

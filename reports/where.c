@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define NAME_BYTES 200
+#define CALLERS_SHOWN 4
 
 const char *kp_base_name(const char *path)
 {
@@ -89,4 +90,22 @@ void kp_where_of(const struct kp_frame *frames, size_t count, struct kp_where *w
         append(where->text, sizeof where->text, " -> ...");
     if (telling > 1)
         append_call(where->text, sizeof where->text, &frames[0]);
+}
+
+void kp_where_with_callers(const struct kp_frame *frames, size_t count, struct kp_where *where)
+{
+    kp_where_of(frames, count, where);
+    const char *before = ", from ";
+    for (size_t i = kp_frames_telling(frames, count) + 1, shown = 0; i < count; i++) {
+        char name[NAME_BYTES];
+        bool has_module;
+        if (frames[i].plumbing)
+            continue;
+        if (shown++ == CALLERS_SHOWN)
+            break;
+        name_of(&frames[i], name, &has_module);
+        append(where->text, sizeof where->text, "%s%s", before, name);
+        append(where->shorter, sizeof where->shorter, "%s%s", before, name);
+        before = ", ";
+    }
 }

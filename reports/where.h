@@ -13,6 +13,8 @@ struct kp_where {
     char shorter[256]; /* without what lies behind the first call */
 };
 void kp_where_of(const struct kp_frame *frames, size_t count, struct kp_where *where);
+/* With a few callers behind it, which tell stacks of one line apart: ", from handle, serve". */
+void kp_where_with_callers(const struct kp_frame *frames, size_t count, struct kp_where *where);
 
 /* One frame: "engine.c:88 generate", or "generate (libengine.so)" without a line. */
 void kp_where_frame(const struct kp_frame *frame, char *out, size_t out_bytes);

@@ -32,7 +32,8 @@ assert_eq "one file remains then" "left.db" "$(echo left.db*)"
 "$REPORT" left.db > again.txt && assert_same_file "and says the same again" report.txt again.txt
 
 # While it runs.
-"$RUN" -o running.db --rate 1 -- sh -c 'sort /etc/passwd > /dev/null; echo; read -r line' < <(sleep 20) > pipe.txt &
+mkfifo hold && exec 9<> hold # never written to: whoever reads it waits
+"$RUN" -o running.db --rate 1 -- sh -c 'sort /etc/passwd > /dev/null; echo; read -r line' < hold > pipe.txt &
 job=$!
 wait_for 10 test -s pipe.txt && wait_for 10 "$REPORT" running.db > /dev/null
 "$REPORT" running.db > report.txt 2> err.txt
