@@ -19,7 +19,8 @@ assert_eq "full from the start: the program does not notice" "0|2" "$?|$(grep -c
 assert_eq "full from the start: one line says so" 1 "$(lines_of err.txt)"
 rm -f small/*
 
-# Full in the middle: collector and spool compete for the last byte.
+# Full in the middle: collector and spool compete for the last byte of 1.5 MiB.
+dd if=/dev/zero of=small/filler bs=64K count=40 2> /dev/null
 LD_PRELOAD=$SHIM KPROF_DB=$db KPROF_RATE=1 "$T/logger" "$TMP/log" 2 exit > out.txt 2> err.txt
 assert_eq "full in the middle: the program does not notice" "0|done" "$?|$(cat out.txt)"
 assert_range "the disk was full" 95 100 "$(df --output=pcent small | tail -1 | tr -d ' %')"
