@@ -4,7 +4,7 @@
 # with expected/NAME. KPROF_TEST_WRITE=1 writes the files instead: read them before you commit.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 CLI=$ROOT/tests/cli
-RUN=$BUILD/kprof-run
+export RUN=$BUILD/kprof-run
 unset COLUMNS
 
 fixture() # name, database, SQL to add...: a database from fixtures/NAME.sql

@@ -54,7 +54,7 @@ for name in mimalloc jemalloc tcmalloc; do
         skip "--allocator $name" "not installed"
         continue
     fi
-    assert_match "--allocator $name is behind ours" "^$SHIM:/.*lib$name[^:]*\$" "$seen"
+    assert_match "--allocator $name is behind ours" "^$SHIM:/.*lib${name}[^:]*\$" "$seen"
 done
 assert_eq "--allocator glibc adds nothing" "$SHIM" "$("$RUN" -o allocator.db --allocator glibc -- env 2>/dev/null | sed -n 's/^LD_PRELOAD=//p')"
 
