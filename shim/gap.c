@@ -59,11 +59,11 @@ double kp_log(double x)
 void kp_gap_draw(struct kp_thread *self, uint64_t rate_bytes)
 {
     self->rate = rate_bytes;
-    self->left = rate_bytes <= 1 ? 0 : (uint64_t)(-(double)rate_bytes * kp_log(uniform(self)));
+    self->left = rate_bytes <= 1 ? 0 : (int64_t)(-(double)rate_bytes * kp_log(uniform(self)));
 }
 
 void kp_gap_stop(struct kp_thread *self)
 {
     self->rate = 1u << 30;
-    self->left = UINT64_MAX / 2;
+    self->left = INT64_MAX / 2;
 }

@@ -2,9 +2,9 @@
 /*
  * malloc and its family. Host's threads.
  *
- * What happens on one malloc: the size is subtracted from the thread's countdown; without a borrow
- * the call goes on to the next allocator by a tail jump and nobody can tell that we were there.
- * With a borrow the slow function makes the real call, outside the guard and with no lock of ours
+ * What happens on one malloc: the size is subtracted from the thread's countdown; while it
+ * stays positive the call goes on to the next allocator by a tail jump and nobody can tell that we
+ * were there. Below zero the slow function makes the real call, outside the guard and with no lock of ours
  * held, and then records what it returned. free() looks at one filter byte; when it is not zero
  * the slow function asks the table, records the free *before* the real one (afterwards the
  * address may belong to somebody else), and goes on. No pointer, size or alignment is changed.

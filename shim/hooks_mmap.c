@@ -29,8 +29,9 @@ static enum kp_kind kind_of(int protection, uintptr_t caller)
 static void cut(void *address, size_t bytes)
 {
     int error = errno;
+    uint64_t cookie;
 
-    if (!kp_self.guard && kp_ranges_lock()) {
+    if (kp_ranges_lock(&cookie)) {
         kp_ranges_cut((uintptr_t)address & ~4095ul, (bytes + 4095) & ~4095ul);
         kp_ranges_unlock();
     }
@@ -41,9 +42,9 @@ static void mapped(void *address, size_t bytes, int protection, const struct kp_
 {
     enum kp_kind kind = kind_of(protection, origin->pc);
     int error = errno;
-    uint64_t id = kp_sample_alloc(kind, bytes, address, kp_sample_decide(bytes), origin);
+    uint64_t id = kp_sample_alloc(kind, bytes, address, kp_sample_decide(bytes), origin), cookie;
 
-    if (id && kp_ranges_lock()) {
+    if (id && kp_ranges_lock(&cookie)) {
         kp_ranges_add((uintptr_t)address, (bytes + 4095) & ~4095ul, id);
         kp_ranges_unlock();
     }
@@ -78,9 +79,10 @@ KP_EXPORT void *mmap64(void *wanted, size_t bytes, int protection, int flags, in
 
 KP_EXPORT int munmap(void *address, size_t bytes)
 {
+    uint64_t cookie;
     int result;
 
-    if (kp_self.guard || !kp_ranges_lock())
+    if (!kp_ranges_lock(&cookie))
         return kp_real.munmap(address, bytes);
     result = kp_real.munmap(address, bytes);
     int error = errno;

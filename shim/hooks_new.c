@@ -135,7 +135,7 @@ static void *plain_new(size_t size)
     void *block = malloc(size ? size : 1);
 
     if (!block)
-        abort();
+        __builtin_trap(); /* there is no libstdc++ to throw bad_alloc */
     return block;
 }
 

@@ -53,13 +53,14 @@ static uint64_t home_of(const void *pointer, uint64_t mask)
 
 static void change_begin(struct shard *shard)
 {
-    atomic_fetch_add_explicit(&shard->sequence, 1, memory_order_relaxed);
+    /* Odd, also after a change that a signal handler has jumped out of. */
+    atomic_store_explicit(&shard->sequence, (shard->sequence + 1) | 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
 }
 
 static void change_end(struct shard *shard)
 {
-    atomic_fetch_add_explicit(&shard->sequence, 1, memory_order_release);
+    atomic_store_explicit(&shard->sequence, shard->sequence + 1, memory_order_release);
 }
 
 static uint8_t *filter_byte(const void *pointer)
@@ -237,7 +238,7 @@ bool kp_live_misses(void *pointer)
 
 bool kp_live_is_held_by_us(void *pointer)
 {
-    return kp_self.held == &shard_of(pointer)->lock;
+    return atomic_load(&shard_of(pointer)->lock.owner) == &kp_self;
 }
 
 uint64_t kp_live_peek(void *pointer)

@@ -25,11 +25,14 @@ static struct {
     size_t count, capacity;
 } ranges;
 
-bool kp_ranges_lock(void)
+bool kp_ranges_lock(uint64_t *cookie)
 {
-    if (!kp_state.epoch || !kp_spin_lock(&kp_state.ranges_lock))
+    if (!kp_state.epoch || !kp_guard_enter(cookie))
         return false;
-    kp_self.held = NULL; /* not under the guard: a nested call must not release it */
+    if (!kp_spin_lock(&kp_state.ranges_lock)) {
+        kp_guard_leave();
+        return false;
+    }
     if (ranges.epoch != kp_state.epoch) {
         ranges.epoch = kp_state.epoch;
         ranges.count = 0;
@@ -40,6 +43,7 @@ bool kp_ranges_lock(void)
 void kp_ranges_unlock(void)
 {
     kp_spin_unlock(&kp_state.ranges_lock);
+    kp_guard_leave();
 }
 
 static bool room(void)
@@ -137,9 +141,9 @@ void kp_ranges_cut(uintptr_t start, size_t bytes)
         }
         uint64_t rest = rest_of(old.id, at);
         if (rest)
-            kp_sample_resized(old.id, rest);
+            kp_sample_resized_in_guard(old.id, rest);
         else
-            kp_sample_freed(old.id);
+            kp_sample_freed_in_guard(old.id);
         at = next;
     }
 }

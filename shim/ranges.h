@@ -10,9 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Held around the system call that changes mappings, so that a range that another thread gets in
- * the meantime is entered after the old one was taken out. */
-bool kp_ranges_lock(void);
+/* Held, with the guard set, around the system call that changes mappings, so that a range that
+ * another thread gets in the meantime is entered after the old one was taken out. The cookie stands
+ * in the caller's frame. */
+bool kp_ranges_lock(uint64_t *cookie);
 void kp_ranges_unlock(void);
 
 /* Under the lock. */

@@ -21,6 +21,7 @@
 
 #define ADJUST_US 20000
 #define ADJUST_SAMPLES 512
+#define STUCK_US 2000000
 #define SAMPLE_TICKS_MAX 100000
 /* While a process is young most of a sample's cost is paid once (first look at a table, first page
  * of a chunk): that much of it says what the next ones will cost. */
@@ -179,7 +180,9 @@ void kp_rate_account(struct kp_slot *slot, uint64_t began)
     if (++slot->since_adjust < ADJUST_SAMPLES && slot->time_us < rate.last_us + ADJUST_US)
         return;
     slot->since_adjust = 0;
-    if (!atomic_exchange_explicit(&rate.busy, 1, memory_order_acquire)) {
+    /* Busy for long: a signal handler has jumped out of it. */
+    if (!atomic_exchange_explicit(&rate.busy, 1, memory_order_acquire) ||
+        slot->time_us > rate.last_us + STUCK_US) {
         adjust(kp_clock_us());
         atomic_store_explicit(&rate.busy, 0, memory_order_release);
     }

@@ -43,7 +43,8 @@ static bool gap_has_ended(struct kp_thread *self, size_t size)
         return true;
     kp_gap_seed(self);
     kp_gap_draw(self, kp_rate_now());
-    return __builtin_sub_overflow(self->left, KP_SAMPLED_BYTES(size), &self->left);
+    self->left -= (int64_t)(KP_SAMPLED_BYTES(size) & INT64_MAX);
+    return self->left < 0;
 }
 
 static void tell_free(struct kp_slot *slot, uint64_t id)
@@ -86,15 +87,17 @@ static uint64_t write_alloc(struct kp_slot *slot, enum kp_kind kind, size_t size
 
     if (!record)
         return 0;
-    id = KP_SAMPLE_ID(slot->number, slot->counter);
-    if (kind < KP_KIND_MMAP && !kp_live_insert(block, id, &stale))
+    /* Counted first: an id is never given twice, even if a signal handler jumps out of this. */
+    id = KP_SAMPLE_ID(slot->number, slot->counter++);
+    if (kind < KP_KIND_MMAP && !kp_live_insert(block, id, &stale)) {
+        slot->counter--;
         return 0;
+    }
     *record = (struct kp_rec_alloc){.type = KP_REC_ALLOC,
                                     .kind = (uint8_t)kind,
                                     .node = node,
                                     .size = size,
                                     .address = (uintptr_t)block};
-    slot->counter++;
     kp_spool_publish(slot, sizeof *record);
     if (stale)
         tell_free(slot, stale);
@@ -164,7 +167,6 @@ uint64_t kp_sample_alloc(enum kp_kind kind, size_t size, void *block, uint64_t r
 static uint64_t take_nested(void *block)
 {
     struct kp_slot *slot = kp_self.slot;
-    struct kp_spin *held = kp_self.held;
     void *again = NULL;
     uint64_t id;
 
@@ -173,7 +175,6 @@ static uint64_t take_nested(void *block)
         again = block;
     } else {
         id = kp_live_take(block, 0);
-        kp_self.held = held;
     }
     if (!id)
         return 0;
@@ -187,8 +188,7 @@ static uint64_t take_nested(void *block)
     return 0;
 }
 
-/* Told under the guard; the recording may be over. */
-static void freed(uint64_t id)
+void kp_sample_freed_in_guard(uint64_t id)
 {
     uint64_t began = kp_ticks();
     struct kp_slot *slot = kp_host.mode == KP_MODE_ON ? kp_slot_get(&kp_self) : NULL;
@@ -225,7 +225,7 @@ void kp_sample_freed(uint64_t id)
     int error = errno;
 
     if (kp_guard_enter(&cookie)) {
-        freed(id);
+        kp_sample_freed_in_guard(id);
         kp_guard_leave();
     } else {
         count(&kp_state.info->lost_frees);
@@ -248,7 +248,7 @@ void kp_sample_free(void *block)
     }
     id = kp_live_take(block, 0);
     if (id)
-        freed(id);
+        kp_sample_freed_in_guard(id);
     kp_guard_leave();
     errno = error;
 }
@@ -268,14 +268,10 @@ void kp_sample_put_back(void *block, uint64_t id)
     errno = error;
 }
 
-void kp_sample_resized(uint64_t id, uint64_t bytes_left)
+void kp_sample_resized_in_guard(uint64_t id, uint64_t bytes_left)
 {
-    uint64_t cookie;
-    struct kp_slot *slot;
+    struct kp_slot *slot = kp_slot_get(&kp_self);
 
-    if (!kp_guard_enter(&cookie))
-        return;
-    slot = kp_slot_get(&kp_self);
     if (slot && kp_spool_prepare(slot, slot->rate)) {
         struct kp_rec_resize *record = kp_spool_reserve(slot, sizeof *record);
 
@@ -285,5 +281,4 @@ void kp_sample_resized(uint64_t id, uint64_t bytes_left)
         }
     }
     done(slot);
-    kp_guard_leave();
 }

@@ -28,16 +28,17 @@ struct kp_origin {
 #define KP_LIKELY_NOT(condition) __builtin_expect(!!(condition), 0)
 
 /* Counts an allocation of this size; true when it is to be looked at (sampled, or the thread has
- * not drawn a gap yet). One subtraction from memory whose borrow decides: the fast path. (A signal
- * handler can't come between, and gcc does not make this instruction of __builtin_sub_overflow.) */
+ * not drawn a gap yet). One subtraction from memory whose sign decides: the fast path. (In one
+ * instruction, so that no signal handler comes between; it stays negative until the next gap is
+ * drawn, also when a handler jumps away before that. No size is taken for a negative one.) */
 static inline bool kp_counts(size_t size)
 {
-    bool borrow;
+    bool negative;
 
     __asm__("subq %[bytes], %[left]"
-            : [left] "+m"(kp_self.left), "=@ccc"(borrow)
-            : [bytes] "r"(KP_SAMPLED_BYTES(size)));
-    return KP_LIKELY_NOT(borrow);
+            : [left] "+m"(kp_self.left), "=@ccs"(negative)
+            : [bytes] "r"(KP_SAMPLED_BYTES(size) & INT64_MAX));
+    return KP_LIKELY_NOT(negative);
 }
 
 /* The countdown of this thread has ended in an allocation of this size: is it a sample? Returns the
@@ -58,7 +59,8 @@ uint64_t kp_sample_take(void *block);
 void kp_sample_put_back(void *block, uint64_t id);
 void kp_sample_freed(uint64_t id);
 
-/* Part of a sampled mapping went away. */
-void kp_sample_resized(uint64_t id, uint64_t bytes_left);
+/* With the guard set by the caller: a sample has ended, or part of a sampled mapping went away. */
+void kp_sample_freed_in_guard(uint64_t id);
+void kp_sample_resized_in_guard(uint64_t id, uint64_t bytes_left);
 
 #endif

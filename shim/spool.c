@@ -32,7 +32,6 @@ struct owed {
     uint64_t epoch;
 };
 static struct owed owed;
-static struct kp_spin owed_lock;
 
 static struct kp_chunk_header *chunk_at(uint32_t index)
 {
@@ -156,10 +155,14 @@ static bool has_room(const struct kp_slot *slot, uint32_t bytes)
            atomic_load_explicit(&slot->chunk->used, memory_order_relaxed) + bytes <= KP_CHUNK_BYTES;
 }
 
+/* In this order, so that a jump out of a signal handler leaves at worst a chunk that nobody fills. */
 static bool next_chunk(struct kp_slot *slot)
 {
-    if (slot->chunk)
-        finish(slot->chunk);
+    struct kp_chunk_header *full = slot->chunk;
+
+    slot->chunk = NULL;
+    if (full)
+        finish(full);
     slot->chunk = claim(KP_CHUNK_DATA, KP_CHUNK_BYTES);
     if (!slot->chunk)
         return false;
@@ -214,7 +217,7 @@ static void write_rate(struct kp_slot *slot, uint64_t rate)
 /* Frees that found no room earlier. Stops when the chunk is full. */
 static void pay_owed(struct kp_slot *slot)
 {
-    if (!kp_spin_lock(&owed_lock))
+    if (!kp_spin_lock(&kp_state.owed_lock))
         return;
     if (owed.epoch != kp_state.epoch)
         owed.count = 0;
@@ -223,14 +226,14 @@ static void pay_owed(struct kp_slot *slot)
         kp_spool_publish(slot, 8);
         owed.count--;
     }
-    kp_spin_unlock(&owed_lock);
+    kp_spin_unlock(&kp_state.owed_lock);
 }
 
 void kp_spool_owe(uint64_t id)
 {
     bool kept = false;
 
-    if (!kp_spin_lock(&owed_lock))
+    if (!kp_spin_lock(&kp_state.owed_lock))
         return;
     if (owed.epoch != kp_state.epoch) {
         owed.epoch = kp_state.epoch;
@@ -252,7 +255,7 @@ void kp_spool_owe(uint64_t id)
         owed.ids[owed.count++] = id;
         kept = true;
     }
-    kp_spin_unlock(&owed_lock);
+    kp_spin_unlock(&kp_state.owed_lock);
     if (!kept && kp_state.info)
         atomic_fetch_add(&kp_state.info->lost_frees, 1);
 }
@@ -263,6 +266,12 @@ bool kp_spool_prepare(struct kp_slot *slot, uint64_t rate_bytes)
     uint64_t iteration = atomic_load_explicit(&kp_state.iteration, memory_order_relaxed);
     uint32_t tid = atomic_load_explicit(&slot->owner, memory_order_relaxed);
 
+    if (slot->abandoned) {
+        slot->abandoned = false;
+        slot->depth = 0;
+        if (!next_chunk(slot))
+            return false;
+    }
     if (!has_room(slot, PREPARE_BYTES) && !next_chunk(slot))
         return false;
     if (tid != slot->tid_written)

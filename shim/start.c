@@ -159,8 +159,8 @@ static void after_fork(void)
 
     if (kp_host.mode != KP_MODE_ON)
         return;
-    start_lock.locked = 0;
-    kp_self.held = NULL;
+    atomic_store(&start_lock.owner, NULL);
+    kp_self.held_count = 0;
     if (!kp_guard_enter(&cookie))
         return;
     kp_start_ready();

@@ -15,6 +15,6 @@ struct kp_host kp_host;
 void kp_off(const char *why)
 {
     if (atomic_exchange(&kp_host.mode, KP_MODE_OFF) == KP_MODE_ON && kp_state.definitions &&
-        !atomic_load(&kp_state.definitions_lock.locked))
+        !atomic_load(&kp_state.definitions_lock.owner))
         kp_spool_text(KP_TEXT_NOTE, why, (uint32_t)strlen(why));
 }

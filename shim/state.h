@@ -36,6 +36,7 @@ struct kp_slot {
     uint64_t counter;              /* samples so far: the next one's id */
     uint64_t iteration, time_us, rate; /* what the chunk's last STAMP and RATE said */
     uint32_t tid_written;
+    bool abandoned; /* a handler jumped out in the middle of our code: begin afresh */
     /* for the rate: written by the owner, read by whoever adjusts */
     _Atomic uint64_t cost_ticks, samples, probes;
     uint64_t since_adjust;
@@ -55,7 +56,7 @@ struct kp_slot {
 
 struct kp_state {
     _Atomic uint64_t epoch; /* random, not 0 once this process has joined */
-    struct kp_spin join_lock, slots_lock, definitions_lock, ranges_lock;
+    struct kp_spin join_lock, slots_lock, definitions_lock, ranges_lock, owed_lock;
     int pid;
     uint32_t process;             /* number in the session */
     struct kp_process_info *info; /* in the spool */

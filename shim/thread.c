@@ -43,6 +43,16 @@ static bool kp_guard_is_stale(const struct kp_thread *self, const void *here)
     return (const void *)self->guard <= here || *self->guard != COOKIE(self->guard);
 }
 
+static void release_held(struct kp_thread *self)
+{
+    for (; self->held_count; self->held_count--) {
+        struct kp_spin *lock = self->held[self->held_count - 1];
+
+        if (atomic_load(&lock->owner) == self)
+            atomic_store_explicit(&lock->owner, NULL, memory_order_release);
+    }
+}
+
 bool kp_guard_enter(uint64_t *cookie)
 {
     struct kp_thread *self = &kp_self;
@@ -50,8 +60,9 @@ bool kp_guard_enter(uint64_t *cookie)
     if (__builtin_expect(self->guard != 0, 0)) {
         if (!kp_guard_is_stale(self, cookie))
             return false;
-        if (self->held)
-            kp_spin_unlock(self->held);
+        release_held(self);
+        if (self->slot && self->epoch == kp_state.epoch)
+            self->slot->abandoned = true;
     }
     *(volatile uint64_t *)cookie = COOKIE(cookie);
     self->guard = cookie;
@@ -61,24 +72,31 @@ bool kp_guard_enter(uint64_t *cookie)
 
 bool kp_spin_lock(struct kp_spin *lock)
 {
-    for (unsigned tries = 0; atomic_exchange_explicit(&lock->locked, 1, memory_order_acquire);
+    struct kp_thread *self = &kp_self, *nobody = NULL;
+
+    if (self->held_count == KP_LOCKS_HELD_MAX)
+        return false;
+    self->held[self->held_count++] = lock;
+    for (unsigned tries = 0; !atomic_compare_exchange_weak_explicit(
+             &lock->owner, &nobody, self, memory_order_acquire, memory_order_relaxed);
          tries++) {
-        if (tries < SPINS_BEFORE_YIELD) {
-            __builtin_ia32_pause();
-            continue;
-        }
+        nobody = NULL;
         if (tries > YIELDS_BEFORE_OFF) {
+            self->held_count--;
             kp_off("a lock of the profiler was never released; recording ended there");
             return false;
         }
-        KP_SYS0(SYS_sched_yield);
+        if (tries < SPINS_BEFORE_YIELD)
+            __builtin_ia32_pause();
+        else
+            KP_SYS0(SYS_sched_yield);
     }
-    kp_self.held = lock;
     return true;
 }
 
 void kp_spin_unlock(struct kp_spin *lock)
 {
-    kp_self.held = NULL;
-    atomic_store_explicit(&lock->locked, 0, memory_order_release);
+    atomic_store_explicit(&lock->owner, NULL, memory_order_release);
+    atomic_signal_fence(memory_order_seq_cst);
+    kp_self.held_count--;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each thread of the host carries: one cache line of plain initial-exec TLS, no destructor.
- * `left` is all that the fast path touches.
+ * What each thread of the host carries: plain initial-exec TLS, no destructor. `left` is all that
+ * the fast path touches.
  *
  * The guard keeps the shim from meeting itself: it is set while a thread runs our own code (never
  * while the real allocator runs), so an allocation made by a signal handler in the middle of it
@@ -18,14 +18,18 @@
 struct kp_slot;
 struct kp_spin;
 
+#define KP_LOCKS_HELD_MAX 4
+
 struct kp_thread {
-    uint64_t left;        /* bytes until the next sample; a borrow means: sample */
+    int64_t left;         /* bytes until the next sample; below 0: sample */
     uint64_t rate;        /* R of the gap that is running, 0: none drawn yet */
     uint64_t random;      /* state of the generator, 0: not seeded */
     uint64_t *guard;      /* cookie of the shim's outermost frame, NULL: outside */
     struct kp_slot *slot; /* where this thread writes */
     uint64_t epoch;       /* of the process for which slot and random are good */
-    struct kp_spin *held; /* lock that our code holds */
+    /* Locks that our code holds, or is about to take: so that none is forgotten when it is left. */
+    struct kp_spin *held[KP_LOCKS_HELD_MAX];
+    uint32_t held_count;
 };
 
 extern __thread struct kp_thread kp_self __attribute__((visibility("hidden")));
@@ -39,10 +43,10 @@ static inline void kp_guard_leave(void)
     kp_self.guard = 0;
 }
 
-/* A lock for the rare ways. False when it can't be had for a long time: something that can't
- * happen has happened to its owner; the recording is then turned off. Never nested. */
+/* A lock for the rare ways, only with the guard set. False when it can't be had for a long time:
+ * something that can't happen has happened to its owner; the recording is then turned off. */
 struct kp_spin {
-    _Atomic uint32_t locked;
+    struct kp_thread *_Atomic owner;
 };
 bool kp_spin_lock(struct kp_spin *lock);
 void kp_spin_unlock(struct kp_spin *lock);

@@ -74,7 +74,8 @@ static void stream(struct kp_thread *threads, int mix, uint64_t rate, struct sum
 {
     for (int i = 0; i < BLOCKS; i++) {
         struct kp_thread *thread = &threads[i & 1];
-        uint64_t size = size_of(mix, (uint64_t)random()), counted = KP_SAMPLED_BYTES(size);
+        uint64_t size = size_of(mix, (uint64_t)random());
+        int64_t counted = (int64_t)KP_SAMPLED_BYTES(size);
         int lives = random() % 8 == 0, sampled = thread->left < counted;
         double p = kp_sample_probability(size, rate), bytes = (double)size;
 
