@@ -30,6 +30,16 @@ static uint64_t boottime_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Is /proc that of another namespace? After `unshare --pid` it is, until somebody mounts a new one. */
+static bool proc_is_foreign(void)
+{
+    char name[32];
+    ssize_t length = readlink("/proc/self", name, sizeof name - 1);
+
+    name[length > 0 ? length : 0] = 0;
+    return length > 0 && strtol(name, NULL, 10) != getpid();
+}
+
 void kp_watch_init(struct kp_watch *watch, const struct kp_spool_header *header)
 {
     struct stat own;
@@ -38,6 +48,7 @@ void kp_watch_init(struct kp_watch *watch, const struct kp_spool_header *header)
     watch->start_boottime_ns = header->start_boottime_ns;
     watch->pid_namespace = header->pid_namespace;
     watch->own_namespace = stat("/proc/self/ns/pid", &own) ? 0 : (uint64_t)own.st_ino;
+    watch->proc_is_foreign = proc_is_foreign();
     watch->has_rebooted = boottime_ns() < header->start_boottime_ns;
     watch->ticks_per_second = sysconf(_SC_CLK_TCK);
     watch->page_bytes = sysconf(_SC_PAGESIZE);
@@ -74,12 +85,12 @@ static ssize_t read_proc(uint32_t pid, const char *name, char *buffer, size_t si
     return got;
 }
 
-/* The last number of the line "NSpid:", 0: there is none. */
+/* The last number of the line "NSpid:", 0: there is none, or the process has ended. */
 static uint32_t innermost_pid(uint32_t pid)
 {
     char text[4096];
 
-    if (read_proc(pid, "status", text, sizeof text) <= 0)
+    if (read_proc(pid, "status", text, sizeof text) <= 0 || strstr(text, "\nState:\tZ"))
         return 0;
     const char *line = strstr(text, "\nNSpid:");
     const char *end = line ? strchr(line + 1, '\n') : NULL;
@@ -110,7 +121,7 @@ static void read_aliases(struct kp_watch *watch)
         uint32_t outer = (uint32_t)strtoul(entry->d_name, NULL, 10);
         uint64_t pid_namespace = outer ? namespace_of(outer) : 0;
 
-        if (!outer || pid_namespace == watch->own_namespace)
+        if (!outer || (pid_namespace == watch->own_namespace && !watch->proc_is_foreign))
             continue;
         watch->aliases = kp_array_grow(watch->aliases, &watch->alias_capacity, watch->alias_count + 1,
                                  sizeof *watch->aliases);
@@ -127,7 +138,8 @@ static uint32_t find_outer(struct kp_watch *watch, const struct kp_watched *watc
 {
     uint64_t wanted = watched->pid_namespace ? watched->pid_namespace : watch->pid_namespace;
 
-    if (!wanted || !watch->own_namespace || wanted == watch->own_namespace)
+    if (!wanted || !watch->own_namespace ||
+        (wanted == watch->own_namespace && !watch->proc_is_foreign))
         return watched->pid;
     if (watch->aliases_read_ns <= watch->start_boottime_ns + watched->joined_ns)
         read_aliases(watch);
