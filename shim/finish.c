@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #define HAND_OVER_MS 30000
+#define COLLECTOR_START_MS 2000
 
 /* The samples of all processes of the session, as far as their counters tell. */
 static uint64_t all_samples(void)
@@ -89,14 +90,22 @@ static void closing_line(void)
     kp_say(with_commas(all_samples(), number, sizeof number), " samples in ", name, tail);
 }
 
+/* The collector is at work, or on its way to it. */
+static bool collector_works(unsigned ms)
+{
+    uint32_t pid = kp_host.spool->collector_pid;
+
+    if (kp_host.spool->finished)
+        return false;
+    return pid ? KP_SYS2(SYS_kill, pid, 0) == 0 : ms < COLLECTOR_START_MS;
+}
+
 /* Process 1 of a container: everything else dies with it, so wait for the collector. */
 static void hand_over(void)
 {
     struct timespec nap = {0, 5000000};
 
-    for (unsigned ms = 0; ms < HAND_OVER_MS && kp_host.spool->collector_pid &&
-                          !kp_host.spool->finished &&
-                          KP_SYS2(SYS_kill, kp_host.spool->collector_pid, 0) == 0; ms += 5)
+    for (unsigned ms = 0; ms < HAND_OVER_MS && collector_works(ms); ms += 5)
         KP_SYS2(SYS_nanosleep, &nap, 0);
 }
 
@@ -116,7 +125,7 @@ void kp_finish(void)
         atomic_store(&kp_state.info->end, KP_END_EXIT);
         if ((uint32_t)kp_state.pid == kp_host.spool->root_pid)
             closing_line();
-        if (kp_state.pid == 1)
+        if (kp_state.pid == 1 && kp_host.collector_launched)
             hand_over();
     }
     kp_guard_leave();

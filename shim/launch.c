@@ -104,7 +104,9 @@ void kp_launch_collector(void)
     plan.arguments[2] = kp_host.spool_path;
     KP_SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
     child = clone(go_between, stack_of_child + STACK_BYTES, CLONE_VM | CLONE_VFORK, NULL);
-    if (child > 0)
+    if (child > 0) {
         KP_SYS4(SYS_wait4, child, 0, __WCLONE, 0);
+        kp_host.collector_launched = true;
+    }
     KP_SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
 }

@@ -56,7 +56,7 @@ struct kp_slot {
 
 struct kp_state {
     _Atomic uint64_t epoch; /* random, not 0 once this process has joined */
-    struct kp_spin join_lock, slots_lock, definitions_lock, ranges_lock, owed_lock;
+    struct kp_spin slots_lock, definitions_lock, ranges_lock, owed_lock;
     int pid;
     uint32_t process;             /* number in the session */
     struct kp_process_info *info; /* in the spool */
@@ -84,6 +84,7 @@ struct kp_host {
     uint32_t last_process; /* number of the process whose memory this was before a fork */
     bool made_session;     /* by this process image, not joined */
     bool starting;         /* our constructor is at work: what is allocated meanwhile is ours */
+    bool collector_launched;
     bool can_fall_back;    /* other unwinders are loaded */
     uint64_t stderr_device, stderr_inode;
 };
