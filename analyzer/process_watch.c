@@ -85,7 +85,8 @@ static ssize_t read_proc(uint32_t pid, const char *name, char *buffer, size_t si
     return got;
 }
 
-/* The last number of the line "NSpid:", 0: there is none, or the process has ended. */
+/* The last number of the line "NSpid:"; 0: it has ended, or it has one number only, which means that
+ * it is no process of an inner namespace. */
 static uint32_t innermost_pid(uint32_t pid)
 {
     char text[4096];
@@ -98,7 +99,10 @@ static uint32_t innermost_pid(uint32_t pid)
         return 0;
     while (end > line && isdigit((unsigned char)end[-1]))
         end--;
-    return (uint32_t)strtoul(end, NULL, 10);
+    line += sizeof "\nNSpid:" - 1;
+    return strtoul(line, NULL, 10) && end > line + strspn(line, "\t ")
+               ? (uint32_t)strtoul(end, NULL, 10)
+               : 0;
 }
 
 static uint64_t namespace_of(uint32_t pid)
