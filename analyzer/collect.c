@@ -355,6 +355,7 @@ static int work(struct collector *c)
 /* The spool is open, checked and ours. */
 static int collect(struct collector *c, const char *path)
 {
+    uint32_t before = c->spool.header->collector_pid;
     int status = KP_COLLECT_FAILED;
 
     if (c->spool.writable)
@@ -368,7 +369,7 @@ static int collect(struct collector *c, const char *path)
             kp_store_remove(path);
     }
     if (c->spool.writable)
-        atomic_store(&c->spool.header->collector_pid, 0);
+        atomic_store(&c->spool.header->collector_pid, c->has_committed ? 0 : before);
     return status;
 }
 

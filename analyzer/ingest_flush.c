@@ -326,6 +326,13 @@ static void settle_process(struct kp_ingest *ingest, struct kp_recorded *process
 /* Its definitions go before the chunk that says that there is such a process. */
 static void let_go(struct kp_ingest *ingest, struct kp_recorded *process)
 {
+    for (uint32_t slot = 0; slot < process->slot_count; slot++) {
+        const struct kp_data_chunk *chunk =
+            process->slots[slot] ? process->slots[slot]->first : NULL;
+
+        for (; chunk; chunk = chunk->next)
+            free_chunk(ingest, chunk->index);
+    }
     for (uint32_t i = process->definition_count; i-- > 0;)
         if (process->definitions[i].index != process->chunk)
             free_chunk(ingest, process->definitions[i].index);

@@ -163,9 +163,9 @@ void kp_process_add_chunk(struct kp_recorded *process, uint32_t slot, struct kp_
     struct kp_slot_queue *queue = kp_process_slot(process, slot);
     struct kp_data_chunk **link = &queue->first;
 
-    if (queue->last && queue->last->seq < chunk->seq)
+    if (queue->last && queue->last->seq <= chunk->seq)
         link = &queue->last->next;
-    while (*link && (*link)->seq < chunk->seq)
+    while (*link && (*link)->seq <= chunk->seq)
         link = &(*link)->next;
     chunk->next = *link;
     *link = chunk;

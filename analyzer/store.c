@@ -3,12 +3,13 @@
  * Statements and transactions, see store.h. WAL, so that reports can read while we write; no fsync
  * per commit: what must survive is a kill, not a power cut.
  */
-#include "store.h"
+#include "store_look.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SAMPLE "(?,?,?,?,?,?,?,?,?)"
 #define SAMPLES_8                                                                                  \
@@ -54,6 +55,14 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_CURSORS_GONE] = "DELETE FROM spool_cursor",
 };
 
+static void remove_beside(const struct kp_store *store, const char *tail)
+{
+    char name[4200];
+
+    snprintf(name, sizeof name, "%s%s", store->path, tail);
+    unlink(name);
+}
+
 void kp_store_close(struct kp_store *store)
 {
     for (int i = 0; i < KP_SQL_COUNT; i++) {
@@ -62,6 +71,16 @@ void kp_store_close(struct kp_store *store)
     }
     sqlite3_close(store->db);
     store->db = NULL;
+    if (store->is_untouched && !store->had_shm)
+        remove_beside(store, "-shm");
+    if (store->is_untouched && !store->had_wal)
+        remove_beside(store, "-wal");
+}
+
+void kp_store_keep_as_is(struct kp_store *store, bool as_is)
+{
+    store->is_untouched = as_is;
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, as_is, NULL);
 }
 
 static void note_failure(struct kp_store *store, int code)
@@ -183,8 +202,10 @@ static bool is_full(const struct kp_store *store)
 int kp_store_commit(struct kp_store *store, struct kp_error *error)
 {
     execute(store, "COMMIT");
-    if (store->failure == SQLITE_OK)
+    if (store->failure == SQLITE_OK) {
+        kp_store_keep_as_is(store, false);
         return KP_STORE_OK;
+    }
     bool full = is_full(store);
     char reason[256];
     snprintf(reason, sizeof reason, "%s", sqlite3_errstr(store->failure));

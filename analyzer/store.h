@@ -59,6 +59,9 @@ struct kp_store {
     int failure; /* first SQLite code of this transaction that is no success */
     bool was_finished; /* the recording was already complete when we opened it */
     bool was_created;  /* there was none of this session */
+    /* An existing one, as long as nothing has been written to it: closing must leave all as it was,
+     * also what SQLite keeps beside it. */
+    bool is_untouched, had_wal, had_shm;
     char path[4096];
 };
 
