@@ -100,9 +100,7 @@ static uint32_t innermost_pid(uint32_t pid)
     while (end > line && isdigit((unsigned char)end[-1]))
         end--;
     line += sizeof "\nNSpid:" - 1;
-    return strtoul(line, NULL, 10) && end > line + strspn(line, "\t ")
-               ? (uint32_t)strtoul(end, NULL, 10)
-               : 0;
+    return end > line + strspn(line, "\t ") ? (uint32_t)strtoul(end, NULL, 10) : 0;
 }
 
 static uint64_t namespace_of(uint32_t pid)
