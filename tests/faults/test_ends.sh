@@ -12,10 +12,10 @@ for way in exit _exit quick_exit abort exec; do
     status=$?
     assert_eq "its exit status is its own [$way]" "$([ $way = abort ] && echo 134 || echo 0)" $status
     assert_nothing_missing $way "$db" log 1000
-    assert_eq "all of it had happened [$way]" done "$(cat logger.out)"
+    assert_eq "all of it had happened [$way]" "done" "$(cat logger.out)"
     case $way in
-    exit | _exit | quick_exit) end=exit ;; # the library is told of these three
-    exec) end=exec ;;
+    exit | _exit | quick_exit) end="exit" ;; # the library is told of these three
+    exec) end="exec" ;;
     *) end='killed or _exit' ;;
     esac
     assert_eq "how it ended is told [$way]" "$end" "$(sql "$db" "SELECT end FROM process WHERE origin = 'root'")"
