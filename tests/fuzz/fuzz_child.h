@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One input put to the test: it is laid out in a directory and read by every report of
+ * kprof-report (or by a collector that follows) in a child process, with limits on its time and
+ * memory. What must hold then:
+ *
+ *   no crash, no report of a sanitizer, no hang; the status is 0 or 1; with 1 there are one to
+ *   three lines on stderr and nothing on stdout; what is printed holds no control characters, and
+ *   JSON is valid; a database alone is left as it was, and so is everything when the status is 1;
+ *   no other file is left behind.
+ */
+#ifndef KP_FUZZ_CHILD_H
+#define KP_FUZZ_CHILD_H
+
+#include "fuzz_case.h"
+
+/* What to do with the case; from a random source, so that it is found again by the seed. */
+struct kp_fuzz_plan {
+    bool follows;        /* as kprof-collect does; else as kprof-report does */
+    unsigned format;     /* 0 text, 1 JSON, 2 CSV */
+    unsigned options;    /* which of the other options, as bits */
+};
+struct kp_fuzz_plan kp_fuzz_plan(struct kp_fuzz_random *random, const struct kp_fuzz_case *one);
+
+struct kp_fuzz_verdict {
+    bool failed;
+    char text[4096]; /* why, with what the child has said */
+    int status;      /* of the first report */
+};
+/* `directory` is empty before and after. */
+void kp_fuzz_child_run(const struct kp_fuzz_case *one, const struct kp_fuzz_plan *plan, const char *directory,
+                       struct kp_fuzz_verdict *verdict);
+
+/* The part that runs in the child, in its working directory: 0, or what is wrong. */
+const char *kp_fuzz_reports(const struct kp_fuzz_plan *plan, int *status);
+const char *kp_fuzz_collect(int *status);
+
+#endif

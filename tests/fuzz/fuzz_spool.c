@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fuzzer of the spool: what a collector, or kprof-report in its place, makes of a damaged spool,
+ * alone or beside the database of a collector that was killed. See fuzz_child.h for what must hold.
+ * Damage is done where the format has something: the header, the directory, chunks and records.
+ */
+#include "decode.h"
+#include "fuzz_seeds.h"
+#include "fuzz_sql.h"
+#include "fuzz_target.h"
+
+#include <string.h>
+
+#define DIRECTORY_AT sizeof(struct kp_spool_header)
+#define FIELDS_END 128 /* the header's numbers lie before this */
+#define RECORDS_MAX 4096
+
+/* A chunk of the file that has records. */
+struct chunk {
+    size_t at;
+    size_t offsets[RECORDS_MAX]; /* of its records in the file */
+    size_t sizes[RECORDS_MAX];
+    size_t count;
+    size_t end; /* of the last one */
+};
+
+static void add_seeds(struct kp_fuzz_seeds *seeds, const struct kp_fuzz_case *recording, const char *directory)
+{
+    static const char *const points[] = {"opened", "before commit", "after commit", "after free", "before finish",
+                                         "finished"};
+    struct kp_fuzz_case one = {0};
+    if (!recording->files[KP_FUZZ_SPOOL].at)
+        return;
+    kp_fuzz_seeds_add(seeds, recording);
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        kp_fuzz_case_copy(&one, recording);
+        kp_fuzz_seed_collect(&one, directory, points[i], 1);
+        kp_fuzz_seeds_add(seeds, &one);
+    }
+    kp_fuzz_case_free(&one);
+}
+
+static size_t first_chunk(const struct kp_fuzz_bytes *spool)
+{
+    struct kp_spool_header header;
+    memcpy(&header, spool->at, sizeof header);
+    return sizeof header + header.directory_bytes % (1u << 20);
+}
+
+static void read_records(const struct kp_fuzz_bytes *spool, struct chunk *chunk)
+{
+    struct kp_chunk_header header;
+    memcpy(&header, spool->at + chunk->at, sizeof header);
+    size_t from = chunk->at + kp_decode_records_offset(&header);
+    struct kp_decode_records records = {spool->at + from, header.used & ~7u, 0, header.kind};
+    union kp_record record;
+    chunk->count = 0;
+    chunk->end = from;
+    if (kp_decode_chunk(&header) || (from & 7))
+        return;
+    while (chunk->count < RECORDS_MAX && kp_decode_next(&records, &record) > 0) {
+        chunk->offsets[chunk->count] = chunk->end;
+        chunk->end = from + records.offset;
+        chunk->sizes[chunk->count] = chunk->end - chunk->offsets[chunk->count];
+        chunk->count++;
+    }
+}
+
+/* A random chunk that was claimed; false when none is found. */
+static bool pick_chunk(struct kp_fuzz_random *random, const struct kp_fuzz_bytes *spool, struct chunk *chunk)
+{
+    size_t first = first_chunk(spool), count = spool->size > first ? (spool->size - first) / KP_CHUNK_BYTES : 0;
+    for (int tries = 0; count && tries < 32; tries++) {
+        uint32_t magic;
+        chunk->at = first + kp_fuzz_below(random, count) * KP_CHUNK_BYTES;
+        memcpy(&magic, spool->at + chunk->at, sizeof magic);
+        if (magic != KP_CHUNK_MAGIC)
+            continue;
+        read_records(spool, chunk);
+        return true;
+    }
+    return false;
+}
+
+static void damage_directory(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
+{
+    uint64_t word;
+    size_t at = DIRECTORY_AT + kp_fuzz_below(random, 16) * sizeof word;
+    if (at + sizeof word > spool->size)
+        return;
+    memcpy(&word, spool->at + at, sizeof word);
+    if (kp_fuzz_one_in(random, 2))
+        word = KP_CHUNK_WORD(kp_fuzz_below(random, 4), KP_CHUNK_PID(word));
+    else
+        word = kp_fuzz_value(random, word);
+    memcpy(spool->at + at, &word, sizeof word);
+}
+
+/* The second chunk's content takes the first one's place, whole or from the records on. */
+static void mix_chunks(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
+{
+    static struct chunk a, b;
+    if (!pick_chunk(random, spool, &a) || !pick_chunk(random, spool, &b))
+        return;
+    size_t skip = kp_fuzz_one_in(random, 2) ? sizeof(struct kp_chunk_header) : 0;
+    memmove(spool->at + a.at + skip, spool->at + b.at + skip, KP_CHUNK_BYTES - skip);
+}
+
+/* Puts the bytes of record `from` behind the last one, or in place of record `to`. */
+static void copy_record(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool, const struct chunk *chunk)
+{
+    struct kp_chunk_header header;
+    size_t from = kp_fuzz_below(random, chunk->count), to = kp_fuzz_below(random, chunk->count);
+    size_t at = chunk->offsets[to], size = chunk->sizes[from];
+    if (chunk->sizes[to] != size) {
+        if (chunk->end + size > chunk->at + KP_CHUNK_BYTES)
+            return;
+        memcpy(&header, spool->at + chunk->at, sizeof header);
+        header.used += (uint32_t)size;
+        memcpy(spool->at + chunk->at, &header, sizeof header);
+        memmove(spool->at + at + size, spool->at + at, chunk->end - at);
+        from += from >= to;
+    }
+    memmove(spool->at + at, spool->at + chunk->offsets[from % chunk->count], size);
+}
+
+static void drop_record(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool, const struct chunk *chunk)
+{
+    struct kp_chunk_header header;
+    size_t i = kp_fuzz_below(random, chunk->count), next = chunk->offsets[i] + chunk->sizes[i];
+    memmove(spool->at + chunk->offsets[i], spool->at + next, chunk->end - next);
+    memcpy(&header, spool->at + chunk->at, sizeof header);
+    header.used -= (uint32_t)chunk->sizes[i];
+    memcpy(spool->at + chunk->at, &header, sizeof header);
+}
+
+static void damage_records(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
+{
+    static struct chunk chunk;
+    if (!pick_chunk(random, spool, &chunk) || chunk.count == 0)
+        return;
+    size_t i = kp_fuzz_below(random, chunk.count), at = chunk.offsets[i], end = at + chunk.sizes[i];
+    switch (kp_fuzz_below(random, 10)) {
+    case 0: copy_record(random, spool, &chunk); break;
+    case 1: drop_record(random, spool, &chunk); break;
+    case 2: kp_fuzz_damage_field(random, spool, at, at + 8); break;
+    case 3: kp_fuzz_flip_bits(random, spool, at, end); break;
+    default: kp_fuzz_damage_field(random, spool, at, end); break;
+    }
+}
+
+static void damage_chunk(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
+{
+    static struct chunk chunk;
+    size_t header = sizeof(struct kp_chunk_header);
+    if (!pick_chunk(random, spool, &chunk))
+        return;
+    if (kp_fuzz_one_in(random, 3))
+        kp_fuzz_damage_field(random, spool, chunk.at + header, chunk.at + header + sizeof(struct kp_process_info) / 2);
+    else
+        kp_fuzz_damage_field(random, spool, chunk.at, chunk.at + header / 2);
+}
+
+static void damage_spool(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
+{
+    size_t first = first_chunk(spool);
+    switch (kp_fuzz_below(random, 32)) {
+    case 0: kp_fuzz_damage_field(random, spool, 0, FIELDS_END); break;
+    case 1: kp_fuzz_damage_field(random, spool, 0, sizeof(struct kp_spool_header)); break;
+    case 2:
+    case 3: damage_directory(random, spool); break;
+    case 4: kp_fuzz_damage_blocks(random, spool, first, KP_CHUNK_BYTES); break;
+    case 5: mix_chunks(random, spool); break;
+    case 6: kp_fuzz_cut(random, spool); break;
+    case 7: kp_fuzz_flip_bits(random, spool, 0, spool->size); break;
+    case 8:
+    case 9:
+    case 10:
+    case 11: damage_chunk(random, spool); break;
+    default: damage_records(random, spool); break;
+    }
+}
+
+/* The spool of one seed with the database of another, which then claims to be of its session. */
+static void mix_seeds(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *seeds, struct kp_fuzz_case *one)
+{
+    const struct kp_fuzz_case *other = &seeds->cases[kp_fuzz_below(random, seeds->count)];
+    const struct kp_fuzz_bytes *spool = &other->files[KP_FUZZ_SPOOL];
+    uint64_t session = 0;
+    if (!spool->at || one->files[KP_FUZZ_SPOOL].size < DIRECTORY_AT)
+        return;
+    memcpy(&session, one->files[KP_FUZZ_SPOOL].at + offsetof(struct kp_spool_header, session), sizeof session);
+    kp_fuzz_bytes_set(&one->files[KP_FUZZ_SPOOL], spool->at, spool->size);
+    memcpy(one->files[KP_FUZZ_SPOOL].at + offsetof(struct kp_spool_header, session), &session, sizeof session);
+}
+
+static void damage(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *seeds, struct kp_fuzz_case *one)
+{
+    struct kp_fuzz_bytes *spool = &one->files[KP_FUZZ_SPOOL], *database = &one->files[KP_FUZZ_DATABASE];
+    if (kp_fuzz_one_in(random, 16))
+        mix_seeds(random, seeds, one);
+    if (database->at && kp_fuzz_one_in(random, 3)) {
+        kp_fuzz_bytes_free(&one->files[KP_FUZZ_WAL]);
+        kp_fuzz_damage_sql(random, database);
+        if (kp_fuzz_one_in(random, 2))
+            return;
+    }
+    for (uint64_t left = 1 + kp_fuzz_below(random, kp_fuzz_one_in(random, 4) ? 12 : 3); left--;)
+        if (spool->size > DIRECTORY_AT + 8)
+            damage_spool(random, spool);
+}
+
+const struct kp_fuzz_target kp_fuzz_target = {"spool", add_seeds, damage};
