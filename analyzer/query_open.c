@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define HEADER_BYTES 100
+#define VALUE_MAX_BYTES (16 << 20)
 #define QUICK_CHECK_MAX_BYTES (16 << 20) /* about 20 ms; a larger one tells while it is read */
 
 /* 0 with what there is of the header, the rest zero. */
@@ -133,6 +134,27 @@ static int quick_check(struct kp_query *query, struct kp_error *error)
     return result;
 }
 
+/* A view in place of one of our tables could go on for ever. */
+static int refuse_views(void *unused, int action, const char *table, const char *column,
+                        const char *database, const char *view)
+{
+    (void)unused;
+    (void)action;
+    (void)table;
+    (void)column;
+    (void)database;
+    return view ? SQLITE_DENY : SQLITE_OK;
+}
+
+/* What a file made to do harm could use against us. */
+static void distrust(sqlite3 *db)
+{
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_set_authorizer(db, refuse_views, NULL);
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_MAX_BYTES);
+}
+
 static int open_database(struct kp_query *query, enum way way, struct kp_error *error)
 {
     char *uri = uri_of(query->path, way);
@@ -144,8 +166,7 @@ static int open_database(struct kp_query *query, enum way way, struct kp_error *
     if (code != SQLITE_OK)
         return query->db ? kp_query_fail(query, error) : kp_query_no_memory(error);
     sqlite3_busy_timeout(query->db, 5000);
-    sqlite3_db_config(query->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(query->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    distrust(query->db);
     sqlite3_db_config(query->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (way == WAY_LONE_WAL)
         sqlite3_exec(query->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
