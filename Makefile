@@ -109,7 +109,7 @@ include tests/tests.mk
 
 # ---- what is needed from Debian (other systems: the same libraries under their names) ----
 DEPS_BUILD := gcc g++ libc6-dev libsqlite3-dev libdw-dev libelf-dev libiberty-dev libunwind8 sqlite3
-DEPS_CHECK := binutils procps util-linux python3 libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 zlib1g-dev libseccomp-dev elfutils
+DEPS_CHECK := binutils procps util-linux python3 libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 zlib1g-dev libseccomp-dev elfutils dpkg-dev xz-utils
 DEPS_BENCH := heaptrack cmake git time
 DEPS_LINT  := shellcheck cppcheck mandoc
 .PHONY: all deps deps-bench deps-lint demo bench lint help install uninstall clean fuzz

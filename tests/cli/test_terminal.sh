@@ -4,6 +4,10 @@
 . "$(dirname "$0")/cli.sh"
 need "the width of a terminal is used" script stty || exit
 fixture engine engine.db
+if ! script -qec true /dev/null < /dev/null > typescript 2>&1; then
+    skip "the width of a terminal is used" "no pseudo-terminal to be had: $(tr -d '\r' < typescript | tail -1)"
+    exit 0
+fi
 for columns in 50 80 132; do
     for report in summary sites tree processes timeline; do
         script -qec "stty cols $columns rows 24; '$REPORT' engine.db $report" /dev/null < /dev/null > typescript 2>&1

@@ -34,11 +34,10 @@ static struct outcome *outcome;
 
 struct kp_fuzz_plan kp_fuzz_plan(struct kp_fuzz_random *random, const struct kp_fuzz_case *one)
 {
-    struct kp_fuzz_plan plan = {.format = (unsigned)kp_fuzz_below(random, 3),
+    struct kp_fuzz_plan plan = {.report = (unsigned)kp_fuzz_below(random, 5),
+                                .format = (unsigned)kp_fuzz_below(random, 3),
                                 .options = (unsigned)kp_fuzz_below(random, 32)};
     plan.follows = kp_fuzz_one_in(random, 4) && one->files[KP_FUZZ_SPOOL].at;
-    if (!one->files[KP_FUZZ_SPOOL].at)
-        plan.options &= ~32u;
     return plan;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One input put to the test: it is laid out in a directory and read by every report of
+ * One input put to the test: it is laid out in a directory and read by two reports of
  * kprof-report (or by a collector that follows) in a child process, with limits on its time and
  * memory. What must hold then:
  *
@@ -16,9 +16,10 @@
 
 /* What to do with the case; from a random source, so that it is found again by the seed. */
 struct kp_fuzz_plan {
-    bool follows;        /* as kprof-collect does; else as kprof-report does */
-    unsigned format;     /* 0 text, 1 JSON, 2 CSV */
-    unsigned options;    /* which of the other options, as bits */
+    bool follows;     /* as kprof-collect does; else as kprof-report does */
+    unsigned report;  /* the first one, see fuzz_reports.c */
+    unsigned format;  /* 0 text, 1 JSON, 2 CSV */
+    unsigned options; /* which of the other options, as bits */
 };
 struct kp_fuzz_plan kp_fuzz_plan(struct kp_fuzz_random *random, const struct kp_fuzz_case *one);
 

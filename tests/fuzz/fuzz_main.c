@@ -25,7 +25,8 @@ struct settings {
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "detect_leaks=0:exitcode=99:max_allocation_size_mb=600:detect_stack_use_after_return=0:print_summary=0";
+    return "detect_leaks=0:exitcode=99:max_allocation_size_mb=600:detect_stack_use_after_return=0:print_summary=0:"
+           "quarantine_size_mb=16:malloc_context_size=8";
 }
 const char *__ubsan_default_options(void);
 const char *__ubsan_default_options(void)
@@ -101,8 +102,8 @@ static int check_seeds(const struct settings *settings, const struct kp_fuzz_see
 {
     struct kp_fuzz_verdict verdict;
     for (size_t i = 0; i < seeds->count; i++)
-        for (unsigned format = 0; format < 3; format++) {
-            struct kp_fuzz_plan plan = {.format = format, .options = 32};
+        for (unsigned report = 0; report < 5; report++) {
+            struct kp_fuzz_plan plan = {.report = report, .format = report % 3, .options = 32};
             kp_fuzz_child_run(&seeds->cases[i], &plan, settings->directory, &verdict);
             if (verdict.failed || verdict.status != 0) {
                 printf("finding: seed %zu is refused: %s\n", i, verdict.failed ? verdict.text : "status 1");
@@ -122,8 +123,9 @@ static int replay(const struct settings *settings)
         fprintf(stderr, "fuzz: %s is no case\n", settings->replay);
         return 2;
     }
-    for (unsigned i = 0; i < 3 * 64 * 2; i++) {
-        struct kp_fuzz_plan plan = {.format = i % 3, .options = i / 3 % 64, .follows = i / 192};
+    for (unsigned i = 0; i < 5 * 3 * 32 * 2; i++) {
+        struct kp_fuzz_plan plan = {
+            .report = i % 5, .format = i / 5 % 3, .options = i / 15 % 32, .follows = i / (15 * 32)};
         kp_fuzz_child_run(&one, &plan, settings->directory, &verdict);
         if (verdict.failed && findings++ < 3)
             printf("finding: %s\n", verdict.text);

@@ -73,11 +73,11 @@ void kp_fuzz_seed_spool(struct kp_fuzz_case *one, const char *directory, unsigne
     char database[PATH_BYTES], spool[PATH_BYTES + 8];
     snprintf(database, sizeof database, "%s/x.db", directory);
     snprintf(spool, sizeof spool, "%s-spool", database);
-    struct kp_fake *fake = kp_fake_new(spool, database, variant ? 16 : 12);
-    unsigned count = variant ? 2500 : 60;
+    struct kp_fake *fake = kp_fake_new(spool, database, variant ? 14 : 12);
+    unsigned count = variant ? 3200 : 60;
     for (unsigned i = 0; i < 3; i++) {
         uint32_t p = add_process(fake, i + 1, (enum kp_process_origin)(i + 1), i == 2 ? 1 : i);
-        uint32_t node = add_stack(fake, p, variant ? 300 : 20);
+        uint32_t node = add_stack(fake, p, variant ? 60 : 20);
         add_samples(fake, p, node, i ? 30 : count);
         if (!variant)
             kp_fake_exit(fake, p, (i + 5) * 1000000000u);

@@ -10,6 +10,10 @@ if ! unshare --pid --fork true 2> said.txt; then
     else skip "PID 1 of a container" "unshare is not permitted: $(cat said.txt)"; exit 0; fi
 fi
 for proc in "" --mount-proc; do
+    if [ -n "$proc" ] && ! unshare "$@" --pid --fork $proc true 2> said.txt; then
+        skip "PID 1 with a /proc of its own" "$(cat said.txt)"
+        continue
+    fi
     for rate in 1 auto; do
         label="unshare --pid --fork $proc, rate $rate" db=$TMP/one-$rate$proc.db
         unshare "$@" --pid --fork $proc env LD_PRELOAD="$SHIM" KPROF_DB="$db" KPROF_RATE=$rate "$T/mix" 2 > out.txt 2> err.txt
