@@ -71,13 +71,14 @@ static void tell_progress(const struct collector *c, uint64_t done, uint64_t tot
 
 static void watch(struct collector *c)
 {
-    uint64_t began = clock_us();
+    uint64_t began = clock_us(), detail_us = c->ingest.detail_us;
     bool is_due = began >= c->watch_due_us;
 
     kp_ingest_watch(&c->ingest, is_due);
     if (!is_due)
         return;
-    uint64_t pause = (clock_us() - began) * WATCH_SHARE;
+    detail_us = c->ingest.detail_us - detail_us;
+    uint64_t pause = (clock_us() - began - detail_us) * WATCH_SHARE;
     c->watch_due_us = began + (pause > WATCH_US ? pause : WATCH_US);
 }
 

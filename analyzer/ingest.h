@@ -58,6 +58,7 @@ struct kp_ingest {
     struct kp_spool *spool;
     struct kp_store *store;
     struct kp_watch watch;
+    uint64_t detail_us; /* spent on detailed readings, which have a clock of their own */
     struct kp_stack_tree tree;
     struct kp_live_pool live;
 

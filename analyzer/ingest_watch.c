@@ -18,6 +18,7 @@ static void take_reading(struct kp_ingest *ingest, struct kp_recorded *process, 
 
         kp_watch_detail(&process->watched, &reading);
         uint64_t took_us = kp_watch_now_us(&ingest->watch) - now_us;
+        ingest->detail_us += took_us;
         uint64_t pause_us = took_us * DETAIL_SHARE * running;
         process->detail_due_us =
             now_us + (pause_us > DETAIL_PERIOD_US ? pause_us : DETAIL_PERIOD_US);
