@@ -88,7 +88,7 @@ static void take_alloc(struct run *run, const struct kp_rec_alloc *record)
 {
     struct kp_data_chunk *chunk = run->chunk;
     uint64_t counter = chunk->first_sample + chunk->samples++;
-    struct kp_live_sample *sample = kp_live_insert(
+    struct kp_live_sample *sample = kp_live_set_insert(
         &run->ingest->live, &run->process->live, KP_SAMPLE_ID((uint64_t)run->slot, counter));
 
     run->queue->next_sample = counter + 1;
@@ -142,7 +142,7 @@ static void free_sample(struct run *run, struct kp_live_sample *sample)
     }
     if (sample->stored)
         list_row(&ingest->gone, sample->row, 0);
-    kp_live_remove(&ingest->live, &run->process->live, sample->id);
+    kp_live_set_remove(&ingest->live, &run->process->live, sample->id);
 }
 
 static void shrink_sample(struct run *run, struct kp_live_sample *sample, uint64_t size)
@@ -181,7 +181,7 @@ static bool is_to_come(const struct kp_recorded *process, uint64_t id)
 /* NULL: there is none; then either the slot waits for it, or it will never come. */
 static struct kp_live_sample *find_sample(struct run *run, uint64_t id)
 {
-    struct kp_live_sample *sample = kp_live_find(&run->ingest->live, &run->process->live, id);
+    struct kp_live_sample *sample = kp_live_set_find(&run->ingest->live, &run->process->live, id);
 
     if (sample)
         return sample;

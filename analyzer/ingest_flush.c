@@ -228,7 +228,7 @@ static uint32_t write_some(struct kp_ingest *ingest, uint32_t from, int count)
     enum kp_sql sql = count == 1 ? KP_SQL_SAMPLE_NEW : KP_SQL_SAMPLES_NEW;
 
     for (int i = 0; i < count; i++) {
-        struct kp_live_sample *sample = kp_live_at(&ingest->live, from);
+        struct kp_live_sample *sample = kp_live_set_at(&ingest->live, from);
 
         sample->row = ingest->next_sample++;
         kp_store_bind(ingest->store, sql, 1 + i * SAMPLE_COLUMNS, "iiiiidiii", sample->row,
@@ -348,7 +348,7 @@ static void settle_all(struct kp_ingest *ingest)
 
     kp_stack_tree_settle(&ingest->tree);
     kp_dirty_sites_settle(&ingest->dirty_sites);
-    kp_live_settle(&ingest->live);
+    kp_live_set_settle(&ingest->live);
     ingest->gone.count = ingest->shrunk.count = ingest->old_cursor_count = 0;
     for (uint32_t i = 0; i < ingest->process_count; i++) {
         struct kp_recorded *process = ingest->processes[i];

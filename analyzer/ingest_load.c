@@ -198,7 +198,7 @@ static void load_sample(struct loader *load)
         return;
     uint64_t id = (uint64_t)integer(load, 3);
     struct kp_live_sample *sample =
-        thread ? kp_live_insert(&ingest->live, &process->live, id) : NULL;
+        thread ? kp_live_set_insert(&ingest->live, &process->live, id) : NULL;
     if (!sample) {
         fail(load);
         return;
@@ -211,7 +211,7 @@ static void load_sample(struct loader *load)
     sample->address = (uint64_t)integer(load, 6);
     sample->born_us = (uint64_t)integer(load, 7);
     sample->born_iteration = (uint64_t)integer(load, 8);
-    kp_live_mark_stored(&ingest->live, &process->live, id);
+    kp_live_set_mark_stored(&ingest->live, &process->live, id);
 }
 
 static void load_timeline(struct loader *load)

@@ -26,7 +26,7 @@ static uint32_t pool_take(struct kp_live_pool *pool)
     uint32_t number = pool->free;
 
     if (number) {
-        pool->free = kp_live_at(pool, number)->next;
+        pool->free = kp_live_set_at(pool, number)->next;
         return number;
     }
     number = ++pool->count;
@@ -42,12 +42,12 @@ static uint32_t pool_take(struct kp_live_pool *pool)
 
 static void link_unstored(struct kp_live_pool *pool, uint32_t number)
 {
-    struct kp_live_sample *sample = kp_live_at(pool, number);
+    struct kp_live_sample *sample = kp_live_set_at(pool, number);
 
     sample->previous = pool->last_unstored;
     sample->next = 0;
     if (pool->last_unstored)
-        kp_live_at(pool, pool->last_unstored)->next = number;
+        kp_live_set_at(pool, pool->last_unstored)->next = number;
     else
         pool->first_unstored = number;
     pool->last_unstored = number;
@@ -57,11 +57,11 @@ static void link_unstored(struct kp_live_pool *pool, uint32_t number)
 static void unlink_unstored(struct kp_live_pool *pool, const struct kp_live_sample *sample)
 {
     if (sample->previous)
-        kp_live_at(pool, sample->previous)->next = sample->next;
+        kp_live_set_at(pool, sample->previous)->next = sample->next;
     else
         pool->first_unstored = sample->next;
     if (sample->next)
-        kp_live_at(pool, sample->next)->previous = sample->previous;
+        kp_live_set_at(pool, sample->next)->previous = sample->previous;
     else
         pool->last_unstored = sample->previous;
     pool->unstored--;
@@ -69,7 +69,7 @@ static void unlink_unstored(struct kp_live_pool *pool, const struct kp_live_samp
 
 static void pool_give(struct kp_live_pool *pool, uint32_t number)
 {
-    struct kp_live_sample *sample = kp_live_at(pool, number);
+    struct kp_live_sample *sample = kp_live_set_at(pool, number);
 
     if (!sample->stored)
         unlink_unstored(pool, sample);
@@ -110,7 +110,7 @@ static void grow(struct kp_live_set *set)
     free(old.places);
 }
 
-struct kp_live_sample *kp_live_insert(struct kp_live_pool *pool, struct kp_live_set *set,
+struct kp_live_sample *kp_live_set_insert(struct kp_live_pool *pool, struct kp_live_set *set,
                                       uint64_t id)
 {
     if (!set->places || set->count > set->mask / 4 * 3)
@@ -120,23 +120,23 @@ struct kp_live_sample *kp_live_insert(struct kp_live_pool *pool, struct kp_live_
     if (set->places[at].sample)
         return NULL;
     uint32_t number = pool_take(pool);
-    struct kp_live_sample *sample = kp_live_at(pool, number);
+    struct kp_live_sample *sample = kp_live_set_at(pool, number);
 
     sample->id = id;
     sample->stored = false;
     link_unstored(pool, number);
-    set->places[at] = (struct kp_live_place){id, number};
+    set->places[at] = (struct kp_live_set_place){id, number};
     set->count++;
     pool->live++;
     return sample;
 }
 
-struct kp_live_sample *kp_live_find(const struct kp_live_pool *pool, const struct kp_live_set *set,
+struct kp_live_sample *kp_live_set_find(const struct kp_live_pool *pool, const struct kp_live_set *set,
                                     uint64_t id)
 {
     uint32_t number = set->places ? set->places[place_of(set, id)].sample : 0;
 
-    return number ? kp_live_at(pool, number) : NULL;
+    return number ? kp_live_set_at(pool, number) : NULL;
 }
 
 /* Closes the gap at `at`: whoever may, moves nearer to its home. */
@@ -154,7 +154,7 @@ static void shift_back(struct kp_live_set *set, uint32_t at)
     set->places[at].sample = 0;
 }
 
-void kp_live_remove(struct kp_live_pool *pool, struct kp_live_set *set, uint64_t id)
+void kp_live_set_remove(struct kp_live_pool *pool, struct kp_live_set *set, uint64_t id)
 {
     uint32_t at = place_of(set, id);
 
@@ -163,18 +163,18 @@ void kp_live_remove(struct kp_live_pool *pool, struct kp_live_set *set, uint64_t
     set->count--;
 }
 
-void kp_live_mark_stored(struct kp_live_pool *pool, const struct kp_live_set *set, uint64_t id)
+void kp_live_set_mark_stored(struct kp_live_pool *pool, const struct kp_live_set *set, uint64_t id)
 {
-    struct kp_live_sample *sample = kp_live_find(pool, set, id);
+    struct kp_live_sample *sample = kp_live_set_find(pool, set, id);
 
     unlink_unstored(pool, sample);
     sample->stored = true;
 }
 
-void kp_live_settle(struct kp_live_pool *pool)
+void kp_live_set_settle(struct kp_live_pool *pool)
 {
     for (uint32_t number = pool->first_unstored; number;) {
-        struct kp_live_sample *sample = kp_live_at(pool, number);
+        struct kp_live_sample *sample = kp_live_set_at(pool, number);
 
         number = sample->next;
         sample->stored = true;

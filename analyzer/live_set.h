@@ -38,17 +38,17 @@ struct kp_live_pool {
     uint64_t unstored, live;
 };
 
-struct kp_live_place {
+struct kp_live_set_place {
     uint64_t id;
     uint32_t sample; /* number in the pool, 0: empty */
 };
 
 struct kp_live_set {
-    struct kp_live_place *places;
+    struct kp_live_set_place *places;
     uint32_t mask, count;
 };
 
-static inline struct kp_live_sample *kp_live_at(const struct kp_live_pool *pool, uint32_t number)
+static inline struct kp_live_sample *kp_live_set_at(const struct kp_live_pool *pool, uint32_t number)
 {
     return &pool->segments[number / KP_LIVE_SEGMENT][number % KP_LIVE_SEGMENT];
 }
@@ -57,16 +57,16 @@ void kp_live_pool_release(struct kp_live_pool *pool);
 
 /* Adds a sample, at the end of the unstored ones; the caller fills the rest. NULL: there is one of
  * this id. The pointer holds until the sample is removed. */
-struct kp_live_sample *kp_live_insert(struct kp_live_pool *pool, struct kp_live_set *set,
+struct kp_live_sample *kp_live_set_insert(struct kp_live_pool *pool, struct kp_live_set *set,
                                       uint64_t id);
 /* NULL: none. */
-struct kp_live_sample *kp_live_find(const struct kp_live_pool *pool, const struct kp_live_set *set,
+struct kp_live_sample *kp_live_set_find(const struct kp_live_pool *pool, const struct kp_live_set *set,
                                     uint64_t id);
-void kp_live_remove(struct kp_live_pool *pool, struct kp_live_set *set, uint64_t id);
+void kp_live_set_remove(struct kp_live_pool *pool, struct kp_live_set *set, uint64_t id);
 /* All of them have rows now. */
-void kp_live_settle(struct kp_live_pool *pool);
+void kp_live_set_settle(struct kp_live_pool *pool);
 /* Takes a sample that was read from the database out of the unstored ones. */
-void kp_live_mark_stored(struct kp_live_pool *pool, const struct kp_live_set *set, uint64_t id);
+void kp_live_set_mark_stored(struct kp_live_pool *pool, const struct kp_live_set *set, uint64_t id);
 /* Lets the whole set go. */
 void kp_live_set_release(struct kp_live_pool *pool, struct kp_live_set *set);
 

@@ -33,10 +33,10 @@ static bool is_listed_in_order(const struct kp_live_pool *pool, uint64_t count)
 {
     uint64_t seen = 0, last = 0;
 
-    for (uint32_t n = pool->first_unstored; n; n = kp_live_at(pool, n)->next, seen++) {
-        if (kp_live_at(pool, n)->born_us < last)
+    for (uint32_t n = pool->first_unstored; n; n = kp_live_set_at(pool, n)->next, seen++) {
+        if (kp_live_set_at(pool, n)->born_us < last)
             return false;
-        last = kp_live_at(pool, n)->born_us;
+        last = kp_live_set_at(pool, n)->born_us;
     }
     return seen == count && pool->unstored == count;
 }
@@ -50,13 +50,13 @@ static void live_set(void)
 
     for (uint64_t step = 1; step < 400000; step++) {
         uint64_t n = next_random(IDS);
-        struct kp_live_sample *found = kp_live_find(&pool, &set, id_of(n));
+        struct kp_live_sample *found = kp_live_set_find(&pool, &set, id_of(n));
 
         wrong += (found != NULL) != there[n] || (found && found->size != n);
         if (found) {
-            kp_live_remove(&pool, &set, id_of(n));
+            kp_live_set_remove(&pool, &set, id_of(n));
         } else {
-            struct kp_live_sample *sample = kp_live_insert(&pool, &set, id_of(n));
+            struct kp_live_sample *sample = kp_live_set_insert(&pool, &set, id_of(n));
             sample->size = n;
             sample->born_us = step;
         }
@@ -68,9 +68,9 @@ static void live_set(void)
              (unsigned long long)wrong);
     kp_check(is_listed_in_order(&pool, set.count), "those without a row are listed as they came",
              "they are not");
-    kp_check(!kp_live_insert(&pool, &set, kp_live_at(&pool, pool.first_unstored)->id),
+    kp_check(!kp_live_set_insert(&pool, &set, kp_live_set_at(&pool, pool.first_unstored)->id),
              "an id is taken once", "it was taken twice");
-    kp_live_settle(&pool);
+    kp_live_set_settle(&pool);
     kp_check(is_listed_in_order(&pool, 0), "after a commit all have rows", "some have not");
     kp_live_set_release(&pool, &set);
     kp_check(pool.live == 0, "a process that goes takes its samples along", "%llu left",
