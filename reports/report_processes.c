@@ -32,6 +32,7 @@ static const struct kp_column columns[] = {
     {"sampling_share", NULL, KP_TYPE_SHARE},
     {"allocated", "allocated", KP_TYPE_BYTES_BARE},
     {"live", "live", KP_TYPE_BYTES_BARE},
+    {"count", NULL, KP_TYPE_COUNT_BARE},
     {"peak_rss_bytes", "peak RSS", KP_TYPE_BYTES},
     {NULL, "program", KP_TYPE_TEXT},
 };
@@ -79,6 +80,7 @@ static void emit_process(struct kp_report_context *context, const struct kp_proc
         p->cpu_s > 0 ? kp_amount(p->sampling_s / p->cpu_s) : kp_unknown(),
         kp_sum_value(&p->allocated),
         kp_sum_value(&p->live),
+        kp_sum_value(&p->allocated_count),
         kp_amount((double)p->peak_rss_bytes),
         kp_text(program),
     };
