@@ -62,3 +62,4 @@ check-long: deps ## the same, with more repetitions and larger programs
 check-symbols: $B/libkprof.so ## what libkprof.so exports and imports, and its fast path
 	@KPROF_TEST_BUILD=$(CURDIR)/$B tests/run test_symbols
 	@KPROF_TEST_BUILD=$(CURDIR)/$B tests/run test_fast_path
+include tests/fuzz.mk

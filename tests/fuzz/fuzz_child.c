@@ -168,6 +168,7 @@ static int open_memory(void)
 
 static pid_t start(const struct kp_fuzz_plan *plan, const char *directory, int out, int err)
 {
+    fflush(stdout); /* or the child would print it again */
     pid_t child = fork();
     if (child != 0)
         return child;

@@ -86,4 +86,12 @@ static void damage(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *se
             damage_bytes(random, database);
 }
 
-const struct kp_fuzz_target kp_fuzz_target = {"database", add_seeds, damage};
+static const struct kp_fuzz_regression regressions[] = {
+    {"a view that never ends in place of a table", NULL,
+     "ALTER TABLE note RENAME TO kept; CREATE VIEW note AS WITH RECURSIVE n(process_id) AS "
+     "(SELECT 1 UNION ALL SELECT process_id + 1 FROM n) SELECT process_id, 'x' AS text FROM n"},
+    {"a value of twenty megabytes", NULL, "UPDATE session SET version = printf('%.*c', 20000000, 'x')"},
+    {0},
+};
+
+const struct kp_fuzz_target kp_fuzz_target = {"database", regressions, add_seeds, damage};

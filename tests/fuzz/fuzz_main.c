@@ -4,6 +4,7 @@
  * saved, and its number and path are printed, with how to run it again.
  */
 #include "fuzz_child.h"
+#include "fuzz_sql.h"
 #include "fuzz_target.h"
 
 #include <limits.h>
@@ -113,6 +114,41 @@ static int check_seeds(const struct settings *settings, const struct kp_fuzz_see
     return 0;
 }
 
+/* NULL: it holds for all seeds. */
+static const char *regress(const struct settings *settings, const struct kp_fuzz_regression *regression,
+                           const struct kp_fuzz_seeds *seeds, struct kp_fuzz_verdict *verdict)
+{
+    struct kp_fuzz_case one = {0};
+    verdict->failed = false;
+    for (unsigned i = 0; i < seeds->count && !verdict->failed; i++) {
+        struct kp_fuzz_plan plan = {.report = i % 5, .format = i % 3};
+        kp_fuzz_case_copy(&one, &seeds->cases[i]);
+        if (regression->damage)
+            regression->damage(&one);
+        else if (!one.files[KP_FUZZ_DATABASE].at || !kp_fuzz_run_sql(regression->sql, &one.files[KP_FUZZ_DATABASE]))
+            continue;
+        kp_fuzz_child_run(&one, &plan, settings->directory, verdict);
+    }
+    kp_fuzz_case_free(&one);
+    return verdict->failed ? verdict->text : NULL;
+}
+
+static int run_regressions(const struct settings *settings, const struct kp_fuzz_seeds *seeds)
+{
+    struct kp_fuzz_verdict verdict;
+    int failed = 0;
+    for (const struct kp_fuzz_regression *r = kp_fuzz_target.regressions; r->name; r++) {
+        const char *wrong = regress(settings, r, seeds, &verdict);
+        if (wrong)
+            printf("not ok - a %s that was too much once (%s): %s\n", kp_fuzz_target.name, r->name, wrong);
+        else
+            printf("ok - a %s that was too much once (%s)\n", kp_fuzz_target.name, r->name);
+        failed |= wrong != NULL;
+    }
+    fflush(stdout);
+    return failed;
+}
+
 static int replay(const struct settings *settings)
 {
     struct kp_fuzz_bytes packed = {0};
@@ -184,6 +220,8 @@ int main(int argc, char **argv)
     } else {
         kp_fuzz_seeds_make(&seeds, settings.directory, argv + words);
         result = check_seeds(&settings, &seeds);
+        if (result == 0)
+            result = run_regressions(&settings, &seeds);
         if (result == 0)
             result = fuzz(&settings, &seeds);
         kp_fuzz_seeds_free(&seeds);

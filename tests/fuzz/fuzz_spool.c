@@ -8,6 +8,7 @@
 #include "fuzz_seeds.h"
 #include "fuzz_sql.h"
 #include "fuzz_target.h"
+#include "spool_fake.h"
 
 #include <string.h>
 
@@ -210,4 +211,30 @@ static void damage(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *se
             damage_spool(random, spool);
 }
 
-const struct kp_fuzz_target kp_fuzz_target = {"spool", add_seeds, damage};
+/* The header says that a collector is at work, and the database is another session's. */
+static void claim_for_collector(struct kp_fuzz_case *one)
+{
+    struct kp_spool_header *header = (void *)one->files[KP_FUZZ_SPOOL].at;
+    header->collector_pid = KP_FAKE_DEAD_PID(5);
+    header->session++;
+}
+
+static void number_chunks_alike(struct kp_fuzz_case *one)
+{
+    struct kp_fuzz_bytes *spool = &one->files[KP_FUZZ_SPOOL];
+    for (size_t at = first_chunk(spool); at + KP_CHUNK_BYTES <= spool->size; at += KP_CHUNK_BYTES) {
+        struct kp_chunk_header *chunk = (void *)(spool->at + at);
+        if (chunk->kind == KP_CHUNK_DATA)
+            chunk->seq = 3;
+    }
+}
+
+static const struct kp_fuzz_regression regressions[] = {
+    {"a collector is named, the database is another's", claim_for_collector, NULL},
+    {"chunks that bear the same number", number_chunks_alike, NULL},
+    {"the database of a killed collector has lost a column", NULL, "ALTER TABLE process DROP COLUMN lost_samples"},
+    {"the database of a killed collector has lost a table", NULL, "DROP TABLE note"},
+    {0},
+};
+
+const struct kp_fuzz_target kp_fuzz_target = {"spool", regressions, add_seeds, damage};

@@ -15,8 +15,16 @@ struct kp_fuzz_seeds {
     size_t count;
 };
 
+/* Damage that was too much once. It is done to every seed. */
+struct kp_fuzz_regression {
+    const char *name; /* NULL ends a table of these */
+    void (*damage)(struct kp_fuzz_case *one);
+    const char *sql; /* if there is no function */
+};
+
 struct kp_fuzz_target {
     const char *name;
+    const struct kp_fuzz_regression *regressions;
     /* Turns a recording (one that was made here, or one that the caller has brought) into seeds. */
     void (*add_seeds)(struct kp_fuzz_seeds *seeds, const struct kp_fuzz_case *recording, const char *directory);
     void (*damage)(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *seeds, struct kp_fuzz_case *one);
