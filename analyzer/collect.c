@@ -146,8 +146,8 @@ static int turn(struct collector *c)
     kp_ingest_fault("round");
     if (is_commit_due(c) && commit(c) != KP_STORE_OK)
         return KP_COLLECT_FAILED;
-    tell_progress(c, c->ingest.total_bytes, c->ingest.total_bytes + kp_ingest_unread_bytes(&c->ingest),
-                  "reading samples");
+    tell_progress(c, c->ingest.total_bytes,
+                  c->ingest.total_bytes + kp_ingest_unread_bytes(&c->ingest), "reading samples");
     return 0;
 }
 

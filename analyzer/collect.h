@@ -47,7 +47,7 @@ int kp_collect_to_copy(const struct kp_collect_options *options, const char *cop
 enum kp_recording_state {
     KP_RECORDING_NO_SPOOL,        /* only the database: complete, if session.finished says so */
     KP_RECORDING_COLLECTED_LIVE,  /* a collector is at work, processes run */
-    KP_RECORDING_COLLECTED_ENDED, /* a collector is at work, all processes have ended: wait for it */
+    KP_RECORDING_COLLECTED_ENDED, /* a collector is at work, all have ended: wait for it */
     KP_RECORDING_LEFT_LIVE,       /* no collector, processes run: kp_collect_run(follow = false) */
     KP_RECORDING_LEFT_ENDED,      /* no collector, all ended: kp_collect_run finishes it */
     KP_RECORDING_DAMAGED,         /* there is a spool that cannot be read: see problem */

@@ -29,7 +29,7 @@ struct kp_chunk_ref {
     bool is_known;
     uint32_t seq;
     uint8_t kind;
-    struct kp_recorded *process;  /* NULL: of none that we know */
+    struct kp_recorded *process; /* NULL: of none that we know */
     struct kp_data_chunk *data;  /* of a DATA chunk */
 };
 

@@ -43,8 +43,8 @@ static struct kp_site_sums *site_of(struct run *run, uint32_t id, uint8_t kind)
 
     if (node && node->site && node->kind == kind)
         return node->site;
-    struct kp_site_sums *site = kp_site_get(&process->sites, process->number, node ? node->stack : 0,
-                                       kind, &run->ingest->next_site);
+    struct kp_site_sums *site = kp_site_get(&process->sites, process->number,
+                                            node ? node->stack : 0, kind, &run->ingest->next_site);
     if (node) {
         node->site = site;
         node->kind = kind;
@@ -88,8 +88,8 @@ static void take_alloc(struct run *run, const struct kp_rec_alloc *record)
 {
     struct kp_data_chunk *chunk = run->chunk;
     uint64_t counter = chunk->first_sample + chunk->samples++;
-    struct kp_live_sample *sample = kp_live_set_insert(
-        &run->ingest->live, &run->process->live, KP_SAMPLE_ID((uint64_t)run->slot, counter));
+    struct kp_live_sample *sample = kp_live_set_insert(&run->ingest->live, &run->process->live,
+                                                       KP_SAMPLE_ID((uint64_t)run->slot, counter));
 
     run->queue->next_sample = counter + 1;
     run->ingest->samples++;
@@ -220,7 +220,7 @@ static void take_mark(struct run *run, const struct kp_rec_mark *record)
     if (!is_kept(process, &mark))
         return;
     process->marks = kp_array_grow(process->marks, &process->mark_capacity, process->mark_count + 1,
-                             sizeof *process->marks);
+                                   sizeof *process->marks);
     process->marks[process->mark_count++] = mark;
     if (process->marks_stored + process->mark_count > KP_MARKS_MAX)
         thin_marks(process);
@@ -242,8 +242,8 @@ static void take_state(struct run *run, int type, union kp_record record)
     else if (type == KP_REC_RATE)
         run->chunk->rate = record.rate->rate;
     else if (type == KP_REC_THREAD)
-        run->chunk->thread = kp_process_thread(run->process, record.thread->tid, record.thread->name,
-                                               &run->ingest->next_thread);
+        run->chunk->thread = kp_process_thread(run->process, record.thread->tid,
+                                               record.thread->name, &run->ingest->next_thread);
 }
 
 static void take(struct run *run, int type, union kp_record record)

@@ -43,8 +43,9 @@ static size_t utf8_bytes(const unsigned char *at, size_t left)
             return 0;
         point = point << 6 | (at[i] & 0x3f);
     }
-    return point >= smallest[count] && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff) ? count
-                                                                                              : 0;
+    return point >= smallest[count] && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff)
+               ? count
+               : 0;
 }
 
 static void json_put_string(struct json *json, const char *text, size_t bytes)
@@ -98,8 +99,8 @@ static void replace_text(struct kp_recorded *process, char **place, char *text)
 
 static void add_note(struct kp_recorded *process, const char *text, size_t bytes)
 {
-    process->notes =
-        kp_array_grow(process->notes, &process->note_capacity, process->note_count + 1u, sizeof(char *));
+    process->notes = kp_array_grow(process->notes, &process->note_capacity,
+                                   process->note_count + 1u, sizeof(char *));
     process->notes[process->note_count++] = kp_copy_text(text, bytes);
 }
 
@@ -139,7 +140,7 @@ static int take_module(struct kp_ingest *ingest, struct kp_recorded *process,
         hex[2 * i + 2] = 0;
     }
     process->modules = kp_array_grow(process->modules, &process->module_capacity,
-                               process->module_count + 1u, sizeof *process->modules);
+                                     process->module_count + 1u, sizeof *process->modules);
     const char *path = kp_decode_path(record);
     process->modules[process->module_count++] = (struct kp_module_ref){
         record->id,

@@ -100,6 +100,7 @@ static void write_timeline(struct kp_store *store, const struct kp_recorded *pro
 static void write_memory(struct kp_store *store, const struct kp_recorded *process)
 {
     const struct kp_memory_series *memory = &process->memory;
+    const char *unknown = NULL;
 
     for (size_t i = 0; i < memory->dropped_count; i++)
         kp_store_run(store, KP_SQL_MEMORY_GONE, "id", (int64_t)process->number,
@@ -114,8 +115,8 @@ static void write_memory(struct kp_store *store, const struct kp_recorded *proce
                          number(reading->swap), (int64_t)reading->threads);
         else
             kp_store_run(store, KP_SQL_MEMORY, "idittttI", (int64_t)process->number,
-                         seconds(reading->time_us), number(reading->rss), NULL, NULL, NULL, NULL,
-                         (int64_t)reading->threads);
+                         seconds(reading->time_us), number(reading->rss), unknown, unknown,
+                         unknown, unknown, (int64_t)reading->threads);
     }
 }
 
@@ -277,7 +278,7 @@ static void free_chunk(struct kp_ingest *ingest, uint32_t index)
 static void forget_cursor(struct kp_ingest *ingest, uint32_t seq)
 {
     ingest->old_cursors = kp_array_grow(ingest->old_cursors, &ingest->old_cursor_capacity,
-                                  ingest->old_cursor_count + 1, sizeof *ingest->old_cursors);
+                                        ingest->old_cursor_count + 1, sizeof *ingest->old_cursors);
     ingest->old_cursors[ingest->old_cursor_count++] = seq;
 }
 

@@ -221,14 +221,21 @@ static void load_timeline(struct loader *load)
 
     if (!process)
         return;
-    if (slice_us < KP_SLICE_FIRST_US || (process->timeline.count && slice_us != process->timeline.slice_us)) {
+    if (slice_us < KP_SLICE_FIRST_US ||
+        (process->timeline.count && slice_us != process->timeline.slice_us)) {
         fail(load);
         return;
     }
     process->timeline.slice_us = slice_us;
-    struct kp_slice_sums slice = {(uint64_t)integer(load, 3), real(load, 4), real(load, 5),
-                             real(load, 6), real(load, 7), (uint64_t)integer(load, 8),
-                             (uint64_t)integer(load, 9), true, false};
+    struct kp_slice_sums slice = {(uint64_t)integer(load, 3),
+                                  real(load, 4),
+                                  real(load, 5),
+                                  real(load, 6),
+                                  real(load, 7),
+                                  (uint64_t)integer(load, 8),
+                                  (uint64_t)integer(load, 9),
+                                  true,
+                                  false};
     kp_slices_load(&process->timeline, time_us(load, 1), &slice);
 }
 
@@ -263,7 +270,7 @@ static void load_cursor(struct loader *load)
     struct kp_ingest *ingest = load->ingest;
     ingest->loaded_cursors =
         kp_array_grow(ingest->loaded_cursors, &ingest->loaded_cursor_capacity,
-                ingest->loaded_cursor_count + 1u, sizeof *ingest->loaded_cursors);
+                      ingest->loaded_cursor_count + 1u, sizeof *ingest->loaded_cursors);
     ingest->loaded_cursors[ingest->loaded_cursor_count++] =
         (struct kp_cursor){(uint32_t)integer(load, 0), (uint32_t)integer(load, 1)};
 }

@@ -55,7 +55,7 @@ static int note_new_data(struct kp_ingest *ingest, uint32_t index, uint64_t word
     found.is_done = KP_CHUNK_STATE(word) == KP_CHUNK_DONE;
     found.limit = kp_spool_used(ingest->spool, index);
     ingest->new_chunks = kp_array_grow(ingest->new_chunks, &ingest->new_chunk_capacity,
-                                 ingest->new_chunk_count + 1, sizeof *ingest->new_chunks);
+                                       ingest->new_chunk_count + 1, sizeof *ingest->new_chunks);
     ingest->new_chunks[ingest->new_chunk_count++] = found;
     return 0;
 }
@@ -104,7 +104,7 @@ static uint32_t insert_process(struct kp_ingest *ingest, struct kp_recorded *pro
     uint32_t at = ingest->process_count++;
 
     ingest->processes = kp_array_grow(ingest->processes, &ingest->process_capacity,
-                                ingest->process_count, sizeof *ingest->processes);
+                                      ingest->process_count, sizeof *ingest->processes);
     for (; at && ingest->processes[at - 1]->number > process->number; at--)
         ingest->processes[at] = ingest->processes[at - 1];
     ingest->processes[at] = process;
@@ -161,7 +161,7 @@ static void add_definitions(struct kp_recorded *process, uint32_t index, uint32_
     uint32_t at = process->definition_count++;
 
     process->definitions = kp_array_grow(process->definitions, &process->definition_capacity,
-                                   process->definition_count, sizeof *process->definitions);
+                                         process->definition_count, sizeof *process->definitions);
     for (; at && process->definitions[at - 1].seq > seq; at--)
         process->definitions[at] = process->definitions[at - 1];
     process->definitions[at] = (struct kp_definition_chunk){.index = index, .seq = seq};

@@ -14,8 +14,8 @@ static void grow(struct kp_lifetimes *lifetimes, enum kp_age_unit unit, unsigned
 {
     size_t capacity = lifetimes->count[unit], count = log2_age + 4;
 
-    lifetimes->cells[unit] = kp_array_grow(lifetimes->cells[unit], &capacity, count,
-                                           sizeof *lifetimes->cells[unit]);
+    lifetimes->cells[unit] =
+        kp_array_grow(lifetimes->cells[unit], &capacity, count, sizeof *lifetimes->cells[unit]);
     memset(lifetimes->cells[unit] + lifetimes->count[unit], 0,
            (count - lifetimes->count[unit]) * sizeof *lifetimes->cells[unit]);
     lifetimes->count[unit] = (uint8_t)count;

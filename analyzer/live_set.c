@@ -34,7 +34,7 @@ static uint32_t pool_take(struct kp_live_pool *pool)
         uint32_t segment = number / KP_LIVE_SEGMENT;
 
         pool->segments = kp_array_grow(pool->segments, &pool->segment_capacity, (size_t)segment + 1,
-                                 sizeof *pool->segments);
+                                       sizeof *pool->segments);
         pool->segments[segment] = kp_alloc(KP_LIVE_SEGMENT * sizeof **pool->segments);
     }
     return number;
@@ -111,7 +111,7 @@ static void grow(struct kp_live_set *set)
 }
 
 struct kp_live_sample *kp_live_set_insert(struct kp_live_pool *pool, struct kp_live_set *set,
-                                      uint64_t id)
+                                          uint64_t id)
 {
     if (!set->places || set->count > set->mask / 4 * 3)
         grow(set);
@@ -131,8 +131,8 @@ struct kp_live_sample *kp_live_set_insert(struct kp_live_pool *pool, struct kp_l
     return sample;
 }
 
-struct kp_live_sample *kp_live_set_find(const struct kp_live_pool *pool, const struct kp_live_set *set,
-                                    uint64_t id)
+struct kp_live_sample *kp_live_set_find(const struct kp_live_pool *pool,
+                                        const struct kp_live_set *set, uint64_t id)
 {
     uint32_t number = set->places ? set->places[place_of(set, id)].sample : 0;
 

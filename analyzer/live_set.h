@@ -48,7 +48,8 @@ struct kp_live_set {
     uint32_t mask, count;
 };
 
-static inline struct kp_live_sample *kp_live_set_at(const struct kp_live_pool *pool, uint32_t number)
+static inline struct kp_live_sample *kp_live_set_at(const struct kp_live_pool *pool,
+                                                    uint32_t number)
 {
     return &pool->segments[number / KP_LIVE_SEGMENT][number % KP_LIVE_SEGMENT];
 }
@@ -58,10 +59,10 @@ void kp_live_pool_release(struct kp_live_pool *pool);
 /* Adds a sample, at the end of the unstored ones; the caller fills the rest. NULL: there is one of
  * this id. The pointer holds until the sample is removed. */
 struct kp_live_sample *kp_live_set_insert(struct kp_live_pool *pool, struct kp_live_set *set,
-                                      uint64_t id);
+                                          uint64_t id);
 /* NULL: none. */
-struct kp_live_sample *kp_live_set_find(const struct kp_live_pool *pool, const struct kp_live_set *set,
-                                    uint64_t id);
+struct kp_live_sample *kp_live_set_find(const struct kp_live_pool *pool,
+                                        const struct kp_live_set *set, uint64_t id);
 void kp_live_set_remove(struct kp_live_pool *pool, struct kp_live_set *set, uint64_t id);
 /* All of them have rows now. */
 void kp_live_set_settle(struct kp_live_pool *pool);

@@ -25,7 +25,7 @@ static void drop(struct kp_memory_series *series, const struct kp_reading *readi
     if (!reading->stored)
         return;
     series->dropped = kp_array_grow(series->dropped, &series->dropped_capacity,
-                              series->dropped_count + 1, sizeof *series->dropped);
+                                    series->dropped_count + 1, sizeof *series->dropped);
     series->dropped[series->dropped_count++] = reading->time_us;
 }
 
@@ -50,7 +50,7 @@ static void thin(struct kp_memory_series *series)
 static void append(struct kp_memory_series *series, const struct kp_reading *reading)
 {
     series->readings = kp_array_grow(series->readings, &series->capacity, series->count + 1,
-                               sizeof *series->readings);
+                                     sizeof *series->readings);
     series->readings[series->count++] = *reading;
     if (reading->rss > series->peak_rss)
         series->peak_rss = reading->rss;

@@ -82,7 +82,7 @@ struct kp_node *kp_process_node_new(struct kp_recorded *process, uint32_t id)
         return NULL;
     process->last_node = id;
     process->nodes = kp_array_grow(process->nodes, &process->node_capacity, (size_t)page + 1,
-                             sizeof *process->nodes);
+                                   sizeof *process->nodes);
     while (process->node_page_count <= page)
         process->nodes[process->node_page_count++] = NULL;
     if (!process->nodes[page])
@@ -110,8 +110,8 @@ const struct kp_module_ref *kp_process_module(const struct kp_recorded *process,
 
 struct kp_slot_queue *kp_process_slot(struct kp_recorded *process, uint32_t slot)
 {
-    process->slots =
-        kp_array_grow(process->slots, &process->slot_capacity, (size_t)slot + 1, sizeof *process->slots);
+    process->slots = kp_array_grow(process->slots, &process->slot_capacity, (size_t)slot + 1,
+                                   sizeof *process->slots);
     while (process->slot_count <= slot)
         process->slots[process->slot_count++] = NULL;
     if (!process->slots[slot])
@@ -143,8 +143,8 @@ struct kp_thread_row *kp_process_thread(struct kp_recorded *process, uint32_t ti
     if (!thread) {
         uint32_t id = ++process->thread_count;
 
-        process->threads = kp_array_grow(process->threads, &process->thread_capacity, (size_t)id + 1,
-                                   sizeof *process->threads);
+        process->threads = kp_array_grow(process->threads, &process->thread_capacity,
+                                         (size_t)id + 1, sizeof *process->threads);
         thread = process->threads[id] = kp_alloc(sizeof *thread);
         thread->tid = tid;
         thread->row = (*next_row)++;

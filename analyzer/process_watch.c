@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads /proc, see process_watch.h. One read of /proc/PID/stat gives state, start time, threads
- * and RSS. Names of another namespace are read for all processes at once, so that ten thousand processes
- * do not cost ten thousand searches.
+ * and RSS. Names of another namespace are read for all processes at once, so that ten thousand
+ * processes do not cost ten thousand searches.
  */
 #include "process_watch.h"
 
@@ -30,7 +30,7 @@ static uint64_t boottime_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Is /proc that of another namespace? After `unshare --pid` it is, until somebody mounts a new one. */
+/* Is /proc that of another namespace? After `unshare --pid` it is, until somebody mounts another. */
 static bool proc_is_foreign(void)
 {
     char name[32];
@@ -85,8 +85,8 @@ static ssize_t read_proc(uint32_t pid, const char *name, char *buffer, size_t si
     return got;
 }
 
-/* The last number of the line "NSpid:"; 0: it has ended, or it has one number only, which means that
- * it is no process of an inner namespace. */
+/* The last number of the line "NSpid:"; 0: it has ended, or it has one number only, which means
+ * that it is no process of an inner namespace. */
 static uint32_t innermost_pid(uint32_t pid)
 {
     char text[4096];
@@ -125,8 +125,8 @@ static void read_aliases(struct kp_watch *watch)
 
         if (!outer || (pid_namespace == watch->own_namespace && !watch->proc_is_foreign))
             continue;
-        watch->aliases = kp_array_grow(watch->aliases, &watch->alias_capacity, watch->alias_count + 1,
-                                 sizeof *watch->aliases);
+        watch->aliases = kp_array_grow(watch->aliases, &watch->alias_capacity,
+                                       watch->alias_count + 1, sizeof *watch->aliases);
         watch->aliases[watch->alias_count++] =
             (struct kp_watch_alias){pid_namespace, innermost_pid(outer), outer};
     }
@@ -242,7 +242,8 @@ bool kp_watch_detail(const struct kp_watched *watched, struct kp_reading *readin
     reading->has_detail = true;
     reading->rss = field_kb(text, "\nRss:");
     reading->pss = field_kb(text, "\nPss:");
-    reading->private_bytes = field_kb(text, "\nPrivate_Clean:") + field_kb(text, "\nPrivate_Dirty:");
+    reading->private_bytes =
+        field_kb(text, "\nPrivate_Clean:") + field_kb(text, "\nPrivate_Dirty:");
     reading->anonymous = field_kb(text, "\nAnonymous:");
     reading->swap = field_kb(text, "\nSwap:");
     return true;

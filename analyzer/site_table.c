@@ -45,7 +45,7 @@ void kp_site_table_release(struct kp_site_table *table)
 }
 
 struct kp_site_sums *kp_site_get(struct kp_site_table *table, uint32_t process, uint32_t stack,
-                            uint8_t kind, int64_t *next_row)
+                                 uint8_t kind, int64_t *next_row)
 {
     uint64_t hash = kp_hash2(stack, kind);
     uint32_t at = (uint32_t)hash, id;
@@ -142,7 +142,8 @@ void kp_site_remove(struct kp_site_sums *site, const struct kp_live_sample *samp
     sum_remove(&site->live_count, worth.count, worth.count_variance);
 }
 
-void kp_site_resize(struct kp_site_sums *site, const struct kp_live_sample *sample, uint64_t size_now)
+void kp_site_resize(struct kp_site_sums *site, const struct kp_live_sample *sample,
+                    uint64_t size_now)
 {
     struct worth before = worth_of(sample);
     struct kp_live_sample shrunk = *sample;

@@ -50,15 +50,16 @@ struct kp_dirty_sites {
 void kp_site_table_release(struct kp_site_table *table);
 /* Finds or makes; a new one takes the next row number. */
 struct kp_site_sums *kp_site_get(struct kp_site_table *table, uint32_t process, uint32_t stack,
-                            uint8_t kind, int64_t *next_row);
+                                 uint8_t kind, int64_t *next_row);
 
 void kp_site_touch(struct kp_dirty_sites *dirty, struct kp_site_sums *site);
 /* A sample was born, died, or shrank to `size_now`. Its size, weight and site are read. */
 void kp_site_add(struct kp_site_sums *site, const struct kp_live_sample *sample, uint64_t rate);
 void kp_site_remove(struct kp_site_sums *site, const struct kp_live_sample *sample);
-void kp_site_resize(struct kp_site_sums *site, const struct kp_live_sample *sample, uint64_t size_now);
+void kp_site_resize(struct kp_site_sums *site, const struct kp_live_sample *sample,
+                    uint64_t size_now);
 /* Sums the live samples of a process anew, which rids them of the rounding of many additions and
- * subtractions, and finds the true largest weights. Where all weights were 1, that is so already. */
+ * subtractions, and finds the true largest weights. Where all weights were 1, it is so. */
 void kp_site_table_recount(struct kp_site_table *table, const struct kp_live_pool *pool,
                            const struct kp_live_set *set, struct kp_dirty_sites *dirty);
 /* The dirty ones are in the database. */

@@ -26,7 +26,12 @@ struct kp_spool {
     char path[4096];
 };
 
-enum kp_spool_lock { KP_SPOOL_LOCK_NONE, KP_SPOOL_LOCK_HELD, KP_SPOOL_LOCK_BUSY, KP_SPOOL_LOCK_GONE };
+enum kp_spool_lock {
+    KP_SPOOL_LOCK_NONE,
+    KP_SPOOL_LOCK_HELD,
+    KP_SPOOL_LOCK_BUSY,
+    KP_SPOOL_LOCK_GONE
+};
 
 /* Opens and checks the header. On failure the spool is closed. */
 int kp_spool_open(struct kp_spool *spool, const char *path, bool writable, struct kp_error *error);

@@ -39,8 +39,8 @@ uint32_t kp_stack_tree_module(struct kp_stack_tree *tree, const char *path, size
             return id;
     }
     id = ++tree->module_count;
-    tree->modules = kp_array_grow(tree->modules, &tree->module_capacity, (size_t)id + 1,
-                            sizeof *tree->modules);
+    tree->modules =
+        kp_array_grow(tree->modules, &tree->module_capacity, (size_t)id + 1, sizeof *tree->modules);
     tree->modules[id].path = kp_copy_text(path, path_bytes);
     tree->modules[id].build_id = kp_copy_text(build_id_hex, strlen(build_id_hex));
     kp_index_insert(&tree->module_index, hash, id);
@@ -57,7 +57,7 @@ uint32_t kp_stack_tree_location(struct kp_stack_tree *tree, uint32_t module, uin
             return id;
     id = ++tree->location_count;
     tree->locations = kp_array_grow(tree->locations, &tree->location_capacity, (size_t)id + 1,
-                              sizeof *tree->locations);
+                                    sizeof *tree->locations);
     tree->locations[id] = (struct kp_tree_location){address, module};
     kp_index_insert(&tree->location_index, hash, id);
     return id;
@@ -72,8 +72,8 @@ uint32_t kp_stack_tree_stack(struct kp_stack_tree *tree, uint32_t parent, uint32
         if (tree->stacks[id].parent == parent && tree->stacks[id].location == location)
             return id;
     id = ++tree->stack_count;
-    tree->stacks = kp_array_grow(tree->stacks, &tree->stack_capacity, (size_t)id + 1,
-                           sizeof *tree->stacks);
+    tree->stacks =
+        kp_array_grow(tree->stacks, &tree->stack_capacity, (size_t)id + 1, sizeof *tree->stacks);
     tree->stacks[id] = (struct kp_tree_stack){parent, location};
     kp_index_insert(&tree->stack_index, hash, id);
     return id;

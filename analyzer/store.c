@@ -92,8 +92,8 @@ static void note_failure(struct kp_store *store, int code)
 static sqlite3_stmt *statement(struct kp_store *store, enum kp_sql sql)
 {
     if (!store->statements[sql]) {
-        int code = sqlite3_prepare_v3(store->db, statement_texts[sql], -1, SQLITE_PREPARE_PERSISTENT,
-                                      &store->statements[sql], NULL);
+        int code = sqlite3_prepare_v3(store->db, statement_texts[sql], -1,
+                                      SQLITE_PREPARE_PERSISTENT, &store->statements[sql], NULL);
         if (code != SQLITE_OK)
             note_failure(store, code);
     }

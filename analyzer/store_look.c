@@ -2,8 +2,8 @@
 /*
  * A database that we are to go on with must be exactly as we left it: its tables are compared with
  * those that a new one would have, and SQLite checks its pages. All this happens seldom, when a
- * collector was killed. As long as it is not decided, closing must not write the -wal back, and what
- * was not there before goes again.
+ * collector was killed. As long as it is not decided, closing must not write the -wal back, and
+ * what was not there before goes again.
  */
 #include "store_look.h"
 
@@ -75,9 +75,9 @@ static enum kp_store_place look_at_session(struct kp_store *store,
 /* A text that two databases share exactly if they have the same tables, indexes and views. */
 static bool read_schema(sqlite3 *db, char *text, size_t size)
 {
-    static const char sql[] =
-        "SELECT coalesce(group_concat(type || name || tbl_name || coalesce(sql, ''), char(10)), '') "
-        "FROM (SELECT * FROM sqlite_master ORDER BY type, name)";
+    static const char sql[] = "SELECT coalesce(group_concat(type || name || tbl_name || "
+                              "coalesce(sql, ''), char(10)), '') "
+                              "FROM (SELECT * FROM sqlite_master ORDER BY type, name)";
     sqlite3_stmt *query = NULL;
     bool done = sqlite3_prepare_v2(db, sql, -1, &query, NULL) == SQLITE_OK &&
                 sqlite3_step(query) == SQLITE_ROW;

@@ -111,9 +111,8 @@ int kp_store_open(struct kp_store *store, const char *path, const struct kp_spoo
     if (place == KP_PLACE_FOREIGN)
         return kp_error_set(error, "%s is not the database of this recording; move it away", path);
     if (place == KP_PLACE_DAMAGED)
-        return kp_error_set(error, "%s is damaged; move it away and what the spool still has can be "
-                                   "read",
-                            path);
+        return kp_error_set(
+            error, "%s is damaged; move it away and what the spool still has can be read", path);
     if (place != KP_PLACE_OURS) {
         int made = make(store, header, error);
         if (made != KP_STORE_OK)
@@ -133,7 +132,7 @@ int kp_store_open(struct kp_store *store, const char *path, const struct kp_spoo
     return failed;
 }
 
-/* Readers may hold it open in WAL mode: the busy handler does not help there, so try for a while. */
+/* Readers may hold it open in WAL mode: the busy handler does not help there, so try again. */
 int kp_store_finish(struct kp_store *store, struct kp_error *error)
 {
     char *message = NULL;

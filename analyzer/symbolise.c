@@ -84,7 +84,7 @@ static void fill_queue(struct kp_symboliser *symboliser)
         if (symboliser->done[id])
             continue;
         symboliser->queue = kp_array_grow(symboliser->queue, &symboliser->queue_capacity,
-                                    symboliser->queue_count + 1, sizeof *symboliser->queue);
+                                          symboliser->queue_count + 1, sizeof *symboliser->queue);
         symboliser->queue[symboliser->queue_count++] = id;
     }
     if (symboliser->queue_count)

@@ -35,7 +35,8 @@ struct kp_slices {
 /* Adds to the slice of this moment. */
 void kp_slices_add(struct kp_slices *timeline, uint64_t time_us, const struct kp_slice_sums *what);
 /* Puts back a slice that was read from the database; slice_us must be set. */
-void kp_slices_load(struct kp_slices *timeline, uint64_t start_us, const struct kp_slice_sums *what);
+void kp_slices_load(struct kp_slices *timeline, uint64_t start_us,
+                    const struct kp_slice_sums *what);
 void kp_slices_settle(struct kp_slices *timeline);
 void kp_slices_release(struct kp_slices *timeline);
 

@@ -100,7 +100,8 @@ static uint32_t record_bytes(const uint8_t *bytes, uint32_t left, unsigned kind)
 static bool values_are_possible(unsigned type, union kp_record record)
 {
     switch (type) {
-    case KP_REC_ALLOC: return record.alloc->kind >= KP_KIND_MALLOC && record.alloc->kind <= KP_KIND_ARENA;
+    case KP_REC_ALLOC:
+        return record.alloc->kind >= KP_KIND_MALLOC && record.alloc->kind <= KP_KIND_ARENA;
     case KP_REC_STAMP: return record.stamp->time_us < KP_DECODE_TIME_US_MAX;
     case KP_REC_MARK: return record.mark->time_us < KP_DECODE_TIME_US_MAX;
     case KP_REC_RATE: return record.rate->rate > 0 && record.rate->rate < 1ULL << 62;

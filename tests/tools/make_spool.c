@@ -49,7 +49,8 @@ static uint32_t *write_stacks(struct kp_fake *fake, uint32_t process, const stru
         if (s % 16 == 0) {
             trunk = 0;
             for (int d = 0; d < DEPTH / 2; d++)
-                trunk = kp_fake_node(fake, process, trunk, exe, 0x55001000u + s * 64u + (unsigned)d * 8);
+                trunk = kp_fake_node(fake, process, trunk, exe,
+                                     0x55001000u + s * 64u + (unsigned)d * 8);
         }
         uint32_t node = trunk;
         for (int d = 0; d < DEPTH / 2; d++)

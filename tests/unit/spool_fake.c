@@ -264,7 +264,8 @@ void kp_fake_module_gone(struct kp_fake *fake, uint32_t process, uint32_t module
 uint32_t kp_fake_node(struct kp_fake *fake, uint32_t process, uint32_t parent, uint32_t module,
                       uint64_t pc)
 {
-    struct kp_rec_node record = {KP_REC_NODE, ++fake->processes[process]->nodes, parent, module, pc};
+    struct kp_rec_node record = {KP_REC_NODE, ++fake->processes[process]->nodes, parent, module,
+                                 pc};
     define(fake, process, &record, sizeof record);
     return record.id;
 }

@@ -230,7 +230,8 @@ static void follow(void)
                  kp_case_number(&test, "SELECT sum(samples) FROM site") == 2,
              "when it is killed the recording is finished", "status %d", result);
     const char *rows = kp_case_text(&test, "SELECT count(*) || ' ' || count(pss) FROM memory");
-    kp_check(atoi(rows) > 0 && !strstr(rows, " 0"), "its memory was read, once in detail", "%s", rows);
+    kp_check(atoi(rows) > 0 && !strstr(rows, " 0"), "its memory was read, once in detail", "%s",
+             rows);
     kp_fake_close(fake);
     kp_case_end(&test);
 }

@@ -261,8 +261,8 @@ static void never_killed(void)
     run(&program, 30000);
     end(&program);
     int status = kp_case_collect(&test, 0);
-    kp_check(status == KP_COLLECT_FINISHED, "a spool that was left behind is finished", "status %d: %s",
-             status, kp_case_error);
+    kp_check(status == KP_COLLECT_FINISHED, "a spool that was left behind is finished",
+             "status %d: %s", status, kp_case_error);
     compare(&test, &program.truth, "it says what the program did");
     const char *argv = kp_case_text(&test, "SELECT argv FROM process");
     kp_check(!strcmp(argv, "[\"made-up\",\"\xef\xbf\xbd\\u0022a\"]"), "arguments are JSON", "%s",

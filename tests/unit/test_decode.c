@@ -59,7 +59,8 @@ static void headers(void)
     }
     header = good_header();
     memset(header.database_path, '/', sizeof header.database_path);
-    kp_check(kp_decode_header(&header, FILE_BYTES), "a path without end is refused", "it was taken");
+    kp_check(kp_decode_header(&header, FILE_BYTES), "a path without end is refused",
+             "it was taken");
     header = good_header();
     header.version = 9;
     const char *said = kp_decode_header(&header, FILE_BYTES);
@@ -120,7 +121,8 @@ static void data_records(void)
     alloc.kind = 6;
     kp_check(first(&alloc, 24, KP_CHUNK_DATA) == -1, "an unknown kind of memory is refused",
              "it was taken");
-    kp_check(first(&stamp, 16, KP_CHUNK_DATA) == -1, "an impossible time is refused", "it was taken");
+    kp_check(first(&stamp, 16, KP_CHUNK_DATA) == -1, "an impossible time is refused",
+             "it was taken");
     kp_check(first(&rate, 16, KP_CHUNK_DATA) == -1, "rate 0 is refused", "it was taken");
     kp_check(first(&unknown, 8, KP_CHUNK_DATA) == -1, "an unknown type is refused", "it was taken");
 }
@@ -203,8 +205,9 @@ static void damaged(long offset, uint64_t value, long bytes, const char *what)
     uint64_t before = checksum(test.spool);
     int status = kp_case_collect(&test, 0);
     bool untouched = before == checksum(test.spool) && !kp_case_exists(test.database);
-    kp_check(status == KP_COLLECT_FAILED && *kp_case_error && !strchr(kp_case_error, '\n') && untouched,
-             what, "status %d, \"%s\", %s", status, kp_case_error, untouched ? "" : "files changed");
+    kp_check(
+        status == KP_COLLECT_FAILED && *kp_case_error && !strchr(kp_case_error, '\n') && untouched,
+        what, "status %d, \"%s\", %s", status, kp_case_error, untouched ? "" : "files changed");
     kp_case_end(&test);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables of the ingest against simple models: the set of live samples, the timeline that widens,
- * the readings that are thinned, the sums of sites.
+ * The tables of the ingest against simple models: the set of live samples, the timeline that
+ * widens, the readings that are thinned, the sums of sites.
  */
 #include "collect_case.h"
 #include "live_set.h"
@@ -123,8 +123,8 @@ static void readings(void)
     }
     for (uint32_t i = 1; i < series.count; i++)
         in_order &= series.readings[i].time_us > series.readings[i - 1].time_us;
-    kp_check(in_order && most <= KP_READINGS_MAX && series.count > 400, "an hour has 500 to 1,000 readings",
-             "%u, at most %u", series.count, most);
+    kp_check(in_order && most <= KP_READINGS_MAX && series.count > 400,
+             "an hour has 500 to 1,000 readings", "%u, at most %u", series.count, most);
     kp_check(series.period_us == 6400000, "they are 6.4 s apart then", "%llu us",
              (unsigned long long)series.period_us);
     kp_check(series.peak_rss >= 5, "the peak is kept", "%llu", (unsigned long long)series.peak_rss);
