@@ -15,7 +15,7 @@ sleep 1
 "$REPORT" "$db" > report.txt 2> said.txt
 assert_eq "kprof-report answers while it runs" "0|" "$?|$(cat said.txt)"
 assert_match "and says that it still runs" '(RUNNING|still run)' "$(cat report.txt)"
-ended() { ! grep -lsaF "$TMP/log" /proc/[0-9]*/cmdline > /dev/null; }
+ended() { ! grep -qsaF "$TMP/log" /proc/[0-9]*/cmdline; }
 wait_for 10 ended || not_ok "the daemon ends" "it does not"
 assert_whole daemon "$db"
 assert_eq "all that it has logged is there" \
