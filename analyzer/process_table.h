@@ -32,7 +32,7 @@ struct kp_node {
     struct kp_site_sums *site;
 };
 
-#define KP_NODE_PAGE 1024u
+#define KP_NODE_PAGE 256u
 #define KP_NODE_ID_MAX (1u << 28)
 #define KP_ID_STEP_MAX 65536u /* ids rise; a larger step is damage */
 
