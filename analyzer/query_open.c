@@ -221,7 +221,7 @@ int kp_query_open(struct kp_query **result, const char *path, struct kp_error *e
         free(query);
         return kp_query_no_memory(error);
     }
-    enum way way = way_to_open(path, header[18] == 2, wal);
+    enum way way = way_to_open(path, header[19] == 2, wal); /* the read version */
     if (open_database(query, way, error) != 0 ||
         check_content(query, &st, error) != 0) {
         kp_query_close(query);
