@@ -23,7 +23,7 @@ fuzz() # name
     fi
     local status=$?
     echo "== $1: status $status"
-    if [ $status -eq 0 ]; then tail -12 "$TMPDIR/$1.said"; else tail -60 "$TMPDIR/$1.said"; fi
+    if [ $status -eq 0 ]; then tail -8 "$TMPDIR/$1.said"; else grep -v "^#" "$TMPDIR/$1.said" | tail -40; fi
     return $status
 }
 

@@ -99,15 +99,19 @@ sqlite3 *kp_fuzz_sql_open(const struct kp_fuzz_bytes *database)
         return NULL;
     }
     run(db, "PRAGMA writable_schema = ON; PRAGMA ignore_check_constraints = ON; PRAGMA journal_mode = OFF;"
+            "CREATE TEMP TABLE schema_before AS SELECT name AS n, sql AS s FROM main.sqlite_schema;"
             "UPDATE sqlite_schema SET sql = replace(replace(sql, ' NOT NULL', ''), 'CHECK (id = 1)', '') "
             "WHERE type = 'table'; PRAGMA writable_schema = RESET; PRAGMA writable_schema = ON");
     return db;
 }
 
-void kp_fuzz_sql_close(sqlite3 *db, struct kp_fuzz_bytes *database)
+void kp_fuzz_sql_close(sqlite3 *db, bool with_schema, struct kp_fuzz_bytes *database)
 {
     sqlite3_int64 size = 0;
     uint8_t mode[2] = {database->at[MODE_BYTES], database->at[MODE_BYTES + 1]};
+    if (with_schema)
+        run(db, "UPDATE sqlite_schema SET sql = (SELECT s FROM temp.schema_before WHERE n = name) "
+                "WHERE name IN (SELECT n FROM temp.schema_before)");
     unsigned char *bytes = sqlite3_serialize(db, "main", &size, 0);
     if (bytes && size > 100) {
         kp_fuzz_bytes_set(database, bytes, (size_t)size);
@@ -183,7 +187,7 @@ void kp_fuzz_damage_sql(struct kp_fuzz_random *random, struct kp_fuzz_bytes *dat
             run(db, whole_statements[kp_fuzz_below(random, COUNT(whole_statements))]);
         else
             change_table(random, db);
-    kp_fuzz_sql_close(db, database);
+    kp_fuzz_sql_close(db, !kp_fuzz_one_in(random, 4), database);
 }
 
 bool kp_fuzz_run_sql(const char *sql, struct kp_fuzz_bytes *database)
@@ -192,6 +196,6 @@ bool kp_fuzz_run_sql(const char *sql, struct kp_fuzz_bytes *database)
     if (!db)
         return false;
     bool done = sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
-    kp_fuzz_sql_close(db, database);
+    kp_fuzz_sql_close(db, false, database);
     return done;
 }

@@ -12,8 +12,9 @@
 
 /* NULL when SQLite finds it unreadable. Constraints that forbid what we do are lifted. */
 sqlite3 *kp_fuzz_sql_open(const struct kp_fuzz_bytes *database);
-/* Closes it; its bytes go to `database`. */
-void kp_fuzz_sql_close(sqlite3 *db, struct kp_fuzz_bytes *database);
+/* Closes it; its bytes go to `database`. with_schema: the tables are declared as they were again,
+ * whatever has become of them. */
+void kp_fuzz_sql_close(sqlite3 *db, bool with_schema, struct kp_fuzz_bytes *database);
 
 /* One or more random statements. */
 void kp_fuzz_damage_sql(struct kp_fuzz_random *random, struct kp_fuzz_bytes *database);
