@@ -55,7 +55,8 @@ static void mappings_keep_errno(void)
     errno = MARK;
     for (int i = 0; i < ROUNDS; i++) {
         char *p = kept(mmap(NULL, 16384, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-        char *q = kept(mmap64(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        char *q = kept(
+            mmap64(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         p = kept(mremap(p, 16384, 32768, MREMAP_MAYMOVE));
         q[8191] = 1;
         errno_lost += munmap(p + 4096, 4096) != 0;
@@ -106,7 +107,7 @@ static void failures_say_why(void)
     FAILS(malloc(half + two), ENOMEM, "malloc(PTRDIFF_MAX + 2): NULL and ENOMEM");
     FAILS(malloc(huge - 15), ENOMEM, "malloc(SIZE_MAX - 15): the size counted + 16 does not wrap");
     FAILS(calloc(huge / 2, three), ENOMEM, "calloc: overflow of the product is ENOMEM");
-    FAILS(calloc(huge / 4 + 2, 4), ENOMEM, "calloc: a product that wraps to a small size is ENOMEM");
+    FAILS(calloc(huge / 4 + 2, 4), ENOMEM, "calloc: a product that wraps to a small size");
     FAILS(calloc(half, 1), ENOMEM, "calloc(PTRDIFF_MAX, 1): NULL and ENOMEM");
     FAILS(reallocarray(NULL, huge / 2, three), ENOMEM, "reallocarray: overflow is ENOMEM");
     FAILS(realloc(NULL, half), ENOMEM, "realloc(NULL, PTRDIFF_MAX): NULL and ENOMEM");
@@ -144,7 +145,7 @@ static void mappings_say_why(void)
     q[8191] = 1;
     char *r = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     p = mremap(q, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, r + 4096);
-    check(p == r + 4096 && r[4096 + 8191] == 1, "mremap: the fifth argument of MREMAP_FIXED arrives");
+    check(p == r + 4096 && r[4096 + 8191] == 1, "mremap: the fifth argument arrives");
     check(munmap(r, 65536) == 0, "munmap over several mappings");
 }
 

@@ -18,7 +18,9 @@ static void *use(const char *name, size_t size)
     char path[4096];
     snprintf(path, sizeof path, "%s/%s.so", folder, name);
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    void *(*allocate)(size_t) = library ? (void *(*)(size_t))dlsym(library, "plugin_allocate") : NULL;
+    void *(*allocate)(size_t) = NULL;
+    if (library)
+        allocate = (void *(*)(size_t))dlsym(library, "plugin_allocate");
     if (!allocate) {
         bad++;
         return NULL;

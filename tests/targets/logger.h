@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The log of tests/targets/logger.c, as a sparse file: written there, printed by tests/tools/show_log. */
+/* The log of tests/targets/logger.c, a sparse file: tests/tools/show_log prints it. */
 #ifndef KP_LOGGER_H
 #define KP_LOGGER_H
 

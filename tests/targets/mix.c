@@ -41,7 +41,8 @@ static void *mix(void *seed)
     for (int i = 0; i < rounds; i++) {
         uint32_t n = next_random(&random), k = n % SLOTS;
         size_t size = next_random(&random) % (n % 100 ? 800 : 300000) + 1;
-        if (slot[k].p && (slot[k].p[0] != (unsigned char)k || slot[k].p[slot[k].size - 1] != (unsigned char)k))
+        unsigned char *p = slot[k].p, mark = (unsigned char)k;
+        if (p && (p[0] != mark || p[slot[k].size - 1] != mark))
             __atomic_add_fetch(&corrupt, 1, __ATOMIC_RELAXED);
         if (slot[k].p && n % 5 == 0) {
             slot[k].p = realloc(slot[k].p, size);

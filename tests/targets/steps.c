@@ -57,7 +57,8 @@ static int step_through(pid_t pid, const char *phase)
     struct user_regs_struct regs;
     int status, outside = 0;
     for (int steps = 0; steps < 100000; steps++) {
-        if (ptrace(PTRACE_SINGLESTEP, pid, 0, 0) != 0 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+        if (ptrace(PTRACE_SINGLESTEP, pid, 0, 0) != 0 || waitpid(pid, &status, 0) != pid ||
+            !WIFSTOPPED(status))
             return 1;
         ptrace(PTRACE_GETREGS, pid, 0, &regs);
         long text = ptrace(PTRACE_PEEKTEXT, pid, regs.rip, 0);

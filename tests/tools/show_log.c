@@ -26,8 +26,8 @@ int main(int argc, char **argv)
     for (int t = 0; t < LOG_THREADS; t++)
         for (uint64_t i = 0; i < log->thread[t].count; i++) {
             const struct log_entry *e = &log->thread[t].entry[i];
-            printf("%d|%" PRIu64 "|%" PRIu64 "|%" PRIu64 "|%" PRIu64 "\n", t, i, e->address, e->size,
-                   last_us - e->time_us);
+            printf("%d|%" PRIu64 "|%" PRIu64 "|%" PRIu64 "|%" PRIu64 "\n", t, i, e->address,
+                   e->size, last_us - e->time_us);
         }
     return 0;
 }

@@ -8,7 +8,8 @@
 #include <dlfcn.h>
 #include <stdatomic.h>
 
-static void *(*next_malloc)(size_t), *(*next_calloc)(size_t, size_t), *(*next_realloc)(void *, size_t);
+static void *(*next_malloc)(size_t), *(*next_calloc)(size_t, size_t);
+static void *(*next_realloc)(void *, size_t);
 static void (*next_free)(void *);
 static char early[65536];
 static size_t early_used;

@@ -11,7 +11,9 @@ __attribute__((constructor)) static void load(void)
 {
     const char *path = getenv("EARLY_PLUGIN");
     void *library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
-    void *(*allocate)(size_t) = library ? (void *(*)(size_t))dlsym(library, "plugin_allocate") : NULL;
+    void *(*allocate)(size_t) = NULL;
+    if (library)
+        allocate = (void *(*)(size_t))dlsym(library, "plugin_allocate");
     void *p = allocate ? allocate(4321) : NULL;
     early_result = p != NULL;
     free(p);

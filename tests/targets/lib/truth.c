@@ -2,9 +2,9 @@
 /*
  * The ground truth: stands in front of the library in LD_PRELOAD and counts every successful call
  * of the malloc family, with a table of its own of what is alive. Totals are kept in a shared
- * file, TRUTH_LOG, one row a process (by pid, from fork or exec on), so that they are right however a
- * process ends; tests/tools/show_truth prints them. Blocks that a fork inherits count as nobody's, and what
- * the loader allocates while our library opens its unwinder is not the program's.
+ * file, TRUTH_LOG, one row a process (by pid, from fork or exec on), so that they are right however
+ * a process ends; tests/tools/show_truth prints them. Blocks that a fork inherits count as
+ * nobody's, and what the loader allocates while our library opens its unwinder is not the program's.
  */
 #include "target.h"
 
@@ -147,8 +147,14 @@ static void *from_early(size_t size)
     return p
 
 void *malloc(size_t size) { RETURN_COUNTED(next.malloc(size), size, TRUTH_MALLOC); }
-void *calloc(size_t n, size_t size) { RETURN_COUNTED(next.calloc(n, size), n * size, TRUTH_CALLOC); }
-void *memalign(size_t align, size_t size) { RETURN_COUNTED(next.memalign(align, size), size, TRUTH_ALIGNED); }
+void *calloc(size_t n, size_t size)
+{
+    RETURN_COUNTED(next.calloc(n, size), n * size, TRUTH_CALLOC);
+}
+void *memalign(size_t align, size_t size)
+{
+    RETURN_COUNTED(next.memalign(align, size), size, TRUTH_ALIGNED);
+}
 void *aligned_alloc(size_t align, size_t size)
 {
     RETURN_COUNTED(next.aligned_alloc(align, size), size, TRUTH_ALIGNED);
