@@ -58,8 +58,9 @@ static bool find_program(void)
         if (fd >= 0 && fd < 100) {
             link[14] = (char)('0' + fd / 10);
             link[15] = (char)('0' + fd % 10);
-            length = kp_sys_read_link(fd < 10 ? memmove(link + 14, link + 15, 2), link : link,
-                                      library, sizeof library);
+            if (fd < 10)
+                memmove(link + 14, link + 15, 2);
+            length = kp_sys_read_link(link, library, sizeof library);
         }
         if (fd >= 0)
             KP_SYS1(SYS_close, fd);
