@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define AMOUNT_MAX 1e30
-#define WHOLE_MAX ((int64_t)1 << 62)
+#define WHOLE_MAX ((int64_t)1 << 48) /* sums of ten thousands of them stay in range */
 
 int kp_query_fail(struct kp_query *query, struct kp_error *error)
 {

@@ -27,7 +27,7 @@ int kp_query_step(struct kp_query *query, sqlite3_stmt *statement, struct kp_err
 int kp_query_fail(struct kp_query *query, struct kp_error *error);
 int kp_query_no_memory(struct kp_error *error);
 
-/* A finite number in [0, 1e30]; a whole number in [0, 2^62]; a text that lives as long as the
+/* A finite number in [0, 1e30]; a whole number in [0, 2^48]; a text that lives as long as the
  * query. */
 double kp_column_amount(sqlite3_stmt *statement, int column);
 int64_t kp_column_whole(sqlite3_stmt *statement, int column);

@@ -16,8 +16,9 @@ fuzz() # name
 {
     mkdir -p "$KEPT" "$BUILD/fuzz/corpus-$1"
     if [ -x "$BUILD/libfuzzer/fuzz_$1" ]; then
-        (cd "$TMPDIR" && "$BUILD/libfuzzer/fuzz_$1" -max_total_time="$FUZZ_SECONDS" -timeout=20 -rss_limit_mb=2048 -max_len=2000000 \
-            -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$KEPT/$1-" "$BUILD/fuzz/corpus-$1") 2> "$TMPDIR/$1.said"
+        "$BUILD/libfuzzer/fuzz_$1" -max_total_time="$FUZZ_SECONDS" -timeout=20 -rss_limit_mb=2048 \
+            -max_len=2000000 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$KEPT/$1-" \
+            "$BUILD/fuzz/corpus-$1" 2> "$TMPDIR/$1.said"
     else
         "$BUILD/fuzz/fuzz_$1" --seconds "$FUZZ_SECONDS" --seed "$(date +%s)" --save "$KEPT" > "$TMPDIR/$1.said" 2>&1
     fi

@@ -56,7 +56,8 @@ bool kp_fuzz_read_file(const char *path, struct kp_fuzz_bytes *bytes)
 void kp_fuzz_write_file(const char *path, const struct kp_fuzz_bytes *bytes)
 {
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file < 0 || write(file, bytes->at, bytes->size) != (ssize_t)bytes->size || close(file) != 0) {
+    if (file < 0 || write(file, bytes->at, bytes->size) != (ssize_t)bytes->size ||
+        close(file) != 0) {
         fprintf(stderr, "fuzz: cannot write %s: %s\n", path, strerror(errno));
         exit(2);
     }
@@ -85,14 +86,15 @@ void kp_fuzz_case_write(const struct kp_fuzz_case *one, const char *path)
 
 const char *kp_fuzz_case_differs(const struct kp_fuzz_case *one, const char *path)
 {
-    static const char *const verdicts[KP_FUZZ_FILES] = {"the database was changed", "the -wal was changed",
-                                                        "the spool was changed"};
+    static const char *const verdicts[KP_FUZZ_FILES] = {
+        "the database was changed", "the -wal was changed", "the spool was changed"};
     struct kp_fuzz_case now = {0};
     const char *verdict = NULL;
     kp_fuzz_case_read(&now, path);
     for (int i = 0; i < KP_FUZZ_FILES && !verdict; i++) {
         const struct kp_fuzz_bytes *a = &one->files[i], *b = &now.files[i];
-        if (!a->at != !b->at || a->size != b->size || (a->size && memcmp(a->at, b->at, a->size) != 0))
+        if (!a->at != !b->at || a->size != b->size ||
+            (a->size && memcmp(a->at, b->at, a->size) != 0))
             verdict = verdicts[i];
     }
     kp_fuzz_case_free(&now);

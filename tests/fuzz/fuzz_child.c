@@ -53,7 +53,8 @@ static void run_child(const struct kp_fuzz_plan *plan, const char *directory)
     snprintf(outcome->wrong, sizeof outcome->wrong, "%s", "it ended before its time");
     if (chdir(directory) != 0)
         _exit(2);
-    const char *wrong = plan->follows ? kp_fuzz_collect(&outcome->status) : kp_fuzz_reports(plan, &outcome->status);
+    const char *wrong =
+        plan->follows ? kp_fuzz_collect(&outcome->status) : kp_fuzz_reports(plan, &outcome->status);
     snprintf(outcome->wrong, sizeof outcome->wrong, "%s", wrong ? wrong : "");
     _exit(DONE);
 }
@@ -109,7 +110,8 @@ static const char *judge_end(int status)
 }
 
 /* A failed report may leave nothing changed, and no report may change a database that is alone. */
-static const char *judge_files(const struct kp_fuzz_case *one, const struct kp_fuzz_plan *plan, const char *path)
+static const char *judge_files(const struct kp_fuzz_case *one, const struct kp_fuzz_plan *plan,
+                               const char *path)
 {
     if (plan->follows || (one->files[KP_FUZZ_SPOOL].at && outcome->status == 0))
         return NULL;
@@ -143,7 +145,8 @@ static void sweep(const char *directory, const char *const *known, char *left, s
 static const char *clean(const char *directory, const struct kp_fuzz_plan *plan)
 {
     static const char *const after_report[] = {"x.db", "x.db-wal", "x.db-spool", "tmp", NULL};
-    static const char *const after_collector[] = {"x.db", "x.db-wal", "x.db-shm", "x.db-spool", "tmp", NULL};
+    static const char *const after_collector[] = {"x.db",       "x.db-wal", "x.db-shm",
+                                                  "x.db-spool", "tmp",      NULL};
     static char left[300];
     *left = '\0';
     sweep(directory, plan->follows ? after_collector : after_report, left, sizeof left);
@@ -178,13 +181,14 @@ static pid_t start(const struct kp_fuzz_plan *plan, const char *directory, int o
     return 0;
 }
 
-void kp_fuzz_child_run(const struct kp_fuzz_case *one, const struct kp_fuzz_plan *plan, const char *directory,
-                       struct kp_fuzz_verdict *verdict)
+void kp_fuzz_child_run(const struct kp_fuzz_case *one, const struct kp_fuzz_plan *plan,
+                       const char *directory, struct kp_fuzz_verdict *verdict)
 {
     char path[4096];
     int status = 0, out = open_memory(), err = open_memory();
     if (!outcome)
-        outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        outcome =
+            mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     snprintf(path, sizeof path, "%s/tmp", directory);
     mkdir(path, 0700);
     snprintf(path, sizeof path, "%s/x.db", directory);

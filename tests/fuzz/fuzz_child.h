@@ -29,8 +29,8 @@ struct kp_fuzz_verdict {
     int status;      /* of the first report */
 };
 /* `directory` is empty before and after. */
-void kp_fuzz_child_run(const struct kp_fuzz_case *one, const struct kp_fuzz_plan *plan, const char *directory,
-                       struct kp_fuzz_verdict *verdict);
+void kp_fuzz_child_run(const struct kp_fuzz_case *one, const struct kp_fuzz_plan *plan,
+                       const char *directory, struct kp_fuzz_verdict *verdict);
 
 /* The part that runs in the child, in its working directory: 0, or what is wrong. */
 const char *kp_fuzz_reports(const struct kp_fuzz_plan *plan, int *status);

@@ -26,7 +26,8 @@ struct settings {
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "detect_leaks=0:exitcode=99:max_allocation_size_mb=600:detect_stack_use_after_return=0:print_summary=0:"
+    return "detect_leaks=0:exitcode=99:max_allocation_size_mb=600:detect_stack_use_after_return=0:"
+           "print_summary=0:"
            "quarantine_size_mb=16:malloc_context_size=8";
 }
 const char *__ubsan_default_options(void);
@@ -35,7 +36,6 @@ const char *__ubsan_default_options(void)
     return "print_stacktrace=1:exitcode=99";
 }
 
-
 static void random_of(struct kp_fuzz_random *random, uint64_t seed, uint64_t number)
 {
     random->state = seed * 0xd1342543de82ef95u + number;
@@ -43,8 +43,8 @@ static void random_of(struct kp_fuzz_random *random, uint64_t seed, uint64_t num
 }
 
 /* Input `number` and what to do with it. */
-static struct kp_fuzz_plan make_input(const struct settings *settings, uint64_t number, const struct kp_fuzz_seeds *seeds,
-                                      struct kp_fuzz_case *one)
+static struct kp_fuzz_plan make_input(const struct settings *settings, uint64_t number,
+                                      const struct kp_fuzz_seeds *seeds, struct kp_fuzz_case *one)
 {
     struct kp_fuzz_random random;
     random_of(&random, settings->seed, number);
@@ -53,8 +53,8 @@ static struct kp_fuzz_plan make_input(const struct settings *settings, uint64_t 
     return kp_fuzz_plan(&random, one);
 }
 
-static void tell_finding(const struct settings *settings, uint64_t number, const struct kp_fuzz_case *one,
-                         const struct kp_fuzz_verdict *verdict)
+static void tell_finding(const struct settings *settings, uint64_t number,
+                         const struct kp_fuzz_case *one, const struct kp_fuzz_verdict *verdict)
 {
     struct kp_fuzz_bytes packed = {0};
     char path[PATH_MAX + 64];
@@ -94,7 +94,8 @@ static int fuzz(const struct settings *settings, const struct kp_fuzz_seeds *see
     }
     kp_fuzz_case_free(&one);
     printf("%s: %llu inputs from %zu seeds, %llu refused, %u findings\n", kp_fuzz_target.name,
-           (unsigned long long)(number - settings->first), seeds->count, (unsigned long long)refused, findings);
+           (unsigned long long)(number - settings->first), seeds->count,
+           (unsigned long long)refused, findings);
     return findings != 0;
 }
 
@@ -107,7 +108,8 @@ static int check_seeds(const struct settings *settings, const struct kp_fuzz_see
             struct kp_fuzz_plan plan = {.report = report, .format = report % 3, .options = 32};
             kp_fuzz_child_run(&seeds->cases[i], &plan, settings->directory, &verdict);
             if (verdict.failed || verdict.status != 0) {
-                printf("finding: seed %zu is refused: %s\n", i, verdict.failed ? verdict.text : "status 1");
+                printf("finding: seed %zu is refused: %s\n", i,
+                       verdict.failed ? verdict.text : "status 1");
                 return 1;
             }
         }
@@ -115,7 +117,8 @@ static int check_seeds(const struct settings *settings, const struct kp_fuzz_see
 }
 
 /* NULL: it holds for all seeds. */
-static const char *regress(const struct settings *settings, const struct kp_fuzz_regression *regression,
+static const char *regress(const struct settings *settings,
+                           const struct kp_fuzz_regression *regression,
                            const struct kp_fuzz_seeds *seeds, struct kp_fuzz_verdict *verdict)
 {
     struct kp_fuzz_case one = {0};
@@ -125,7 +128,8 @@ static const char *regress(const struct settings *settings, const struct kp_fuzz
         kp_fuzz_case_copy(&one, &seeds->cases[i]);
         if (regression->damage)
             regression->damage(&one);
-        else if (!one.files[KP_FUZZ_DATABASE].at || !kp_fuzz_run_sql(regression->sql, &one.files[KP_FUZZ_DATABASE]))
+        else if (!one.files[KP_FUZZ_DATABASE].at ||
+                 !kp_fuzz_run_sql(regression->sql, &one.files[KP_FUZZ_DATABASE]))
             continue;
         kp_fuzz_child_run(&one, &plan, settings->directory, verdict);
     }
@@ -140,7 +144,8 @@ static int run_regressions(const struct settings *settings, const struct kp_fuzz
     for (const struct kp_fuzz_regression *r = kp_fuzz_target.regressions; r->name; r++) {
         const char *wrong = regress(settings, r, seeds, &verdict);
         if (wrong)
-            printf("not ok - a %s that was too much once (%s): %s\n", kp_fuzz_target.name, r->name, wrong);
+            printf("not ok - a %s that was too much once (%s): %s\n", kp_fuzz_target.name, r->name,
+                   wrong);
         else
             printf("ok - a %s that was too much once (%s)\n", kp_fuzz_target.name, r->name);
         failed |= wrong != NULL;
@@ -155,7 +160,8 @@ static int replay(const struct settings *settings)
     struct kp_fuzz_case one = {0};
     struct kp_fuzz_verdict verdict;
     int findings = 0;
-    if (!kp_fuzz_read_file(settings->replay, &packed) || !kp_fuzz_case_unpack(&one, packed.at, packed.size)) {
+    if (!kp_fuzz_read_file(settings->replay, &packed) ||
+        !kp_fuzz_case_unpack(&one, packed.at, packed.size)) {
         fprintf(stderr, "fuzz: %s is no case\n", settings->replay);
         return 2;
     }
@@ -173,7 +179,8 @@ static int replay(const struct settings *settings)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: fuzz [--seconds N] [--seed N] [--input N] [--count N] [--save DIRECTORY] [--replay CASE] "
+    fprintf(stderr, "usage: fuzz [--seconds N] [--seed N] [--input N] [--count N] [--save "
+                    "DIRECTORY] [--replay CASE] "
                     "[RECORDING...]\n");
     return 2;
 }
@@ -210,7 +217,8 @@ int main(int argc, char **argv)
     const char *place = getenv("TMPDIR");
     if (words < 0)
         return usage();
-    snprintf(settings.directory, sizeof settings.directory, "%s/kprof-fuzz-XXXXXX", place && *place ? place : "/tmp");
+    snprintf(settings.directory, sizeof settings.directory, "%s/kprof-fuzz-XXXXXX",
+             place && *place ? place : "/tmp");
     if (!mkdtemp(settings.directory)) {
         perror("fuzz: cannot make a directory");
         return 2;

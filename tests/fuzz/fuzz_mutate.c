@@ -72,7 +72,8 @@ void kp_fuzz_bytes_free(struct kp_fuzz_bytes *bytes)
     *bytes = (struct kp_fuzz_bytes){NULL, 0};
 }
 
-void kp_fuzz_damage_field(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from, size_t to)
+void kp_fuzz_damage_field(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from,
+                          size_t to)
 {
     size_t width = (size_t)1 << kp_fuzz_below(random, 4);
     if (to > bytes->size)
@@ -88,13 +89,15 @@ void kp_fuzz_damage_field(struct kp_fuzz_random *random, struct kp_fuzz_bytes *b
     memcpy(bytes->at + place, &value, width);
 }
 
-void kp_fuzz_flip_bits(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from, size_t to)
+void kp_fuzz_flip_bits(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from,
+                       size_t to)
 {
     size_t count = 1 + kp_fuzz_below(random, 8);
     if (to > bytes->size)
         to = bytes->size;
     while (from < to && count--)
-        bytes->at[from + kp_fuzz_below(random, to - from)] ^= (uint8_t)(1u << kp_fuzz_below(random, 8));
+        bytes->at[from + kp_fuzz_below(random, to - from)] ^=
+            (uint8_t)(1u << kp_fuzz_below(random, 8));
 }
 
 static void swap_blocks(uint8_t *a, uint8_t *b, size_t size)
@@ -106,7 +109,8 @@ static void swap_blocks(uint8_t *a, uint8_t *b, size_t size)
     }
 }
 
-void kp_fuzz_damage_blocks(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t first, size_t block)
+void kp_fuzz_damage_blocks(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t first,
+                           size_t block)
 {
     size_t count = bytes->size > first ? (bytes->size - first) / block : 0;
     if (count == 0)

@@ -31,10 +31,13 @@ void kp_fuzz_bytes_resize(struct kp_fuzz_bytes *bytes, size_t size);
 void kp_fuzz_bytes_free(struct kp_fuzz_bytes *bytes);
 
 /* Replaces the 1, 2, 4 or 8 bytes (aligned to their number) at a place in [from, to). */
-void kp_fuzz_damage_field(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from, size_t to);
-void kp_fuzz_flip_bits(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from, size_t to);
+void kp_fuzz_damage_field(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from,
+                          size_t to);
+void kp_fuzz_flip_bits(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from,
+                       size_t to);
 /* Copies, swaps or clears blocks of `block` bytes that begin at `first`, or cuts the file there. */
-void kp_fuzz_damage_blocks(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t first, size_t block);
+void kp_fuzz_damage_blocks(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t first,
+                           size_t block);
 /* Makes it shorter, or (once in a while) longer. */
 void kp_fuzz_cut(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes);
 

@@ -68,7 +68,8 @@ static bool is_json(const struct kp_fuzz_bytes *bytes)
     return valid;
 }
 
-static const char *judge(int status, bool json, const struct kp_fuzz_bytes *out, const struct kp_fuzz_bytes *err)
+static const char *judge(int status, bool json, const struct kp_fuzz_bytes *out,
+                         const struct kp_fuzz_bytes *err)
 {
     size_t lines = lines_in(err);
     if (status != 0 && status != 1)
@@ -89,7 +90,8 @@ static const char *judge(int status, bool json, const struct kp_fuzz_bytes *out,
 }
 
 /* The second one also asks for what may not be there: site 1. */
-static int arguments(const struct kp_fuzz_plan *plan, const char *report, bool is_second, char **argv)
+static int arguments(const struct kp_fuzz_plan *plan, const char *report, bool is_second,
+                     char **argv)
 {
     static char *const formats[] = {NULL, (char *)"--json", (char *)"--csv"};
     int argc = 0;
@@ -125,7 +127,8 @@ const char *kp_fuzz_reports(const struct kp_fuzz_plan *plan, int *first)
         take_output(STDOUT_FILENO, &out);
         take_output(STDERR_FILENO, &err);
         wrong = judge(status, plan->format == 1, &out, &err);
-        if (wrong && write(STDERR_FILENO, err.at, err.size) + write(STDERR_FILENO, out.at, out.size) < 0)
+        if (wrong &&
+            write(STDERR_FILENO, err.at, err.size) + write(STDERR_FILENO, out.at, out.size) < 0)
             wrong = "it cannot be told";
         if (i == 0)
             *first = status;
@@ -140,7 +143,9 @@ const char *kp_fuzz_reports(const struct kp_fuzz_plan *plan, int *first)
 const char *kp_fuzz_collect(int *status)
 {
     struct kp_error error = {""};
-    struct kp_collect_options options = {.spool_path = "x.db-spool", .database_path = "x.db", .follow = true,
+    struct kp_collect_options options = {.spool_path = "x.db-spool",
+                                         .database_path = "x.db",
+                                         .follow = true,
                                          .stop = &kp_fuzz_clock_rang};
     kp_fuzz_clock_start(MOST_SLEEP_S / 10, MOST_SLEEP_S);
     *status = kp_collect_run(&options, &error);

@@ -19,7 +19,8 @@
 #define PATH_BYTES 4096
 #define MOST_SLEEP_S 300
 
-static uint32_t add_process(struct kp_fake *fake, unsigned number, enum kp_process_origin origin, unsigned pid)
+static uint32_t add_process(struct kp_fake *fake, unsigned number, enum kp_process_origin origin,
+                            unsigned pid)
 {
     uint32_t p = kp_fake_process(fake, KP_FAKE_DEAD_PID(pid), origin, number * 1000000000u);
     kp_fake_text(fake, p, KP_TEXT_EXE, "/usr/bin/made-up", 16);
@@ -41,7 +42,8 @@ static uint32_t add_stack(struct kp_fake *fake, uint32_t process, unsigned depth
     static const char *const paths[] = {"/usr/bin/made-up", "/usr/lib/made-up.so.6", "[vdso]", ""};
     uint32_t node = 0, modules[4];
     for (unsigned i = 0; i < 4; i++)
-        modules[i] = kp_fake_module(fake, process, paths[i], "\x12\x34\x56", i % 4, 0x10000u * (i + 1));
+        modules[i] =
+            kp_fake_module(fake, process, paths[i], "\x12\x34\x56", i % 4, 0x10000u * (i + 1));
     for (unsigned i = 0; i < depth; i++)
         node = kp_fake_node(fake, process, node, i % 5 == 4 ? 0 : modules[i % 5],
                             0x10000u * (i % 4 + 1) + 100 * i + (i % 3 ? 0 : KP_PC_EXACT));
@@ -56,7 +58,8 @@ static void add_samples(struct kp_fake *fake, uint32_t process, uint32_t node, u
     kp_fake_thread(fake, process, 0, 77, "worker \xff");
     for (unsigned i = 0; i < count; i++) {
         kp_fake_stamp(fake, process, i % 3, process * 1000000u + i * 1000u, i / 10);
-        uint64_t id = kp_fake_alloc(fake, process, i % 3, (enum kp_kind)(1 + i % 5), i % 7 ? node - i % node : 0, i * 40);
+        uint64_t id = kp_fake_alloc(fake, process, i % 3, (enum kp_kind)(1 + i % 5),
+                                    i % 7 ? node - i % node : 0, i * 40);
         if (i % 3 == 1)
             kp_fake_free(fake, process, (i + 1) % 3, before);
         if (i % 11 == 2)
@@ -110,7 +113,8 @@ static void work(const char *database, const char *point, unsigned nth)
     _exit(kp_collect_run(&options, &error) == KP_COLLECT_FINISHED && !point ? 0 : 1);
 }
 
-void kp_fuzz_seed_collect(struct kp_fuzz_case *one, const char *directory, const char *point, unsigned nth)
+void kp_fuzz_seed_collect(struct kp_fuzz_case *one, const char *directory, const char *point,
+                          unsigned nth)
 {
     static const struct kp_fuzz_case none;
     char database[PATH_BYTES], shm[PATH_BYTES + 8];
@@ -123,7 +127,8 @@ void kp_fuzz_seed_collect(struct kp_fuzz_case *one, const char *directory, const
         work(database, point, nth);
     waitpid(child, &status, 0);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        fprintf(stderr, "fuzz: no seed that stops at '%s' (status %#x)\n", point ? point : "the end", (unsigned)status);
+        fprintf(stderr, "fuzz: no seed that stops at '%s' (status %#x)\n",
+                point ? point : "the end", (unsigned)status);
         exit(2);
     }
     kp_fuzz_case_read(one, database);

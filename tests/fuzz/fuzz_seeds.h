@@ -14,6 +14,7 @@ void kp_fuzz_seed_spool(struct kp_fuzz_case *one, const char *directory, unsigne
 
 /* Lets a collector work on the case and ends it at the named point (see kp_ingest_fault()) when it
  * comes there for the n-th time; NULL: it finishes. Samples read in batches of `batch` chunks. */
-void kp_fuzz_seed_collect(struct kp_fuzz_case *one, const char *directory, const char *point, unsigned nth);
+void kp_fuzz_seed_collect(struct kp_fuzz_case *one, const char *directory, const char *point,
+                          unsigned nth);
 
 #endif

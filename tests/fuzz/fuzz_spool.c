@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fuzzer of the spool: what a collector, or kprof-report in its place, makes of a damaged spool,
- * alone or beside the database of a collector that was killed. See fuzz_child.h for what must hold.
- * Damage is done where the format has something: the header, the directory, chunks and records.
+ * The fuzzer of the spool: what a collector, or kprof-report in its place, makes of a damaged
+ * spool, alone or beside the database of a collector that was killed. See fuzz_child.h for what
+ * must hold. Damage is done where the format has something: the header, the directory, chunks and
+ * records.
  */
 #include "decode.h"
 #include "fuzz_seeds.h"
@@ -25,10 +26,11 @@ struct chunk {
     size_t end; /* of the last one */
 };
 
-static void add_seeds(struct kp_fuzz_seeds *seeds, const struct kp_fuzz_case *recording, const char *directory)
+static void add_seeds(struct kp_fuzz_seeds *seeds, const struct kp_fuzz_case *recording,
+                      const char *directory)
 {
-    static const char *const points[] = {"opened", "before commit", "after commit", "after free", "before finish",
-                                         "finished"};
+    static const char *const points[] = {"opened",     "before commit", "after commit",
+                                         "after free", "before finish", "finished"};
     struct kp_fuzz_case one = {0};
     if (!recording->files[KP_FUZZ_SPOOL].at)
         return;
@@ -68,9 +70,11 @@ static void read_records(const struct kp_fuzz_bytes *spool, struct chunk *chunk)
 }
 
 /* A random chunk that was claimed; false when none is found. */
-static bool pick_chunk(struct kp_fuzz_random *random, const struct kp_fuzz_bytes *spool, struct chunk *chunk)
+static bool pick_chunk(struct kp_fuzz_random *random, const struct kp_fuzz_bytes *spool,
+                       struct chunk *chunk)
 {
-    size_t first = first_chunk(spool), count = spool->size > first ? (spool->size - first) / KP_CHUNK_BYTES : 0;
+    size_t first = first_chunk(spool),
+           count = spool->size > first ? (spool->size - first) / KP_CHUNK_BYTES : 0;
     for (int tries = 0; count && tries < 32; tries++) {
         uint32_t magic;
         chunk->at = first + kp_fuzz_below(random, count) * KP_CHUNK_BYTES;
@@ -108,7 +112,8 @@ static void mix_chunks(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spoo
 }
 
 /* Puts the bytes of record `from` behind the last one, or in place of record `to`. */
-static void copy_record(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool, const struct chunk *chunk)
+static void copy_record(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool,
+                        const struct chunk *chunk)
 {
     struct kp_chunk_header header;
     size_t from = kp_fuzz_below(random, chunk->count), to = kp_fuzz_below(random, chunk->count);
@@ -125,7 +130,8 @@ static void copy_record(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spo
     memmove(spool->at + at, spool->at + chunk->offsets[from % chunk->count], size);
 }
 
-static void drop_record(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool, const struct chunk *chunk)
+static void drop_record(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool,
+                        const struct chunk *chunk)
 {
     struct kp_chunk_header header;
     size_t i = kp_fuzz_below(random, chunk->count), next = chunk->offsets[i] + chunk->sizes[i];
@@ -157,7 +163,8 @@ static void damage_chunk(struct kp_fuzz_random *random, struct kp_fuzz_bytes *sp
     if (!pick_chunk(random, spool, &chunk))
         return;
     if (kp_fuzz_one_in(random, 3))
-        kp_fuzz_damage_field(random, spool, chunk.at + header, chunk.at + header + sizeof(struct kp_process_info) / 2);
+        kp_fuzz_damage_field(random, spool, chunk.at + header,
+                             chunk.at + header + sizeof(struct kp_process_info) / 2);
     else
         kp_fuzz_damage_field(random, spool, chunk.at, chunk.at + header / 2);
 }
@@ -183,21 +190,26 @@ static void damage_spool(struct kp_fuzz_random *random, struct kp_fuzz_bytes *sp
 }
 
 /* The spool of one seed with the database of another, which then claims to be of its session. */
-static void mix_seeds(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *seeds, struct kp_fuzz_case *one)
+static void mix_seeds(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *seeds,
+                      struct kp_fuzz_case *one)
 {
     const struct kp_fuzz_case *other = &seeds->cases[kp_fuzz_below(random, seeds->count)];
     const struct kp_fuzz_bytes *spool = &other->files[KP_FUZZ_SPOOL];
     uint64_t session = 0;
     if (!spool->at || one->files[KP_FUZZ_SPOOL].size < DIRECTORY_AT)
         return;
-    memcpy(&session, one->files[KP_FUZZ_SPOOL].at + offsetof(struct kp_spool_header, session), sizeof session);
+    memcpy(&session, one->files[KP_FUZZ_SPOOL].at + offsetof(struct kp_spool_header, session),
+           sizeof session);
     kp_fuzz_bytes_set(&one->files[KP_FUZZ_SPOOL], spool->at, spool->size);
-    memcpy(one->files[KP_FUZZ_SPOOL].at + offsetof(struct kp_spool_header, session), &session, sizeof session);
+    memcpy(one->files[KP_FUZZ_SPOOL].at + offsetof(struct kp_spool_header, session), &session,
+           sizeof session);
 }
 
-static void damage(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *seeds, struct kp_fuzz_case *one)
+static void damage(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *seeds,
+                   struct kp_fuzz_case *one)
 {
-    struct kp_fuzz_bytes *spool = &one->files[KP_FUZZ_SPOOL], *database = &one->files[KP_FUZZ_DATABASE];
+    struct kp_fuzz_bytes *spool = &one->files[KP_FUZZ_SPOOL],
+                         *database = &one->files[KP_FUZZ_DATABASE];
     if (kp_fuzz_one_in(random, 16))
         mix_seeds(random, seeds, one);
     if (database->at && kp_fuzz_one_in(random, 3)) {
@@ -232,7 +244,8 @@ static void number_chunks_alike(struct kp_fuzz_case *one)
 static const struct kp_fuzz_regression regressions[] = {
     {"a collector is named, the database is another's", claim_for_collector, NULL},
     {"chunks that bear the same number", number_chunks_alike, NULL},
-    {"the database of a killed collector has lost a column", NULL, "ALTER TABLE process DROP COLUMN lost_samples"},
+    {"the database of a killed collector has lost a column", NULL,
+     "ALTER TABLE process DROP COLUMN lost_samples"},
     {"the database of a killed collector has lost a table", NULL, "DROP TABLE note"},
     {0},
 };

@@ -13,17 +13,58 @@
 #define MODE_BYTES 18 /* file format versions: 2 is WAL */
 #define NAME_MAX_BYTES 64
 
-static const char *const tables[] = {"session", "process", "note",   "thread",   "module",   "location", "frame",
-                                     "stack",   "site",    "sample", "lifetime", "timeline", "memory",   "mark",
-                                     "spool_cursor"};
+static const char *const tables[] = {"session",  "process",  "note",   "thread", "module",
+                                     "location", "frame",    "stack",  "site",   "sample",
+                                     "lifetime", "timeline", "memory", "mark",   "spool_cursor"};
 
 static const char *const values[] = {
-    "NULL", "0", "1", "-1", "2", "0.5", "-0.5", "9223372036854775807", "-9223372036854775808", "4611686018427387904",
-    "4294967295", "4294967296", "2147483648", "1e300", "-1e300", "9e999", "-9e999", "1e-300", "''", "'1'", "'abc'", "'-'",
-    "x''", "x'00ff'", "cast(x'c328' as text)", "cast(x'410042' as text)", "char(27)||'[2J'", "char(10)||'second line'",
-    "'\"'", "'%s%n'", "'<b>&amp;'", "'../../../etc/passwd'", "'/dev/zero'", "'/dev/tty'", "printf('%.*c', 200000, 'x')",
-    "printf('%.*c', 3000, '(<')", "'_ZN'||printf('%.*c', 400, '3fooI')", "char(233,8364,128512,8238)", "zeroblob(70000)", "random()",
-    "'malloc'", "'arena'", "'nonsense'", "'[\"a\",'", "'[[[[[[[['", "'{}'", "'[\"\\ud800\"]'",
+    "NULL",
+    "0",
+    "1",
+    "-1",
+    "2",
+    "0.5",
+    "-0.5",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "4611686018427387904",
+    "4294967295",
+    "4294967296",
+    "2147483648",
+    "1e300",
+    "-1e300",
+    "9e999",
+    "-9e999",
+    "1e-300",
+    "''",
+    "'1'",
+    "'abc'",
+    "'-'",
+    "x''",
+    "x'00ff'",
+    "cast(x'c328' as text)",
+    "cast(x'410042' as text)",
+    "char(27)||'[2J'",
+    "char(10)||'second line'",
+    "'\"'",
+    "'%s%n'",
+    "'<b>&amp;'",
+    "'../../../etc/passwd'",
+    "'/dev/zero'",
+    "'/dev/tty'",
+    "printf('%.*c', 200000, 'x')",
+    "printf('%.*c', 3000, '(<')",
+    "'_ZN'||printf('%.*c', 400, '3fooI')",
+    "char(233,8364,128512,8238)",
+    "zeroblob(70000)",
+    "random()",
+    "'malloc'",
+    "'arena'",
+    "'nonsense'",
+    "'[\"a\",'",
+    "'[[[[[[[['",
+    "'{}'",
+    "'[\"\\ud800\"]'",
 };
 
 static const char *const whole_statements[] = {
@@ -46,28 +87,42 @@ static const char *const whole_statements[] = {
     "UPDATE session SET id = 2",
     "INSERT INTO session SELECT 2, session, version, start_unix, 1 - finished, 3, 4 FROM session",
     "DELETE FROM session",
-    "INSERT INTO stack WITH RECURSIVE n(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM n WHERE i < 103000) "
+    "INSERT INTO stack WITH RECURSIVE n(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM n WHERE i "
+    "< 103000) "
     "SELECT i, i - 1, 1 FROM n",
-    "INSERT INTO frame WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+    "INSERT INTO frame WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < "
+    "3000) "
     "SELECT 1, i, 'f' || i, '', i, 1 FROM n",
-    "INSERT INTO process SELECT id + 100, pid + 1, ppid, id + 99, origin, exe, argv, allocator, unwinder, started_s, ended_s, end, "
-    "fixed_rate, budget, samples, lost_samples, lost_frees, lost_nested, lost_definitions, cut_frames, broken_stacks, "
-    "rate_min, rate_max, sampling_s, cpu_s, late_sampling_s, late_cpu_s, peak_rss_bytes FROM process",
-    "INSERT INTO note WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT i, 'note ' || i FROM n",
-    "INSERT INTO mark WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+    "INSERT INTO process SELECT id + 100, pid + 1, ppid, id + 99, origin, exe, argv, allocator, "
+    "unwinder, started_s, ended_s, end, "
+    "fixed_rate, budget, samples, lost_samples, lost_frees, lost_nested, lost_definitions, "
+    "cut_frames, broken_stacks, "
+    "rate_min, rate_max, sampling_s, cpu_s, late_sampling_s, late_cpu_s, peak_rss_bytes FROM "
+    "process",
+    "INSERT INTO note WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+    "2000) SELECT i, 'note ' || i FROM n",
+    "INSERT INTO mark WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+    "2000) "
     "SELECT 1, i * 4503599627370496, -i, i FROM n",
     "ALTER TABLE site RENAME TO kept; CREATE VIEW site AS SELECT * FROM kept",
-    "ALTER TABLE note RENAME TO kept; CREATE VIEW note AS WITH RECURSIVE n(process_id) AS (SELECT 1 UNION ALL "
+    "ALTER TABLE note RENAME TO kept; CREATE VIEW note AS WITH RECURSIVE n(process_id) AS (SELECT "
+    "1 UNION ALL "
     "SELECT process_id + 1 FROM n) SELECT process_id, 'x' AS text FROM n",
-    "ALTER TABLE memory RENAME TO kept; CREATE VIEW memory AS SELECT k.* FROM kept k, kept l, kept m, kept n, kept o, kept p",
+    "ALTER TABLE memory RENAME TO kept; CREATE VIEW memory AS SELECT k.* FROM kept k, kept l, kept "
+    "m, kept n, kept o, kept p",
     "DROP TABLE thread; CREATE VIEW thread AS SELECT * FROM thread",
     "DROP VIEW v_sites",
     "CREATE TRIGGER t BEFORE INSERT ON process BEGIN DELETE FROM session; END",
     "CREATE TRIGGER u AFTER UPDATE ON site BEGIN UPDATE site SET live_bytes = live_bytes + 1; END",
     "CREATE INDEX i ON site(abs(samples))",
     "CREATE TABLE extra(a, b GENERATED ALWAYS AS (a || zeroblob(100)))",
-    "PRAGMA user_version = 0", "PRAGMA user_version = 2", "PRAGMA user_version = -5", "PRAGMA application_id = 0",
-    "PRAGMA page_size = 512; VACUUM", "PRAGMA page_size = 65536; VACUUM", "PRAGMA auto_vacuum = 1; VACUUM",
+    "PRAGMA user_version = 0",
+    "PRAGMA user_version = 2",
+    "PRAGMA user_version = -5",
+    "PRAGMA application_id = 0",
+    "PRAGMA page_size = 512; VACUUM",
+    "PRAGMA page_size = 65536; VACUUM",
+    "PRAGMA auto_vacuum = 1; VACUUM",
     "PRAGMA legacy_file_format = 1; VACUUM",
     "UPDATE sqlite_schema SET rootpage = 3 WHERE rootpage > 3",
     "UPDATE sqlite_schema SET sql = replace(sql, 'INTEGER', 'TEXT') WHERE type = 'table'",
@@ -93,14 +148,17 @@ sqlite3 *kp_fuzz_sql_open(const struct kp_fuzz_bytes *database)
     memcpy(copy, database->at, database->size);
     copy[MODE_BYTES] = copy[MODE_BYTES + 1] = 1;
     if (sqlite3_open(":memory:", &db) != SQLITE_OK ||
-        sqlite3_deserialize(db, "main", copy, (sqlite3_int64)database->size, (sqlite3_int64)database->size,
-                            SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE) != SQLITE_OK) {
+        sqlite3_deserialize(
+            db, "main", copy, (sqlite3_int64)database->size, (sqlite3_int64)database->size,
+            SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE) != SQLITE_OK) {
         sqlite3_close(db);
         return NULL;
     }
-    run(db, "PRAGMA writable_schema = ON; PRAGMA ignore_check_constraints = ON; PRAGMA journal_mode = OFF;"
+    run(db, "PRAGMA writable_schema = ON; PRAGMA ignore_check_constraints = ON; PRAGMA "
+            "journal_mode = OFF;"
             "CREATE TEMP TABLE schema_before AS SELECT name AS n, sql AS s FROM main.sqlite_schema;"
-            "UPDATE sqlite_schema SET sql = replace(replace(sql, ' NOT NULL', ''), 'CHECK (id = 1)', '') "
+            "UPDATE sqlite_schema SET sql = replace(replace(sql, ' NOT NULL', ''), 'CHECK (id = "
+            "1)', '') "
             "WHERE type = 'table'; PRAGMA writable_schema = RESET; PRAGMA writable_schema = ON");
     return db;
 }
@@ -122,11 +180,13 @@ void kp_fuzz_sql_close(sqlite3 *db, bool with_schema, struct kp_fuzz_bytes *data
 }
 
 /* Name of a random column of the table; false when there is no such table. */
-static bool pick_column(struct kp_fuzz_random *random, sqlite3 *db, const char *table, char name[NAME_MAX_BYTES])
+static bool pick_column(struct kp_fuzz_random *random, sqlite3 *db, const char *table,
+                        char name[NAME_MAX_BYTES])
 {
     sqlite3_stmt *columns = NULL;
     size_t seen = 0;
-    if (sqlite3_prepare_v2(db, "SELECT name FROM pragma_table_info(?1)", -1, &columns, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(db, "SELECT name FROM pragma_table_info(?1)", -1, &columns, NULL) !=
+        SQLITE_OK)
         return false;
     sqlite3_bind_text(columns, 1, table, -1, SQLITE_STATIC);
     while (sqlite3_step(columns) == SQLITE_ROW)
@@ -136,7 +196,8 @@ static bool pick_column(struct kp_fuzz_random *random, sqlite3 *db, const char *
     return seen > 0;
 }
 
-static void update(struct kp_fuzz_random *random, sqlite3 *db, const char *table, const char *column)
+static void update(struct kp_fuzz_random *random, sqlite3 *db, const char *table,
+                   const char *column)
 {
     char key[NAME_MAX_BYTES], change[512], sql[1024];
     const char *value = values[kp_fuzz_below(random, COUNT(values))];
@@ -152,8 +213,8 @@ static void update(struct kp_fuzz_random *random, sqlite3 *db, const char *table
     snprintf(sql, sizeof sql, "UPDATE OR IGNORE %s SET %s = %s", table, column, change);
     if (!kp_fuzz_one_in(random, 3)) {
         size_t used = strlen(sql);
-        snprintf(sql + used, sizeof sql - used, " WHERE (%s + %u) %% %u = 0", key, (unsigned)kp_fuzz_below(random, 9),
-                 (unsigned)(1 + kp_fuzz_below(random, 9)));
+        snprintf(sql + used, sizeof sql - used, " WHERE (%s + %u) %% %u = 0", key,
+                 (unsigned)kp_fuzz_below(random, 9), (unsigned)(1 + kp_fuzz_below(random, 9)));
     }
     run(db, sql);
 }
@@ -169,7 +230,9 @@ static void change_table(struct kp_fuzz_random *random, sqlite3 *db)
     case 1: snprintf(sql, sizeof sql, "DELETE FROM %s", table); break;
     case 2: snprintf(sql, sizeof sql, "DELETE FROM %s WHERE %s %% 3 = 0", table, column); break;
     case 3: snprintf(sql, sizeof sql, "ALTER TABLE %s DROP COLUMN %s", table, column); break;
-    case 4: snprintf(sql, sizeof sql, "ALTER TABLE %s RENAME COLUMN %s TO other", table, column); break;
+    case 4:
+        snprintf(sql, sizeof sql, "ALTER TABLE %s RENAME COLUMN %s TO other", table, column);
+        break;
     case 5: snprintf(sql, sizeof sql, "ALTER TABLE %s ADD COLUMN other", table); break;
     case 6: snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO %s DEFAULT VALUES", table); break;
     default: update(random, db, table, column); return;

@@ -26,13 +26,16 @@ struct kp_fuzz_target {
     const char *name;
     const struct kp_fuzz_regression *regressions;
     /* Turns a recording (one that was made here, or one that the caller has brought) into seeds. */
-    void (*add_seeds)(struct kp_fuzz_seeds *seeds, const struct kp_fuzz_case *recording, const char *directory);
-    void (*damage)(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *seeds, struct kp_fuzz_case *one);
+    void (*add_seeds)(struct kp_fuzz_seeds *seeds, const struct kp_fuzz_case *recording,
+                      const char *directory);
+    void (*damage)(struct kp_fuzz_random *random, const struct kp_fuzz_seeds *seeds,
+                   struct kp_fuzz_case *one);
 };
 extern const struct kp_fuzz_target kp_fuzz_target;
 
 /* Seeds from recordings made here and from those at these paths (NULL ends them). */
-void kp_fuzz_seeds_make(struct kp_fuzz_seeds *seeds, const char *directory, char *const *recordings);
+void kp_fuzz_seeds_make(struct kp_fuzz_seeds *seeds, const char *directory,
+                        char *const *recordings);
 /* Copies it to the seeds; what is beyond their number is left out. */
 void kp_fuzz_seeds_add(struct kp_fuzz_seeds *seeds, const struct kp_fuzz_case *one);
 void kp_fuzz_seeds_free(struct kp_fuzz_seeds *seeds);

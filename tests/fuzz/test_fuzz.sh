@@ -43,6 +43,10 @@ fuzz() # name, recording...: the fuzzer itself prints a line for each old findin
 }
 
 recordings=()
-if a_recording; then recordings=("$TMP/real.db"); else not_ok "there is a real recording to damage" "no spool was left"; fi
+if a_recording; then
+    recordings=("$TMP/real.db")
+else
+    not_ok "there is a real recording to damage" "no spool was left"
+fi
 fuzz database "${recordings[@]}"
 fuzz spool "${recordings[@]}"
