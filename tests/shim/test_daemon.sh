@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# long-limit: 180
 # A program that goes to the background: its first process ends at once, the one that works goes on in a
 # session of its own, with all descriptors closed. The recording goes on with it, kprof-report says
 # meanwhile that it runs, and the end of the last process is the end of the recording.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# long-limit: 400
 # Allocation in signal handlers, and jumps out of them in the middle of whatever the library was
 # doing: nothing hangs or breaks, nothing but what is counted as lost is missing, and sampling
 # goes on afterwards. On an allocator that itself allows it.

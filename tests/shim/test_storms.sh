@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # limit: 240
+# long-limit: 600
 # Storms of fork, vfork, clone, posix_spawn and exec from threads that allocate all the time:
 # nothing hangs, every child is in the one database with its numbers, the parent's are right.
 . "$(dirname "$0")/../lib.sh"
