@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # what is set here is for the scripts
 # What every test script has at hand. A script sources this file, says with ok, not_ok and skip
 # what it protects, and ends; tests/run gives it a directory of its own (also made here when a
 # script is started by hand) and counts its lines. Nothing here depends on the machine: what a

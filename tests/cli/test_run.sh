@@ -89,8 +89,8 @@ assert_eq "no warning for an ordinary script" "3 " "$? $(cat stderr.txt)"
 
 help=$("$RUN" --help)
 missing=
-for variable in $(sed -n 's/^ *X("\(KPROF_[A-Z_]*\)".*/\1/p' "$ROOT/shim/record/settings_table.h"); do
+while read -r variable; do
     grep -q "^  $variable=" <<< "$help" || missing="$missing $variable"
-done
+done < <(sed -n 's/^ *X("\(KPROF_[A-Z_]*\)".*/\1/p' "$ROOT/shim/record/settings_table.h")
 assert_eq "--help has every variable of the table" "" "$missing"
 assert_match "--version" "^kprof-run [0-9]" "$("$RUN" --version)"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # what is set here is for the scripts
 # For the tests that end tests/targets/logger at bad moments: compares its own log with the database.
 . "$(dirname "$0")/../lib.sh"
 

@@ -7,7 +7,7 @@
 for way in small coroutines deep; do
     for rate in 1 auto; do
         db=$TMP/$way-$rate.db
-        KPROF_DB=$db KPROF_RATE=$rate self_checking "$way, rate $rate" env LD_PRELOAD="$SHIM" "$T/stacks" $way
+        KPROF_DB=$db KPROF_RATE=$rate self_checking "$way, rate $rate" env LD_PRELOAD="$SHIM" "$T/odd_stacks" $way
         assert_whole "$way, rate $rate" "$db"
     done
 done

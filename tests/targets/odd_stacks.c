@@ -2,9 +2,9 @@
 /*
  * Unusual stacks. A stack that is too small for the library would overflow into a guard page.
  *
- *   stacks small       threads with PTHREAD_STACK_MIN and 64 KiB that allocate some calls deep
- *   stacks coroutines  makecontext/swapcontext coroutines of 64 KiB that allocate in turns
- *   stacks deep        20,000 frames of recursion with an allocation at the bottom and on the way
+ *   odd_stacks small       threads with PTHREAD_STACK_MIN and 64 KiB that allocate some calls deep
+ *   odd_stacks coroutines  makecontext/swapcontext coroutines of 64 KiB that allocate in turns
+ *   odd_stacks deep        20,000 frames of recursion with an allocation at the bottom and on the way
  */
 #include "target.h"
 
