@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# `make fuzz`: both fuzzers at once for FUZZ_SECONDS, by libFuzzer where clang has built it. Its
-# corpus and the findings stay in the build directory.
+# `make fuzz`: both fuzzers at once for FUZZ_SECONDS, by libFuzzer where clang has built it. What
+# they find stays in the build directory.
 #
 # usage: tests/fuzz/fuzz.sh BUILD
 set -u
@@ -14,11 +14,11 @@ trap 'rm -rf "$TMPDIR"' EXIT
 
 fuzz() # name
 {
-    mkdir -p "$KEPT" "$BUILD/fuzz/corpus-$1"
+    mkdir -p "$KEPT"
     if [ -x "$BUILD/libfuzzer/fuzz_$1" ]; then
-        "$BUILD/libfuzzer/fuzz_$1" -max_total_time="$FUZZ_SECONDS" -timeout=20 -rss_limit_mb=2048 \
+        "$BUILD/libfuzzer/fuzz_$1" -max_total_time="$FUZZ_SECONDS" -timeout=20 -rss_limit_mb=3000 \
             -max_len=2000000 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$KEPT/$1-" \
-            "$BUILD/fuzz/corpus-$1" 2> "$TMPDIR/$1.said"
+            2> "$TMPDIR/$1.said"
     else
         "$BUILD/fuzz/fuzz_$1" --seconds "$FUZZ_SECONDS" --seed "$(date +%s)" --save "$KEPT" > "$TMPDIR/$1.said" 2>&1
     fi

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define ABSENT UINT64_MAX
+#define BLOCK_BYTES 1024u
+#define FILE_BYTES_MAX (64u << 20)
 
 static const char *const tails[KP_FUZZ_FILES] = {"", "-wal", "-spool"};
 
@@ -101,44 +103,79 @@ const char *kp_fuzz_case_differs(const struct kp_fuzz_case *one, const char *pat
     return verdict;
 }
 
+static size_t block_bytes(const struct kp_fuzz_bytes *file, size_t at)
+{
+    return file->size - at < BLOCK_BYTES ? file->size - at : BLOCK_BYTES;
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+    return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+/* Writes the file's blocks, each behind a byte that is 0 for one without any content. */
+static uint8_t *pack_file(const struct kp_fuzz_bytes *file, uint8_t *to)
+{
+    for (size_t at = 0; at < file->size; at += BLOCK_BYTES) {
+        size_t bytes = block_bytes(file, at);
+        *to = !is_zero(file->at + at, bytes);
+        if (*to++) {
+            memcpy(to, file->at + at, bytes);
+            to += bytes;
+        }
+    }
+    return to;
+}
+
 void kp_fuzz_case_pack(const struct kp_fuzz_case *one, struct kp_fuzz_bytes *packed)
 {
     struct packed_header header;
-    size_t size = sizeof header;
+    size_t most = sizeof header;
     memcpy(header.magic, packed_magic, sizeof header.magic);
     for (int i = 0; i < KP_FUZZ_FILES; i++) {
         header.sizes[i] = one->files[i].at ? one->files[i].size : ABSENT;
-        size += one->files[i].at ? one->files[i].size : 0;
+        most += one->files[i].size + one->files[i].size / BLOCK_BYTES + 1;
     }
     kp_fuzz_bytes_free(packed);
-    kp_fuzz_bytes_resize(packed, size);
-    uint8_t *to = packed->at;
-    memcpy(to, &header, sizeof header);
-    to += sizeof header;
-    for (int i = 0; i < KP_FUZZ_FILES; i++) {
-        if (one->files[i].size)
-            memcpy(to, one->files[i].at, one->files[i].size);
-        to += one->files[i].size;
+    kp_fuzz_bytes_resize(packed, most);
+    memcpy(packed->at, &header, sizeof header);
+    uint8_t *to = packed->at + sizeof header;
+    for (int i = 0; i < KP_FUZZ_FILES; i++)
+        to = pack_file(&one->files[i], to);
+    packed->size = (size_t)(to - packed->at);
+}
+
+/* NULL: there is less than the file's size says. */
+static const uint8_t *unpack_file(struct kp_fuzz_bytes *file, const uint8_t *from,
+                                  const uint8_t *end)
+{
+    for (size_t at = 0; at < file->size; at += BLOCK_BYTES) {
+        size_t bytes = block_bytes(file, at);
+        if (from == end || (*from && (size_t)(end - from) <= bytes))
+            return NULL;
+        if (*from++) {
+            memcpy(file->at + at, from, bytes);
+            from += bytes;
+        }
     }
+    return from;
 }
 
 bool kp_fuzz_case_unpack(struct kp_fuzz_case *one, const uint8_t *packed, size_t size)
 {
     struct packed_header header;
+    const uint8_t *from = packed + sizeof header, *end = packed + size;
     if (size < sizeof header || memcmp(packed, packed_magic, sizeof packed_magic) != 0)
         return false;
     memcpy(&header, packed, sizeof header);
-    packed += sizeof header;
-    size -= sizeof header;
-    for (int i = 0; i < KP_FUZZ_FILES; i++) {
+    for (int i = 0; i < KP_FUZZ_FILES && from; i++) {
         kp_fuzz_bytes_free(&one->files[i]);
         if (header.sizes[i] == ABSENT)
             continue;
-        if (header.sizes[i] > size)
+        if (header.sizes[i] > FILE_BYTES_MAX)
             return false;
-        kp_fuzz_bytes_set(&one->files[i], packed, header.sizes[i]);
-        packed += header.sizes[i];
-        size -= header.sizes[i];
+        kp_fuzz_bytes_resize(&one->files[i], header.sizes[i]);
+        from = unpack_file(&one->files[i], from, end);
     }
-    return true;
+    return from != NULL;
 }

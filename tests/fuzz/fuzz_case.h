@@ -25,7 +25,8 @@ void kp_fuzz_case_write(const struct kp_fuzz_case *one, const char *path);
 /* NULL: the files at `path` are those of the case. Otherwise what differs. */
 const char *kp_fuzz_case_differs(const struct kp_fuzz_case *one, const char *path);
 
-/* Packed: a magic, the sizes, the bytes. Unpack is false when it is nothing of this kind. */
+/* Packed: a magic, the sizes, the bytes without long runs of zeros. Unpack is false when it is
+ * nothing of this kind. */
 void kp_fuzz_case_pack(const struct kp_fuzz_case *one, struct kp_fuzz_bytes *packed);
 bool kp_fuzz_case_unpack(struct kp_fuzz_case *one, const uint8_t *packed, size_t size);
 

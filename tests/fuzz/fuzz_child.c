@@ -37,7 +37,8 @@ struct kp_fuzz_plan kp_fuzz_plan(struct kp_fuzz_random *random, const struct kp_
     struct kp_fuzz_plan plan = {.report = (unsigned)kp_fuzz_below(random, 5),
                                 .format = (unsigned)kp_fuzz_below(random, 3),
                                 .options = (unsigned)kp_fuzz_below(random, 32)};
-    plan.follows = kp_fuzz_one_in(random, 4) && one->files[KP_FUZZ_SPOOL].at;
+    if (one->files[KP_FUZZ_SPOOL].at && kp_fuzz_one_in(random, 3))
+        plan.way = kp_fuzz_one_in(random, 4) ? KP_FUZZ_COPY : KP_FUZZ_FOLLOW;
     return plan;
 }
 
@@ -53,8 +54,7 @@ static void run_child(const struct kp_fuzz_plan *plan, const char *directory)
     snprintf(outcome->wrong, sizeof outcome->wrong, "%s", "it ended before its time");
     if (chdir(directory) != 0)
         _exit(2);
-    const char *wrong =
-        plan->follows ? kp_fuzz_collect(&outcome->status) : kp_fuzz_reports(plan, &outcome->status);
+    const char *wrong = kp_fuzz_go(plan, &outcome->status);
     snprintf(outcome->wrong, sizeof outcome->wrong, "%s", wrong ? wrong : "");
     _exit(DONE);
 }
@@ -109,15 +109,6 @@ static const char *judge_end(int status)
     return text;
 }
 
-/* A failed report may leave nothing changed, and no report may change a database that is alone. */
-static const char *judge_files(const struct kp_fuzz_case *one, const struct kp_fuzz_plan *plan,
-                               const char *path)
-{
-    if (plan->follows || (one->files[KP_FUZZ_SPOOL].at && outcome->status == 0))
-        return NULL;
-    return kp_fuzz_case_differs(one, path);
-}
-
 /* Removes what is there, one level down too; a name that should not be there goes to `left`. */
 static void sweep(const char *directory, const char *const *known, char *left, size_t left_bytes)
 {
@@ -149,7 +140,8 @@ static const char *clean(const char *directory, const struct kp_fuzz_plan *plan)
                                                   "x.db-spool", "tmp",      NULL};
     static char left[300];
     *left = '\0';
-    sweep(directory, plan->follows ? after_collector : after_report, left, sizeof left);
+    sweep(directory, plan->way == KP_FUZZ_FOLLOW ? after_collector : after_report, left,
+          sizeof left);
     return *left ? left : NULL;
 }
 
@@ -198,7 +190,8 @@ void kp_fuzz_child_run(const struct kp_fuzz_case *one, const struct kp_fuzz_plan
     if (!wrong)
         wrong = judge_end(status);
     if (!wrong)
-        wrong = judge_files(one, plan, path);
+        wrong =
+            kp_fuzz_may_change(plan, one, outcome->status) ? NULL : kp_fuzz_case_differs(one, path);
     const char *left = clean(directory, plan);
     if (!wrong)
         wrong = left;

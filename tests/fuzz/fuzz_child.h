@@ -14,9 +14,16 @@
 
 #include "fuzz_case.h"
 
+enum kp_fuzz_way {
+    KP_FUZZ_REPORTS, /* as kprof-report does */
+    KP_FUZZ_FOLLOW,  /* as kprof-collect does */
+    KP_FUZZ_COPY,    /* as kprof-report does where nothing can be written */
+    KP_FUZZ_WAYS
+};
+
 /* What to do with the case; from a random source, so that it is found again by the seed. */
 struct kp_fuzz_plan {
-    bool follows;     /* as kprof-collect does; else as kprof-report does */
+    enum kp_fuzz_way way;
     unsigned report;  /* the first one, see fuzz_reports.c */
     unsigned format;  /* 0 text, 1 JSON, 2 CSV */
     unsigned options; /* which of the other options, as bits */
@@ -32,8 +39,10 @@ struct kp_fuzz_verdict {
 void kp_fuzz_child_run(const struct kp_fuzz_case *one, const struct kp_fuzz_plan *plan,
                        const char *directory, struct kp_fuzz_verdict *verdict);
 
-/* The part that runs in the child, in its working directory: 0, or what is wrong. */
-const char *kp_fuzz_reports(const struct kp_fuzz_plan *plan, int *status);
-const char *kp_fuzz_collect(int *status);
+/* The part that runs in the child, in its working directory: NULL, or what is wrong. */
+const char *kp_fuzz_go(const struct kp_fuzz_plan *plan, int *status);
+/* Did it have the right to change the files? */
+bool kp_fuzz_may_change(const struct kp_fuzz_plan *plan, const struct kp_fuzz_case *one,
+                        int status);
 
 #endif

@@ -165,9 +165,11 @@ static int replay(const struct settings *settings)
         fprintf(stderr, "fuzz: %s is no case\n", settings->replay);
         return 2;
     }
-    for (unsigned i = 0; i < 5 * 3 * 32 * 2; i++) {
-        struct kp_fuzz_plan plan = {
-            .report = i % 5, .format = i / 5 % 3, .options = i / 15 % 32, .follows = i / (15 * 32)};
+    for (unsigned i = 0; i < 5 * 3 * 32 * KP_FUZZ_WAYS; i++) {
+        struct kp_fuzz_plan plan = {.report = i % 5,
+                                    .format = i / 5 % 3,
+                                    .options = i / 15 % 32,
+                                    .way = (enum kp_fuzz_way)(i / (15 * 32))};
         kp_fuzz_child_run(&one, &plan, settings->directory, &verdict);
         if (verdict.failed && findings++ < 3)
             printf("finding: %s\n", verdict.text);

@@ -7,6 +7,7 @@
 
 #include "collect.h"
 #include "fuzz_clock.h"
+#include "store.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -114,7 +115,7 @@ static int arguments(const struct kp_fuzz_plan *plan, const char *report, bool i
     return argc;
 }
 
-const char *kp_fuzz_reports(const struct kp_fuzz_plan *plan, int *first)
+static const char *run_reports(const struct kp_fuzz_plan *plan, int *first)
 {
     struct kp_fuzz_bytes out = {0}, err = {0};
     const char *wrong = NULL;
@@ -140,14 +141,30 @@ const char *kp_fuzz_reports(const struct kp_fuzz_plan *plan, int *first)
     return wrong;
 }
 
-const char *kp_fuzz_collect(int *status)
+static const char *collect(bool copy, int *status)
 {
     struct kp_error error = {""};
     struct kp_collect_options options = {.spool_path = "x.db-spool",
                                          .database_path = "x.db",
-                                         .follow = true,
+                                         .follow = !copy,
                                          .stop = &kp_fuzz_clock_rang};
     kp_fuzz_clock_start(MOST_SLEEP_S / 10, MOST_SLEEP_S);
-    *status = kp_collect_run(&options, &error);
+    *status = copy ? kp_collect_to_copy(&options, "tmp/copy.db", &error)
+                   : kp_collect_run(&options, &error);
+    if (copy)
+        kp_store_remove("tmp/copy.db");
     return *status == KP_COLLECT_FAILED && !error.text[0] ? "it fails without a word" : NULL;
+}
+
+const char *kp_fuzz_go(const struct kp_fuzz_plan *plan, int *status)
+{
+    return plan->way == KP_FUZZ_REPORTS ? run_reports(plan, status)
+                                        : collect(plan->way == KP_FUZZ_COPY, status);
+}
+
+/* A report that fails has changed nothing, nor has one on a database that is alone. */
+bool kp_fuzz_may_change(const struct kp_fuzz_plan *plan, const struct kp_fuzz_case *one, int status)
+{
+    return plan->way == KP_FUZZ_FOLLOW ||
+           (plan->way == KP_FUZZ_REPORTS && status == 0 && one->files[KP_FUZZ_SPOOL].at);
 }

@@ -141,6 +141,21 @@ static void drop_record(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spo
     memcpy(spool->at + chunk->at, &header, sizeof header);
 }
 
+/* What a path, a name or a build-id should not be, behind the fixed part of the record. */
+static void replace_text(struct kp_fuzz_random *random, uint8_t *file, size_t at, size_t end)
+{
+    static const char *const texts[] = {"/dev/zero", "/dev/tty", "/proc/self/mem", "/proc/kcore",
+                                        "/",         "..",       "\033[2J\n",      "%s%s%n",
+                                        "\xff\xfe",  "x",        "/bin/sh"};
+    const char *chosen = texts[kp_fuzz_below(random, sizeof texts / sizeof *texts)];
+    size_t length = strlen(chosen);
+    at += file[at] == KP_REC_MODULE ? sizeof(struct kp_rec_module) : sizeof(struct kp_rec_text);
+    if (kp_fuzz_one_in(random, 2))
+        memset(file + at, '/', end - at);
+    if (end - at > length)
+        memcpy(file + at, chosen, length + 1);
+}
+
 static void damage_records(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
 {
     static struct chunk chunk;
@@ -152,7 +167,12 @@ static void damage_records(struct kp_fuzz_random *random, struct kp_fuzz_bytes *
     case 1: drop_record(random, spool, &chunk); break;
     case 2: kp_fuzz_damage_field(random, spool, at, at + 8); break;
     case 3: kp_fuzz_flip_bits(random, spool, at, end); break;
-    default: kp_fuzz_damage_field(random, spool, at, end); break;
+    default:
+        if (kp_record_fixed_bytes(spool->at[at]) == 0 && kp_fuzz_one_in(random, 2))
+            replace_text(random, spool->at, at, end);
+        else
+            kp_fuzz_damage_field(random, spool, at, end);
+        break;
     }
 }
 
