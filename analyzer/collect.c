@@ -24,6 +24,7 @@
 #define NAP_MIN_US 20000u
 #define NAP_MAX_US 200000u
 #define JOIN_GRACE_US 2000000u /* for a process that is in the middle of joining */
+#define SPAWN_GRACE_US 50000u   /* for a child whose parent has ended right after it was spawned */
 #define HANDOVER_GRACE_US 500000u
 #define SYMBOLS_SLICE_MS 50
 #define ENDED_BATCHES 4 /* nobody waits for room: fewer, larger transactions */
@@ -156,12 +157,13 @@ static uint32_t joined(const struct collector *c)
     return c->spool.header->joined & ~KP_JOINED_CLOSED;
 }
 
-/* Processes that have taken a number and shown nothing yet. */
+/* Processes that have taken a number and shown nothing yet, and forks whose child has not come. */
 static bool is_somebody_joining(const struct collector *c)
 {
     uint64_t shown = c->ingest.processes_seen + c->spool.header->lost_processes;
 
-    return joined(c) > shown || c->ingest.unannounced > 0;
+    return joined(c) > shown || c->ingest.unannounced > 0 ||
+           c->spool.header->forks != c->spool.header->forks_arrived;
 }
 
 static bool root_runs(struct collector *c)
@@ -181,6 +183,8 @@ static bool close_session(struct collector *c)
     if (!c->drained_us)
         c->drained_us = clock_us();
     if (is_somebody_joining(c) && clock_us() - c->drained_us < grace)
+        return false;
+    if (c->options->follow && clock_us() - c->drained_us < SPAWN_GRACE_US)
         return false;
     if (joined(c) == 0 && root_runs(c))
         return false;

@@ -64,8 +64,9 @@ static bool find_program(void)
         }
         if (fd >= 0)
             KP_SYS1(SYS_close, fd);
-        if (length > 0 && (try_beside(library, "/kprof-collect") ||
-                           try_beside(library, "/../libexec/kprof/kprof-collect")))
+        const char *path = length > 0 ? library : self.dli_fname;
+        if (try_beside(path, "/kprof-collect") ||
+            try_beside(path, "/../libexec/kprof/kprof-collect"))
             return true;
     }
     memcpy(plan.program, installed, sizeof installed);

@@ -205,9 +205,8 @@ void kp_rate_probe(void)
 
 void kp_rate_settle(void)
 {
-    if (!kp_state.info || atomic_exchange_explicit(&rate.busy, 1, memory_order_acquire))
+    if (!kp_state.info)
         return;
     calibrate(kp_clock_us());
     publish(kp_state.info, cost_ns(), kp_sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID), kp_clock_us());
-    atomic_store_explicit(&rate.busy, 0, memory_order_release);
 }

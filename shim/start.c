@@ -22,6 +22,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,10 +57,21 @@ static void remember_stderr(void)
     }
 }
 
+static void read_program_path(void)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN);
+
+    if (kp_sys_read_link("/proc/self/exe", kp_host.exe, sizeof kp_host.exe) > 0 || !name)
+        return;
+    size_t bytes = strlen(name) < sizeof kp_host.exe ? strlen(name) : sizeof kp_host.exe - 1;
+    memcpy(kp_host.exe, name, bytes); /* there is no /proc: as it was called */
+    kp_host.exe[bytes] = 0;
+}
+
 static bool stage_one(void)
 {
     kp_real_resolve();
-    kp_sys_read_link("/proc/self/exe", kp_host.exe, sizeof kp_host.exe);
+    read_program_path();
     kp_settings_read(environ ? environ : environment_from_kernel(), true);
     remember_stderr();
     if (KP_SYS3(SYS_madvise, &kp_state, sizeof kp_state, MADV_WIPEONFORK) != 0) {
@@ -152,6 +164,13 @@ bool kp_start_slowly(void)
     return ready;
 }
 
+/* In the parent, before fork(): the session must not be closed before the child has come. */
+static void before_fork(void)
+{
+    if (kp_host.mode == KP_MODE_ON)
+        atomic_fetch_add(&kp_host.spool->forks, 1);
+}
+
 /* In the child of fork(): only this thread is left, whatever others held is void. */
 static void after_fork(void)
 {
@@ -161,12 +180,13 @@ static void after_fork(void)
         return;
     atomic_store(&start_lock.owner, NULL);
     kp_self.held_count = 0;
-    if (!kp_guard_enter(&cookie))
-        return;
-    kp_start_ready();
-    kp_self.rate = 0;
-    kp_self.left = 0;
-    kp_guard_leave();
+    if (kp_guard_enter(&cookie)) {
+        kp_start_ready();
+        kp_self.rate = 0;
+        kp_self.left = 0;
+        kp_guard_leave();
+    }
+    atomic_fetch_add(&kp_host.spool->forks_arrived, 1);
 }
 
 /* Children find the session in their environment. The host's own array stays as it is. */
@@ -216,7 +236,7 @@ __attribute__((constructor)) static void stage_two(void)
     kp_host.starting = true;
     if (kp_start_ready()) {
         load_fallback();
-        pthread_atfork(NULL, NULL, after_fork);
+        pthread_atfork(before_fork, NULL, after_fork);
         if (kp_host.made_session) {
             pass_on_session();
             kp_launch_collector();

@@ -55,7 +55,10 @@ struct kp_spool_header {
     _Atomic uint32_t finished;       /* the collector has written everything to the database */
     char database_path[KP_SPOOL_PATH_BYTES]; /* absolute, NUL-terminated */
     _Atomic uint64_t ended_samples; /* of processes whose PROCESS chunk has been given back */
-    uint8_t reserved[920];
+    /* Calls of fork(), and children of them that have arrived (joined or decided not to): while
+     * they differ somebody may be on his way. A fork that failed makes them differ for good. */
+    _Atomic uint32_t forks, forks_arrived;
+    uint8_t reserved[912];
 };
 _Static_assert(sizeof(struct kp_spool_header) == 4096, "the header is one page");
 
