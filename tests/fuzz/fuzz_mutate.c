@@ -25,10 +25,10 @@ bool kp_fuzz_one_in(struct kp_fuzz_random *random, unsigned n)
     return kp_fuzz_below(random, n) == 0;
 }
 
-uint64_t kp_fuzz_value(struct kp_fuzz_random *random, uint64_t near)
+uint64_t kp_fuzz_value(struct kp_fuzz_random *random, uint64_t near, size_t width)
 {
-    uint64_t power = 1ULL << kp_fuzz_below(random, 64);
-    switch (kp_fuzz_below(random, 10)) {
+    uint64_t power = 1ULL << kp_fuzz_below(random, 8 * width);
+    switch (kp_fuzz_below(random, 11)) {
     case 0: return 0;
     case 1: return 1;
     case 2: return UINT64_MAX;
@@ -38,6 +38,7 @@ uint64_t kp_fuzz_value(struct kp_fuzz_random *random, uint64_t near)
     case 6: return near + 1;
     case 7: return near - 1;
     case 8: return near ^ power;
+    case 9: return near + 8 * kp_fuzz_below(random, 16) - 64;
     default: return kp_fuzz_next(random);
     }
 }
@@ -72,6 +73,18 @@ void kp_fuzz_bytes_free(struct kp_fuzz_bytes *bytes)
     *bytes = (struct kp_fuzz_bytes){NULL, 0};
 }
 
+void kp_fuzz_damage_value(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t place,
+                          size_t width)
+{
+    uint64_t value = 0;
+    width = width < sizeof value ? width : sizeof value;
+    if (place + width > bytes->size)
+        return;
+    memcpy(&value, bytes->at + place, width);
+    value = kp_fuzz_value(random, value, width);
+    memcpy(bytes->at + place, &value, width);
+}
+
 void kp_fuzz_damage_field(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from,
                           size_t to)
 {
@@ -83,10 +96,7 @@ void kp_fuzz_damage_field(struct kp_fuzz_random *random, struct kp_fuzz_bytes *b
     size_t place = (from + kp_fuzz_below(random, to - from - width + 1)) & ~(width - 1);
     if (place < from)
         place = from;
-    uint64_t value = 0;
-    memcpy(&value, bytes->at + place, width);
-    value = kp_fuzz_value(random, value);
-    memcpy(bytes->at + place, &value, width);
+    kp_fuzz_damage_value(random, bytes, place, width);
 }
 
 void kp_fuzz_flip_bits(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from,

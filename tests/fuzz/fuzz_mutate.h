@@ -18,8 +18,9 @@ uint64_t kp_fuzz_next(struct kp_fuzz_random *random);
 /* In [0, end); 0 for an end of 0. */
 uint64_t kp_fuzz_below(struct kp_fuzz_random *random, uint64_t end);
 bool kp_fuzz_one_in(struct kp_fuzz_random *random, unsigned n);
-/* 0, 1, all ones, powers of two and their neighbours, `near` and its neighbours, or anything. */
-uint64_t kp_fuzz_value(struct kp_fuzz_random *random, uint64_t near);
+/* 0, 1, all ones, powers of two and their neighbours, `near` and its neighbours, or anything; for a
+ * field of `width` bytes. */
+uint64_t kp_fuzz_value(struct kp_fuzz_random *random, uint64_t near, size_t width);
 
 struct kp_fuzz_bytes {
     uint8_t *at; /* NULL: there is no such file */
@@ -30,6 +31,9 @@ void kp_fuzz_bytes_set(struct kp_fuzz_bytes *bytes, const void *from, size_t siz
 void kp_fuzz_bytes_resize(struct kp_fuzz_bytes *bytes, size_t size);
 void kp_fuzz_bytes_free(struct kp_fuzz_bytes *bytes);
 
+/* Replaces a little-endian number of at most 8 bytes. */
+void kp_fuzz_damage_value(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t place,
+                          size_t width);
 /* Replaces the 1, 2, 4 or 8 bytes (aligned to their number) at a place in [from, to). */
 void kp_fuzz_damage_field(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t from,
                           size_t to);

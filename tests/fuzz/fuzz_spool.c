@@ -6,6 +6,7 @@
  * records.
  */
 #include "decode.h"
+#include "fuzz_fields.h"
 #include "fuzz_seeds.h"
 #include "fuzz_sql.h"
 #include "fuzz_target.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 
 #define DIRECTORY_AT sizeof(struct kp_spool_header)
-#define FIELDS_END 128 /* the header's numbers lie before this */
 #define RECORDS_MAX 4096
 
 /* A chunk of the file that has records. */
@@ -97,7 +97,7 @@ static void damage_directory(struct kp_fuzz_random *random, struct kp_fuzz_bytes
     if (kp_fuzz_one_in(random, 2))
         word = KP_CHUNK_WORD(kp_fuzz_below(random, 4), KP_CHUNK_PID(word));
     else
-        word = kp_fuzz_value(random, word);
+        word = kp_fuzz_value(random, word, sizeof word);
     memcpy(spool->at + at, &word, sizeof word);
 }
 
@@ -156,22 +156,39 @@ static void replace_text(struct kp_fuzz_random *random, uint8_t *file, size_t at
         memcpy(file + at, chosen, length + 1);
 }
 
+/* A record of a random type, so that seldom ones are damaged as often as others. */
+static size_t pick_record(struct kp_fuzz_random *random, const uint8_t *file,
+                          const struct chunk *chunk)
+{
+    size_t begin = kp_fuzz_below(random, chunk->count);
+    unsigned type = (unsigned)kp_fuzz_below(random, KP_REC_MARK + 1);
+    if (file[chunk->offsets[begin]] >= KP_REC_NODE)
+        type = KP_REC_NODE + type % 4;
+    for (size_t n = 0; n < chunk->count; n++) {
+        size_t i = (begin + n) % chunk->count;
+        if (file[chunk->offsets[i]] == type)
+            return i;
+    }
+    return begin;
+}
+
 static void damage_records(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
 {
     static struct chunk chunk;
     if (!pick_chunk(random, spool, &chunk) || chunk.count == 0)
         return;
-    size_t i = kp_fuzz_below(random, chunk.count), at = chunk.offsets[i], end = at + chunk.sizes[i];
+    size_t i = pick_record(random, spool->at, &chunk);
+    size_t at = chunk.offsets[i], end = at + chunk.sizes[i];
     switch (kp_fuzz_below(random, 10)) {
     case 0: copy_record(random, spool, &chunk); break;
     case 1: drop_record(random, spool, &chunk); break;
-    case 2: kp_fuzz_damage_field(random, spool, at, at + 8); break;
+    case 2: kp_fuzz_damage_field(random, spool, at, end); break;
     case 3: kp_fuzz_flip_bits(random, spool, at, end); break;
     default:
         if (kp_record_fixed_bytes(spool->at[at]) == 0 && kp_fuzz_one_in(random, 2))
             replace_text(random, spool->at, at, end);
         else
-            kp_fuzz_damage_field(random, spool, at, end);
+            kp_fuzz_damage_struct(random, spool, at, spool->at[at]);
         break;
     }
 }
@@ -179,21 +196,20 @@ static void damage_records(struct kp_fuzz_random *random, struct kp_fuzz_bytes *
 static void damage_chunk(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
 {
     static struct chunk chunk;
-    size_t header = sizeof(struct kp_chunk_header);
     if (!pick_chunk(random, spool, &chunk))
         return;
     if (kp_fuzz_one_in(random, 3))
-        kp_fuzz_damage_field(random, spool, chunk.at + header,
-                             chunk.at + header + sizeof(struct kp_process_info) / 2);
+        kp_fuzz_damage_struct(random, spool, chunk.at + sizeof(struct kp_chunk_header),
+                              KP_FUZZ_INFO);
     else
-        kp_fuzz_damage_field(random, spool, chunk.at, chunk.at + header / 2);
+        kp_fuzz_damage_struct(random, spool, chunk.at, KP_FUZZ_CHUNK);
 }
 
 static void damage_spool(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
 {
     size_t first = first_chunk(spool);
     switch (kp_fuzz_below(random, 32)) {
-    case 0: kp_fuzz_damage_field(random, spool, 0, FIELDS_END); break;
+    case 0: kp_fuzz_damage_struct(random, spool, 0, KP_FUZZ_HEADER); break;
     case 1: kp_fuzz_damage_field(random, spool, 0, sizeof(struct kp_spool_header)); break;
     case 2:
     case 3: damage_directory(random, spool); break;
