@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CSV (RFC 4180: CRLF, quotes doubled). An estimate takes three columns, a stack one, innermost
- * frame first. A report without a table of its own becomes rows of key and value. One thread.
+ * CSV (RFC 4180: CRLF, quotes doubled). A row is one line: control characters of a name become
+ * U+FFFD. An estimate takes three columns, a stack one, innermost frame first. A report without a
+ * table of its own becomes rows of key and value. One thread.
  */
 #include "emitter_backend.h"
 #include "utf8.h"
@@ -14,7 +15,7 @@ static void put_quoted(FILE *out, const char *text)
 {
     while (*text) {
         size_t length = kp_utf8_length(text);
-        if (length == 0)
+        if (length == 0 || kp_utf8_is_control(text))
             fputs(KP_UTF8_REPLACEMENT, out);
         else if (*text == '"')
             fputs("\"\"", out);
@@ -28,7 +29,7 @@ static void put_text(FILE *out, const char *text)
 {
     bool plain = true;
     for (const char *p = text; *p && plain; p++)
-        plain = !strchr("\",\r\n", *p) && !(*p & 0x80);
+        plain = !strchr("\",", *p) && !(*p & 0x80) && !kp_utf8_is_control(p);
     if (plain) {
         fputs(text, out);
         return;

@@ -26,7 +26,7 @@ size_t kp_utf8_length(const char *text)
     return length;
 }
 
-static size_t is_control(const char *text)
+bool kp_utf8_is_control(const char *text)
 {
     unsigned char first = (unsigned char)text[0], second = (unsigned char)text[1];
     return first < 0x20 || first == 0x7f || (first == 0xc2 && second < 0xa0);
@@ -36,7 +36,7 @@ static size_t is_control(const char *text)
 static char *copy_character(char *to, const char **text)
 {
     size_t length = kp_utf8_length(*text);
-    if (length == 0 || is_control(*text)) {
+    if (length == 0 || kp_utf8_is_control(*text)) {
         memcpy(to, KP_UTF8_REPLACEMENT, 3);
         *text += length ? length : 1;
         return to + 3;
