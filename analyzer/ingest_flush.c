@@ -46,6 +46,16 @@ static int64_t number(uint64_t value)
     return value > INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
+/* As read; the shim's own counter may have been cut off. */
+static uint64_t samples_of(const struct kp_recorded *process)
+{
+    uint64_t samples = 0;
+
+    for (uint32_t i = 1; i <= process->thread_count; i++)
+        samples += process->threads[i]->samples;
+    return samples;
+}
+
 static void write_process(struct kp_store *store, const struct kp_recorded *process)
 {
     const struct kp_process_info *info = &process->info;
@@ -59,7 +69,7 @@ static void write_process(struct kp_store *store, const struct kp_recorded *proc
                  process->allocator ? process->allocator : "", unwinder_name(info->unwinder),
                  seconds(info->joined_ns / 1000), process->end ? seconds(process->ended_us) : -1.0,
                  process->end, number(info->fixed_rate), (double)info->budget_ppm / 1e6,
-                 number(info->samples), number(info->lost_samples), number(info->lost_frees),
+                 number(samples_of(process)), number(info->lost_samples), number(info->lost_frees),
                  number(info->lost_nested), number(info->lost_definitions),
                  number(info->cut_frames), number(info->broken_stacks), number(info->rate_min),
                  number(info->rate_max), (double)info->sampling_ns / 1e9,
@@ -338,7 +348,7 @@ static void let_go(struct kp_ingest *ingest, struct kp_recorded *process)
         if (process->definitions[i].index != process->chunk)
             free_chunk(ingest, process->definitions[i].index);
     if (ingest->spool->writable)
-        atomic_fetch_add(&ingest->spool->header->ended_samples, process->info.samples);
+        atomic_fetch_add(&ingest->spool->header->ended_samples, samples_of(process));
     free_chunk(ingest, process->chunk);
     kp_process_free(process, &ingest->live);
 }

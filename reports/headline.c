@@ -177,9 +177,9 @@ static void loss_lines(struct kp_report_context *context, const struct losses *l
                      "%-*sthe recording is not finished; this is what is here so far",
                      LABEL_COLUMNS, "RUNNING");
     loss_line(out, "LOST", l->samples, "sample",
-              "without room in the spool; record with a larger KPROF_SPOOL_MAX");
+              "without room in the spool; record with a larger KPROF_SPOOL_MAX, or more room on the disk");
     loss_line(out, "LOST", l->processes, "process",
-              "that could not join; record with a larger KPROF_SPOOL_MAX");
+              "that could not join; record with a larger KPROF_SPOOL_MAX, or more room on the disk");
     loss_line(out, "LOST", l->frees, "free",
               "of samples not told: live is too high by as many blocks");
     loss_line(out, "LOST", l->definitions, "stack", "cut, for want of room in the spool");

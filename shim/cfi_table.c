@@ -27,7 +27,9 @@ struct row {
     unsigned cfa; /* enum kp_cfa */
     int64_t offset;
     int64_t fp_offset;
-    bool fp_saved, ra_undefined, strange;
+    bool fp_saved, ra_undefined;
+    bool cfa_strange; /* of the present CFA; the next definition of it may be understood again */
+    bool strange;     /* rbp or the return address */
 };
 
 struct table {
@@ -125,7 +127,7 @@ static void expression(struct cursor *c, struct row *row)
     c->at += bytes;
     uint8_t op = (uint8_t)fixed(&e, 1);
     if (op != 0x70 + DW_RBP && op != 0x70 + DW_RSP) {
-        row->strange = true;
+        row->cfa_strange = true;
         return;
     }
     row->offset = sleb(&e);
@@ -133,7 +135,7 @@ static void expression(struct cursor *c, struct row *row)
         memory = true;
         e.at++;
     }
-    row->strange = e.at != e.end;
+    row->cfa_strange = e.at != e.end;
     if (op == 0x70 + DW_RBP)
         row->cfa = memory ? KP_CFA_FP_MEM : KP_CFA_FP;
     else
@@ -143,7 +145,7 @@ static void expression(struct cursor *c, struct row *row)
 static void define_cfa(struct row *row, uint64_t reg, int64_t offset)
 {
     row->cfa = reg == DW_RSP ? KP_CFA_SP : KP_CFA_FP;
-    row->strange = reg != DW_RSP && reg != DW_RBP;
+    row->cfa_strange = reg != DW_RSP && reg != DW_RBP;
     row->offset = offset;
 }
 
@@ -202,7 +204,7 @@ static void extended(struct machine *m, struct cursor *c, uint8_t op)
     case 0x07: undefined(row, uleb(c)); break;
     case 0x08: restored(m, uleb(c)); break; /* same value */
     case 0x09: reg = uleb(c); uleb(c); row->strange |= reg == DW_RBP || reg == DW_RA; break;
-    case 0x0a: if (m->depth < ROWS_KEPT) m->kept[m->depth++] = *row; break;
+    case 0x0a: if (m->depth < ROWS_KEPT) m->kept[m->depth++] = *row; else row->strange = true; break;
     case 0x0b: if (m->depth) *row = m->kept[--m->depth]; break;
     case 0x0c: reg = uleb(c); define_cfa(row, reg, (int64_t)uleb(c)); break;
     case 0x0d: define_cfa(row, uleb(c), row->offset); break;
@@ -321,7 +323,7 @@ static struct kp_rule rule_of(const struct row *row, bool signal)
         rule.cfa = KP_CFA_SIGNAL;
     else if (row->ra_undefined)
         rule.cfa = KP_CFA_END;
-    else if (row->strange || rule.cfa == KP_CFA_NONE || row->offset != rule.offset)
+    else if (row->strange || row->cfa_strange || rule.cfa == KP_CFA_NONE || row->offset != rule.offset)
         rule.cfa = KP_CFA_UNKNOWN;
     if (row->fp_saved)
         rule.fp_offset = (int32_t)row->fp_offset;

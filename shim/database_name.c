@@ -128,6 +128,11 @@ long kp_database_reserve(char *database, size_t bytes)
     char spool[KP_SPOOL_PATH_BYTES];
     const char *why = NULL;
 
+    if (!kp_settings.database[0]) {
+        kp_say("the working directory has no usable name; nothing is recorded; ",
+               "set KPROF_DB to an absolute path", "", "");
+        return -1;
+    }
     for (unsigned number = 0; number < NUMBERS_MAX; number++) {
         numbered(database, bytes, kp_settings.database, number);
         enum place place = look(database);

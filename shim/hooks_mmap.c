@@ -77,38 +77,42 @@ KP_EXPORT void *mmap64(void *wanted, size_t bytes, int protection, int flags, in
     return hooked_mmap(wanted, bytes, protection, flags, fd, offset);
 }
 
+/* As with free(): told before the call, since afterwards the addresses may belong to somebody else. */
 KP_EXPORT int munmap(void *address, size_t bytes)
 {
-    uint64_t cookie;
-    int result;
-
-    if (!kp_ranges_lock(&cookie))
-        return kp_real.munmap(address, bytes);
-    result = kp_real.munmap(address, bytes);
-    int error = errno;
-    if (result == 0)
-        kp_ranges_cut((uintptr_t)address, (bytes + 4095) & ~4095ul);
-    kp_ranges_unlock();
-    errno = error;
-    return result;
+    if (bytes && ((uintptr_t)address & 4095) == 0)
+        cut(address, bytes);
+    return kp_real.munmap(address, bytes);
 }
 
+/* The call under the lock: it may fail, so that what is told has to wait for it. True: the old
+ * mapping was a sample. */
+static bool remap(void *old, size_t old_bytes, size_t bytes, int flags, void *wanted, void **result)
+{
+    uint64_t cookie;
+    bool locked = kp_ranges_lock(&cookie), was_sampled = false;
+
+    *result = kp_real.mremap(old, old_bytes, bytes, flags, wanted);
+    int error = errno;
+    if (locked) {
+        if (*result != MAP_FAILED && old_bytes)
+            was_sampled = kp_ranges_cut((uintptr_t)old, (old_bytes + 4095) & ~4095ul);
+        if (*result != MAP_FAILED && flags & MREMAP_FIXED)
+            kp_ranges_cut((uintptr_t)*result, (bytes + 4095) & ~4095ul);
+        kp_ranges_unlock();
+    }
+    errno = error;
+    return was_sampled;
+}
+
+/* What was no sample may be a mapping of a file, and stays none. */
 static KP_SLOW void *hooked_mremap(void *old, size_t old_bytes, size_t bytes, int flags,
                                    void *wanted)
 {
     struct kp_origin origin = KP_ORIGIN_HERE();
     void *result;
 
-    if (kp_self.guard)
-        return kp_real.mremap(old, old_bytes, bytes, flags, wanted);
-    result = kp_real.mremap(old, old_bytes, bytes, flags, wanted);
-    if (result == MAP_FAILED)
-        return result;
-    if (old_bytes)
-        cut(old, old_bytes);
-    if (flags & MREMAP_FIXED)
-        cut(result, bytes);
-    if (kp_counts(bytes))
+    if (remap(old, old_bytes, bytes, flags, wanted, &result) && kp_counts(bytes))
         mapped(result, bytes, PROT_READ, &origin);
     return result;
 }

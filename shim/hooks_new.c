@@ -122,11 +122,10 @@ void kp_new_resolve(struct link_map *next, const struct link_map *allocator)
         struct link_map *owner = NULL;
         void *found = kp_scope_find_from(next, rows[i].name, &owner);
 
-        if (!found)
-            continue;
+        void *entry = !found ? rows[i].late : owner == allocator ? rows[i].counted : found;
+
         __atomic_store_n(&real_operator[i], found, __ATOMIC_RELEASE);
-        __atomic_store_n(&entry_operator[i], owner == allocator ? rows[i].counted : found,
-                         __ATOMIC_RELEASE);
+        __atomic_store_n(&entry_operator[i], entry, __ATOMIC_RELEASE);
     }
 }
 

@@ -47,6 +47,7 @@ KP_EXPORT int dlclose(void *handle)
     uint64_t cookie;
 
     if (kp_state.epoch && kp_guard_enter(&cookie)) {
+        kp_real_resolve(); /* an operator new may have gone with it */
         kp_modules_recheck();
         kp_guard_leave();
     }
@@ -54,10 +55,9 @@ KP_EXPORT int dlclose(void *handle)
     return result;
 }
 
-static void mark(struct kp_slot *slot)
+static void mark(struct kp_slot *slot, uint64_t number)
 {
     struct kp_rec_mark *record = kp_spool_reserve(slot, sizeof *record);
-    uint64_t number = atomic_fetch_add(&kp_state.iteration, 1) + 1;
 
     if (!record)
         return;
@@ -74,9 +74,10 @@ KP_EXPORT void kprof_iteration(void)
         return;
     if (kp_start_ready()) {
         struct kp_slot *slot = kp_slot_get(&kp_self);
+        uint64_t number = atomic_fetch_add(&kp_state.iteration, 1) + 1;
 
         if (slot && kp_spool_prepare(slot, slot->rate))
-            mark(slot);
+            mark(slot, number);
     }
     kp_guard_leave();
     errno = error;

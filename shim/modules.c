@@ -23,7 +23,6 @@
 
 struct module {
     uintptr_t start, end;
-    const void *eh_frame_hdr;
     bool gone;
 };
 
@@ -194,7 +193,7 @@ uint32_t kp_module_of(uintptr_t pc)
     if (modules.count == MODULES_MAX || !find(pc, &found) || !tell(modules.count + 1, &found))
         return 0;
     modules.all[modules.count] =
-        (struct module){found.start, found.end, found.eh_frame_hdr, false};
+        (struct module){found.start, found.end, false};
     return ++modules.count;
 }
 

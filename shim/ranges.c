@@ -3,8 +3,7 @@
  * A sorted array of ranges, in memory of our own. Host's threads, under ranges_lock; mappings are
  * rare beside allocations, and those that are sampled rarer still.
  *
- * A sample may own several ranges after a hole was cut into it; the sum of them is what is left of
- * it, found by looking at the neighbours, since holes leave them side by side.
+ * A sample may own several ranges after holes were cut into it; the sum of them is what is left.
  */
 #include "ranges.h"
 
@@ -58,10 +57,13 @@ static bool room(void)
         return false;
     if (ranges.count)
         memcpy(all, ranges.all, ranges.count * sizeof *all);
-    if (ranges.all)
-        KP_SYS2(SYS_munmap, ranges.all, ranges.capacity * sizeof *all);
+    /* In this order: a child forked by another thread must not find what is unmapped. */
+    struct range *old = ranges.all;
+    size_t old_bytes = ranges.capacity * sizeof *all;
     ranges.all = all;
     ranges.capacity = capacity;
+    if (old)
+        KP_SYS2(SYS_munmap, old, old_bytes);
     return true;
 }
 
@@ -96,34 +98,26 @@ static void remove_at(size_t at)
     memmove(&ranges.all[at], &ranges.all[at + 1], (ranges.count - at) * sizeof *ranges.all);
 }
 
-void kp_ranges_add(uintptr_t start, size_t bytes, uint64_t id)
-{
-    insert_at(first_behind(start), (struct range){start, start + bytes, id});
-}
-
-/* What is left of a sample around this place. */
-static uint64_t rest_of(uint64_t id, size_t at)
+static uint64_t rest_of(uint64_t id)
 {
     uint64_t bytes = 0;
-    size_t first = at < ranges.count ? at : ranges.count;
 
-    while (first > 0 && ranges.all[first - 1].id == id)
-        first--;
-    for (size_t i = first; i < ranges.count && i <= at + 1; i++)
+    for (size_t i = 0; i < ranges.count; i++)
         if (ranges.all[i].id == id)
             bytes += ranges.all[i].end - ranges.all[i].start;
-    for (size_t i = at + 2; i < ranges.count && ranges.all[i].id == id; i++)
-        bytes += ranges.all[i].end - ranges.all[i].start;
     return bytes;
 }
 
-void kp_ranges_cut(uintptr_t start, size_t bytes)
+bool kp_ranges_cut(uintptr_t start, size_t bytes)
 {
     uintptr_t end = start + bytes;
     size_t at = first_behind(start);
+    bool found = false;
 
     while (at < ranges.count && ranges.all[at].start < end) {
         struct range *range = &ranges.all[at], old = *range;
+
+        found = true;
         bool head = old.start < start, tail = old.end > end;
         size_t next = at + 1;
 
@@ -139,11 +133,18 @@ void kp_ranges_cut(uintptr_t start, size_t bytes)
             remove_at(at);
             next = at;
         }
-        uint64_t rest = rest_of(old.id, at);
+        uint64_t rest = rest_of(old.id);
         if (rest)
             kp_sample_resized_in_guard(old.id, rest);
         else
             kp_sample_freed_in_guard(old.id);
         at = next;
     }
+    return found;
+}
+
+void kp_ranges_add(uintptr_t start, size_t bytes, uint64_t id)
+{
+    kp_ranges_cut(start, bytes); /* whose end was not seen: a raw system call, a signal handler */
+    insert_at(first_behind(start), (struct range){start, start + bytes, id});
 }

@@ -10,15 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Held, with the guard set, around the system call that changes mappings, so that a range that
- * another thread gets in the meantime is entered after the old one was taken out. The cookie stands
- * in the caller's frame. */
+/* Held with the guard set; the cookie stands in the caller's frame. */
 bool kp_ranges_lock(uint64_t *cookie);
 void kp_ranges_unlock(void);
 
 /* Under the lock. */
 void kp_ranges_add(uintptr_t start, size_t bytes, uint64_t id);
-/* [start, start + bytes) is no longer what it was: ends or shrinks the samples in it. */
-void kp_ranges_cut(uintptr_t start, size_t bytes);
+/* [start, start + bytes) is no longer what it was: ends or shrinks the samples in it, if any. */
+bool kp_ranges_cut(uintptr_t start, size_t bytes);
 
 #endif

@@ -37,7 +37,6 @@
 static struct {
     _Atomic uint64_t now;
     _Atomic uint32_t busy;
-    uint64_t process_epoch; /* the figures below are of this process */
     uint64_t last_us, last_cpu_ns, first_us, first_ticks;
     double last_cost_ns, debt_ns, ns_per_tick;
     _Atomic uint64_t probes;
@@ -65,7 +64,6 @@ static void set(uint64_t bytes)
 
 void kp_rate_init(void)
 {
-    rate.process_epoch = kp_state.epoch;
     rate.first_us = rate.last_us = kp_clock_us();
     rate.first_ticks = kp_ticks();
     rate.last_cpu_ns = kp_sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
@@ -80,7 +78,7 @@ void kp_rate_init(void)
 /* Ticks of all samples and frees of them, and the filter's misses, so far. */
 static double cost_ns(void)
 {
-    uint64_t ticks = 0, probes = rate.probes, samples = 0;
+    uint64_t ticks = 0, probes = rate.probes;
 
     for (uint32_t i = 0; i < kp_state.slot_count; i++) {
         struct kp_slot *slot = kp_state.slots[i];
@@ -88,10 +86,8 @@ static double cost_ns(void)
         if (!slot)
             continue;
         ticks += atomic_load_explicit(&slot->cost_ticks, memory_order_relaxed);
-        samples += atomic_load_explicit(&slot->samples, memory_order_relaxed);
         probes += atomic_load_explicit(&slot->probes, memory_order_relaxed);
     }
-    kp_state.info->samples = samples;
     return (double)ticks * rate.ns_per_tick + (double)probes * PROBE_NS;
 }
 
@@ -147,17 +143,17 @@ static void adjust(uint64_t now_us)
     uint64_t cpu_ns = kp_sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     double cost, typical, cpu_spent;
 
+    rate.last_us = now_us;
     calibrate(now_us);
     cost = cost_ns();
     typical = cost - (double)rate.once_ticks * rate.ns_per_tick;
-    cpu_spent = (double)(cpu_ns - rate.last_cpu_ns);
+    cpu_spent = (double)(int64_t)(cpu_ns - rate.last_cpu_ns);
     if (cpu_spent < 20000)
         cpu_spent = 20000;
     if (!kp_settings.rate_bytes)
         set(next_rate(typical - rate.last_cost_ns, cpu_spent));
     rate.last_cost_ns = typical;
     rate.last_cpu_ns = cpu_ns;
-    rate.last_us = now_us;
     publish(kp_state.info, cost, cpu_ns, now_us);
 }
 
@@ -174,7 +170,6 @@ static void add_cost(struct kp_slot *slot, uint64_t began)
 
 void kp_rate_account(struct kp_slot *slot, uint64_t began)
 {
-    atomic_store_explicit(&slot->samples, slot->counter - 1, memory_order_relaxed);
     add_cost(slot, began);
     /* The slot's clock is coarse and may lie behind last_us. */
     if (++slot->since_adjust < ADJUST_SAMPLES && slot->time_us < rate.last_us + ADJUST_US)

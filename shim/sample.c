@@ -99,6 +99,7 @@ static uint64_t write_alloc(struct kp_slot *slot, enum kp_kind kind, size_t size
                                     .size = size,
                                     .address = (uintptr_t)block};
     kp_spool_publish(slot, sizeof *record);
+    count(&kp_state.info->samples);
     if (stale)
         tell_free(slot, stale);
     return id;
@@ -164,9 +165,9 @@ uint64_t kp_sample_alloc(enum kp_kind kind, size_t size, void *block, uint64_t r
 }
 
 /* In a signal handler that interrupted our own code: leave word for it. */
-static uint64_t take_nested(void *block)
+static void take_nested(void *block)
 {
-    struct kp_slot *slot = kp_self.slot;
+    struct kp_slot *slot = kp_self.epoch == kp_state.epoch ? kp_self.slot : NULL;
     void *again = NULL;
     uint64_t id;
 
@@ -177,15 +178,14 @@ static uint64_t take_nested(void *block)
         id = kp_live_take(block, 0);
     }
     if (!id)
-        return 0;
+        return;
     if (!slot || slot->deferred_count == sizeof slot->deferred / sizeof *slot->deferred) {
         count(&kp_state.info->lost_frees);
-        return 0;
+        return;
     }
     slot->deferred[slot->deferred_count].pointer = again;
     slot->deferred[slot->deferred_count].id = id;
     slot->deferred_count++;
-    return 0;
 }
 
 void kp_sample_freed_in_guard(uint64_t id)
@@ -211,8 +211,10 @@ uint64_t kp_sample_take(void *block)
         kp_rate_probe();
         return 0;
     }
-    if (!kp_guard_enter(&cookie))
-        return take_nested(block);
+    if (!kp_guard_enter(&cookie)) {
+        take_nested(block);
+        return 0;
+    }
     id = kp_live_take(block, 0);
     kp_guard_leave();
     errno = error;
@@ -270,15 +272,15 @@ void kp_sample_put_back(void *block, uint64_t id)
 
 void kp_sample_resized_in_guard(uint64_t id, uint64_t bytes_left)
 {
-    struct kp_slot *slot = kp_slot_get(&kp_self);
+    struct kp_slot *slot = kp_host.mode == KP_MODE_ON ? kp_slot_get(&kp_self) : NULL;
+    bool ready = slot && kp_spool_prepare(slot, slot->rate);
+    struct kp_rec_resize *record = ready ? kp_spool_reserve(slot, sizeof *record) : NULL;
 
-    if (slot && kp_spool_prepare(slot, slot->rate)) {
-        struct kp_rec_resize *record = kp_spool_reserve(slot, sizeof *record);
-
-        if (record) {
-            *record = (struct kp_rec_resize){KP_REC_RESIZE | id << 8, bytes_left};
-            kp_spool_publish(slot, sizeof *record);
-        }
+    if (record) {
+        *record = (struct kp_rec_resize){KP_REC_RESIZE | id << 8, bytes_left};
+        kp_spool_publish(slot, sizeof *record);
+    } else {
+        count(&kp_state.info->lost_frees);
     }
     done(slot);
 }

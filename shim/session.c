@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "database_name.h"
 #include "settings.h"
+#include "settings_table.h"
 #include "state.h"
 #include "sys.h"
 
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 
 #define SPOOL_MIN_BYTES (1u << 20)
+#define CHUNKS_MIN 14
 
 static void set_clock(const struct kp_spool_header *spool)
 {
@@ -59,13 +61,21 @@ static void adopt(const char *path)
     set_clock(kp_host.spool);
 }
 
-/* Joins the session of this spool if it is open. */
-static bool attach(const char *path)
+static void forget_spool(uint64_t bytes)
+{
+    KP_SYS2(SYS_munmap, kp_host.spool, bytes);
+    kp_host.spool = NULL;
+    kp_host.directory = NULL;
+}
+
+/* Joins the session of this spool if it is open. *error tells why it can't be opened. */
+static bool attach(const char *path, long *error)
 {
     long fd = KP_SYS4(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NONBLOCK, 0);
     struct stat about;
     bool good = false;
 
+    *error = fd < 0 ? fd : 0;
     if (fd < 0)
         return false;
     if (KP_SYS2(SYS_fstat, fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size >= 8192 &&
@@ -75,7 +85,7 @@ static bool attach(const char *path)
         if (good)
             adopt(path);
         else
-            KP_SYS2(SYS_munmap, kp_host.spool, about.st_size);
+            forget_spool((uint64_t)about.st_size);
     }
     KP_SYS1(SYS_close, fd);
     return good;
@@ -87,7 +97,7 @@ static bool attach_to_parents(void)
 {
     char *maps, path[64] = "/proc/", *at = path + 6;
     unsigned parent = (unsigned)KP_SYS0(SYS_getppid), digits = 1;
-    long bytes;
+    long bytes, error;
     bool found = false;
 
     for (unsigned n = parent; n >= 10; n /= 10)
@@ -106,7 +116,7 @@ static bool attach_to_parents(void)
             *end++ = 0;
         size_t length = name ? strlen(name) : 0;
         if (length > 6 && strcmp(name + length - 6, "-spool") == 0 && strstr(line, "rw-s"))
-            found = attach(name);
+            found = attach(name, &error);
         line = end;
     }
     KP_SYS2(SYS_munmap, maps, 1 << 20);
@@ -195,11 +205,10 @@ static bool make(void)
 
     if (fd < 0)
         return false;
-    for (; error == 0 && chunks; chunks /= 2) {
-        error = make_file(fd, chunks, database);
-        if (error != -ENOMEM)
-            break;
-    }
+    if (error == 0)
+        do
+            error = make_file(fd, chunks, database);
+        while (error == -ENOMEM && (chunks /= 2) >= CHUNKS_MIN);
     KP_SYS1(SYS_close, fd);
     memcpy(kp_host.spool_path, database, strlen(database));
     memcpy(kp_host.spool_path + strlen(database), "-spool", 7);
@@ -220,12 +229,27 @@ static bool is_followed(void)
            kp_host.spool->root_pid == (uint32_t)kp_sys_getpid();
 }
 
+/* The session of our parent can't be reached: a process that has become another user. To record it
+ * elsewhere would scatter the run, to say so in each program that follows would fill its stderr. */
+static bool is_shut_out(long error)
+{
+    if (error != -EACCES && error != -EPERM)
+        return false;
+    kp_say("no permission to write ", kp_settings.session,
+           " any more (another user?): from here on nothing is recorded", "");
+    kp_host.is_shut_out = true;
+    return true;
+}
+
 bool kp_session_open(void)
 {
-    if ((kp_settings.session && attach(kp_settings.session)) ||
-        (!kp_settings.session && attach_to_parents()))
+    long error = 0;
+
+    if (kp_settings.session && strcmp(kp_settings.session, KP_SESSION_NONE) == 0)
+        return false;
+    if (kp_settings.session ? attach(kp_settings.session, &error) : attach_to_parents())
         return is_followed();
-    return make();
+    return !is_shut_out(error) && make();
 }
 
 uint32_t kp_session_number(void)

@@ -189,7 +189,11 @@ static bool set_database(const char *text)
     if (*text != '/') {
         long cwd = KP_SYS2(SYS_getcwd, to, sizeof kp_settings.database / 2);
 
-        to += cwd > 0 ? cwd - 1 : 0;
+        if (cwd <= 0 || *to != '/') {
+            *to = 0; /* removed, out of reach or too long: there is no such place */
+            return true;
+        }
+        to += cwd - 1;
         to = put(to, end, cwd == 2 ? "" : "/");
     }
     for (; *text && to < end; text++) {
@@ -248,7 +252,7 @@ void kp_settings_read(char **env, bool loud)
             char what[160], *end = what + sizeof what - 1;
 
             put(put(put(put(what, end, table[i].name), end, "="), end, given), end, "");
-            kp_say(what, " is not understood (it takes ", table[i].values, "); the default is used");
+            kp_say(what, " cannot be used (it takes ", table[i].values, "); the default is used");
         }
     }
 }

@@ -89,8 +89,8 @@ struct kp_slot *kp_slot_get(struct kp_thread *self)
 
     if (__builtin_expect(self->slot && self->epoch == kp_state.epoch, 1))
         return self->slot;
-    if (kp_state.epoch == 0)
-        return NULL;
+    if (kp_state.epoch == 0 || kp_sys_getpid() != kp_state.pid)
+        return NULL; /* a child of vfork borrows our memory and must not take a slot in its name */
     tid = (uint32_t)kp_sys_gettid();
     struct kp_slot *slot = take_existing(tid);
     if (!slot && kp_spin_lock(&kp_state.slots_lock)) {

@@ -244,11 +244,15 @@ void kp_spool_owe(uint64_t id)
         uint64_t *ids = kp_sys_map(capacity * sizeof *ids);
 
         if (ids) {
-            memcpy(ids, owed.ids, owed.count * sizeof *ids);
-            if (owed.ids)
-                KP_SYS2(SYS_munmap, owed.ids, owed.capacity * sizeof *ids);
+            uint64_t *old = owed.ids;
+            uint64_t old_bytes = owed.capacity * sizeof *ids;
+
+            if (owed.count)
+                memcpy(ids, old, owed.count * sizeof *ids);
             owed.ids = ids;
             owed.capacity = capacity;
+            if (old)
+                KP_SYS2(SYS_munmap, old, old_bytes);
         }
     }
     if (owed.count < owed.capacity) {

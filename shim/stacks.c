@@ -2,8 +2,8 @@
 /*
  * The table of stack nodes. Any thread; a look-up takes no lock. An entry is written before its id
  * (release), and the record that defines the node is published before that, so whoever can name a
- * node names one that the reader will know. Tables grow by doubling; old ones stay mapped, since
- * somebody may still read them (their sum is less than the present one).
+ * node names one that the reader will know. Tables grow by doubling; old ones stay mapped, empty,
+ * since somebody may still read them.
  */
 #include "stacks.h"
 
@@ -13,6 +13,7 @@
 #include "sys.h"
 
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #define ENTRIES_FIRST 2048u
 
@@ -29,7 +30,7 @@ struct table {
 
 /* Of this process (epoch) and the code that is loaded (code_epoch). */
 static struct {
-    uint64_t epoch;
+    _Atomic uint64_t epoch;
     struct table *_Atomic table;
     uint32_t count, next_id;
 } stacks;
@@ -61,6 +62,14 @@ static struct table *table_new(uint64_t entries)
     return table;
 }
 
+/* Gives the memory back; a late reader finds nothing in it. */
+static void table_empty(struct table *table)
+{
+    if (table)
+        KP_SYS3(SYS_madvise, table, sizeof *table + (table->mask + 1) * sizeof(struct node),
+                MADV_DONTNEED);
+}
+
 static void insert(struct table *table, uint32_t parent, uint64_t pc, uint32_t id)
 {
     uint64_t i = hash(parent, pc);
@@ -79,10 +88,11 @@ static struct table *room(void)
     struct table *table = atomic_load(&stacks.table), *bigger;
 
     if (stacks.epoch != kp_state.epoch) {
-        stacks.epoch = kp_state.epoch;
+        /* The table first: who sees the new epoch must not see the parent's nodes. */
+        atomic_store(&stacks.table, NULL);
+        atomic_store(&stacks.epoch, kp_state.epoch);
         stacks.count = stacks.next_id = 0;
         table = NULL;
-        atomic_store(&stacks.table, NULL);
     }
     if (table && stacks.count < table->mask / 2)
         return table;
@@ -93,6 +103,7 @@ static struct table *room(void)
         if (table->nodes[i].id)
             insert(bigger, table->nodes[i].parent, table->nodes[i].pc, table->nodes[i].id);
     atomic_store_explicit(&stacks.table, bigger, memory_order_release);
+    table_empty(table);
     return bigger;
 }
 
@@ -117,8 +128,9 @@ static uint32_t define(uint32_t parent, uint64_t pc)
 
 uint32_t kp_stacks_node(uint32_t parent, uint64_t pc)
 {
-    struct table *table = atomic_load_explicit(&stacks.table, memory_order_acquire);
-    uint32_t id = table && stacks.epoch == kp_state.epoch ? look_up(table, parent, pc) : 0;
+    bool ours = atomic_load_explicit(&stacks.epoch, memory_order_acquire) == kp_state.epoch;
+    struct table *table = ours ? atomic_load_explicit(&stacks.table, memory_order_acquire) : NULL;
+    uint32_t id = table ? look_up(table, parent, pc) : 0;
 
     if (id)
         return id;
@@ -136,7 +148,9 @@ uint32_t kp_stacks_node(uint32_t parent, uint64_t pc)
 
 void kp_stacks_forget(void)
 {
-    atomic_store(&stacks.table, NULL);
+    struct table *table = atomic_exchange(&stacks.table, NULL);
+
+    table_empty(table);
     stacks.count = 0;
     atomic_fetch_add(&kp_state.code_epoch, 1);
 }

@@ -29,7 +29,6 @@
 
 #define ENVIRONMENT_BYTES (4u << 20)
 
-static struct kp_spin start_lock;
 
 /* The environment as the kernel has it, for a start before libc knows it. */
 static char **environment_from_kernel(void)
@@ -157,9 +156,9 @@ bool kp_start_slowly(void)
 {
     bool ready = false;
 
-    if (kp_spin_lock(&start_lock)) {
+    if (kp_spin_lock(&kp_state.start_lock)) {
         ready = start_once();
-        kp_spin_unlock(&start_lock);
+        kp_spin_unlock(&kp_state.start_lock);
     }
     return ready;
 }
@@ -178,7 +177,6 @@ static void after_fork(void)
 
     if (kp_host.mode != KP_MODE_ON)
         return;
-    atomic_store(&start_lock.owner, NULL);
     kp_self.held_count = 0;
     if (kp_guard_enter(&cookie)) {
         kp_start_ready();
@@ -190,9 +188,9 @@ static void after_fork(void)
 }
 
 /* Children find the session in their environment. The host's own array stays as it is. */
-static void pass_on_session(void)
+static void pass_on_session(const char *session)
 {
-    size_t name = sizeof KP_SESSION_VARIABLE - 1, path = strlen(kp_host.spool_path), count = 0;
+    size_t name = sizeof KP_SESSION_VARIABLE - 1, path = strlen(session), count = 0;
     char **list, *entry = NULL;
 
     while (environ && environ[count])
@@ -202,7 +200,7 @@ static void pass_on_session(void)
         return;
     entry = (char *)(list + count + 2);
     memcpy(entry, KP_SESSION_VARIABLE "=", name + 1);
-    memcpy(entry + name + 1, kp_host.spool_path, path + 1);
+    memcpy(entry + name + 1, session, path + 1);
     if (count)
         memcpy(list, environ, count * sizeof *list);
     list[count] = entry;
@@ -234,13 +232,16 @@ __attribute__((constructor)) static void stage_two(void)
     if (!kp_guard_enter(&cookie))
         return;
     kp_host.starting = true;
+    kp_host.main_thread = (uintptr_t)__builtin_thread_pointer();
     if (kp_start_ready()) {
         load_fallback();
         pthread_atfork(before_fork, NULL, after_fork);
         if (kp_host.made_session) {
-            pass_on_session();
+            pass_on_session(kp_host.spool_path);
             kp_launch_collector();
         }
+    } else if (kp_host.is_shut_out) {
+        pass_on_session(KP_SESSION_NONE);
     }
     kp_host.starting = false;
     kp_guard_leave();

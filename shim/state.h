@@ -38,7 +38,7 @@ struct kp_slot {
     uint32_t tid_written;
     bool abandoned; /* a handler jumped out in the middle of our code: begin afresh */
     /* for the rate: written by the owner, read by whoever adjusts */
-    _Atomic uint64_t cost_ticks, samples, probes;
+    _Atomic uint64_t cost_ticks, probes;
     uint64_t since_adjust;
     /* the stack of the last sample; fresh is scratch */
     struct kp_frame *frames, *fresh;
@@ -56,7 +56,7 @@ struct kp_slot {
 
 struct kp_state {
     _Atomic uint64_t epoch; /* random, not 0 once this process has joined */
-    struct kp_spin slots_lock, definitions_lock, ranges_lock, owed_lock;
+    struct kp_spin start_lock, slots_lock, definitions_lock, ranges_lock, owed_lock;
     int pid;
     uint32_t process;             /* number in the session */
     struct kp_process_info *info; /* in the spool */
@@ -83,7 +83,9 @@ struct kp_host {
     uint64_t monotonic_to_session_ns; /* CLOCK_MONOTONIC + this = ns since the session's start */
     uint32_t last_process; /* number of the process whose memory this was before a fork */
     bool made_session;     /* by this process image, not joined */
+    uintptr_t main_thread; /* thread pointer of the thread that the program began with */
     bool starting;         /* our constructor is at work: what is allocated meanwhile is ours */
+    bool is_shut_out; /* the parent's session may not be written any more */
     bool collector_launched;
     bool can_fall_back;    /* other unwinders are loaded */
     uint64_t stderr_device, stderr_inode;

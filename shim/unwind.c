@@ -39,7 +39,7 @@ static uintptr_t stack_top(void)
 {
     uintptr_t self = (uintptr_t)__builtin_thread_pointer();
 
-    if (kp_sys_gettid() == kp_state.pid)
+    if (self == kp_host.main_thread || (!kp_host.main_thread && kp_sys_gettid() == kp_state.pid))
         return (uintptr_t)__libc_stack_end;
     return self;
 }

@@ -17,7 +17,9 @@
     X("KPROF_UNWINDER", "cfi|libunwind|gcc|fp", "cfi", "how native stacks are walked; for trouble only")   \
     X("KPROF_QUIET", "0|1", "0", "1: no closing line on stderr")
 
-/* Set by the shim itself for the processes that follow: root pid, follow mode and database. */
+/* Set by the shim itself for the processes that follow: the spool of the session, or that there is
+ * none that they could join. */
 #define KP_SESSION_VARIABLE "KPROF_SESSION"
+#define KP_SESSION_NONE "-"
 
 #endif

@@ -12,6 +12,7 @@
 
 #define MODE_BYTES 18 /* file format versions: 2 is WAL */
 #define NAME_MAX_BYTES 64
+#define DATABASE_MAX_BYTES (32 << 20) /* damage upon damage makes them grow */
 
 static const char *const tables[] = {"session",  "process",  "note",   "thread", "module",
                                      "location", "frame",    "stack",  "site",   "sample",
@@ -154,6 +155,8 @@ sqlite3 *kp_fuzz_sql_open(const struct kp_fuzz_bytes *database)
         sqlite3_close(db);
         return NULL;
     }
+    sqlite3_int64 most = DATABASE_MAX_BYTES;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_SIZE_LIMIT, &most);
     run(db, "PRAGMA writable_schema = ON; PRAGMA ignore_check_constraints = ON; PRAGMA "
             "journal_mode = OFF;"
             "CREATE TEMP TABLE schema_before AS SELECT name AS n, sql AS s FROM main.sqlite_schema;"
