@@ -4,7 +4,8 @@
  * skipped by wait() and sends no SIGCHLD; it makes a grandchild, which becomes the collector, and
  * ends; we reap it by __WCLONE. Both share our memory while we are suspended (CLONE_VFORK), so
  * nothing is copied and they may only make system calls. All signals are blocked meanwhile: a
- * handler must not run in there.
+ * handler must not run in there. Process 1 of a container, and a subreaper, would inherit the
+ * collector and wait for it for ever: there the first child stays as its parent, asleep.
  */
 #include "launch.h"
 
@@ -13,10 +14,12 @@
 #include "sys.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define STACK_BYTES 16384
@@ -82,18 +85,31 @@ static int become_collector(void *unused)
     return 127;
 }
 
-static int go_between(void *unused)
+/* `stays`: until the collector has ended, so that it is not inherited by the host. */
+static int go_between(void *stays)
 {
-    (void)unused;
-    clone(become_collector, stack_of_grandchild + STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD,
-          NULL);
+    int collector = clone(become_collector, stack_of_grandchild + STACK_BYTES,
+                          CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+
+    while (stays && collector > 0 && KP_SYS4(SYS_wait4, collector, 0, 0, 0) == -EINTR) {
+    }
     KP_SYS1(SYS_exit_group, 0);
     return 0;
+}
+
+/* Would the host become the parent of a collector whose parent has ended? */
+static bool inherits_orphans(void)
+{
+    int is_subreaper = 0;
+
+    KP_SYS2(SYS_prctl, PR_GET_CHILD_SUBREAPER, &is_subreaper);
+    return is_subreaper || kp_sys_getpid() == 1;
 }
 
 void kp_launch_collector(void)
 {
     uint64_t all = ~0ull, before;
+    bool stays = inherits_orphans();
     int child;
 
     if (!find_program()) {
@@ -105,10 +121,10 @@ void kp_launch_collector(void)
     plan.arguments[1] = (char *)"--spool";
     plan.arguments[2] = kp_host.spool_path;
     KP_SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
-    child = clone(go_between, stack_of_child + STACK_BYTES, CLONE_VM | CLONE_VFORK, NULL);
-    if (child > 0) {
+    child = clone(go_between, stack_of_child + STACK_BYTES, CLONE_VM | (stays ? 0 : CLONE_VFORK),
+                  stays ? &plan : NULL);
+    if (child > 0 && !stays)
         KP_SYS4(SYS_wait4, child, 0, __WCLONE, 0);
-        kp_host.collector_launched = true;
-    }
+    kp_host.collector_launched = child > 0;
     KP_SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
 }

@@ -83,15 +83,28 @@ static struct kp_slot *find_or_make(uint32_t tid)
     return slot;
 }
 
+/* In whose name a slot is taken. A child of vfork borrows the memory of the thread that made it: it
+ * goes by that one's tid where we know it, since its own will be dead while the slot is in use. */
+static uint32_t own_tid(void)
+{
+    if (kp_sys_getpid() == kp_state.pid)
+        return (uint32_t)kp_sys_gettid();
+    if ((uintptr_t)__builtin_thread_pointer() == kp_host.main_thread)
+        return (uint32_t)kp_state.pid;
+    return 0;
+}
+
 struct kp_slot *kp_slot_get(struct kp_thread *self)
 {
     uint32_t tid;
 
     if (__builtin_expect(self->slot && self->epoch == kp_state.epoch, 1))
         return self->slot;
-    if (kp_state.epoch == 0 || kp_sys_getpid() != kp_state.pid)
-        return NULL; /* a child of vfork borrows our memory and must not take a slot in its name */
-    tid = (uint32_t)kp_sys_gettid();
+    if (kp_state.epoch == 0)
+        return NULL;
+    tid = own_tid();
+    if (!tid)
+        return NULL;
     struct kp_slot *slot = take_existing(tid);
     if (!slot && kp_spin_lock(&kp_state.slots_lock)) {
         slot = find_or_make(tid);
