@@ -118,21 +118,21 @@ PROGRAMS = {
 
 def programs():
     make_inputs()
-    print("CPU time of the program, ratio to plain (median of 7, interleaved)     default    KPROF_RATE=1    heaptrack")
+    print("CPU time of the program, ratio to plain (median of 5, interleaved)     default    KPROF_RATE=1    heaptrack")
     for name, command in PROGRAMS.items():
         times = {"plain": [], "default": [], "one": [], "heaptrack": []}
-        for _ in range(7):
+        for _ in range(5):
             times["plain"].append(cpu_of(command, environment()))
             times["default"].append(cpu_of(command, environment([LIBRARY], KPROF_DB=os.path.abspath("bench.db"))))
             clean()
             times["one"].append(cpu_of(command, environment([LIBRARY], KPROF_RATE="1", KPROF_SPOOL_MAX="2G", KPROF_DB=os.path.abspath("bench.db"))))
             clean()
             if shutil.which("heaptrack"):
-                times["heaptrack"].append(cpu_of(["heaptrack", "--record-only", "-o", "ht", *command], environment()))
+                times["heaptrack"].append(cpu_of(["heaptrack", "-r", "-o", "ht", *command], environment()))
         plain = statistics.median(times["plain"])
         ratios = {k: f"{statistics.median(v) / plain:.3f}" if v else "-" for k, v in times.items()}
         print(f"  {name:18} plain {plain:6.2f} s {'':34}{ratios['default']:>9}{ratios['one']:>16}{ratios['heaptrack']:>13}", flush=True)
-    print("  heaptrack's figure includes the interpreter that it runs beside the program; kprof's leaves its collector out")
+    print("  heaptrack records raw (-r), its interpreter is left out, as is kprof's collector")
 
 
 def children():
@@ -161,10 +161,10 @@ def auto():
     for mb in (1, 20, 200, 1000, 5000):
         ticks = output([flow, str(mb), "1"], environment()).strip()
         off, on, share, low, high = [], [], [], 0, 0
-        for _ in range(9):
-            off.append(float(output([flow, str(mb), "4", ticks], environment([LIBRARY], KPROF_RATE="1024G"))))
+        for _ in range(5):
+            off.append(float(output([flow, str(mb), "3", ticks], environment([LIBRARY], KPROF_RATE="1024G"))))
             clean()
-            on.append(float(output([flow, str(mb), "4", ticks], environment([LIBRARY]))))
+            on.append(float(output([flow, str(mb), "3", ticks], environment([LIBRARY]))))
             while os.path.exists("bench.db-spool"):
                 time.sleep(0.02)
             one, low, high = share_of("bench.db")
