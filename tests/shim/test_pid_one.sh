@@ -26,6 +26,13 @@ for proc in "" --mount-proc; do
             "$(sql "$db" 'SELECT count(*) FROM process')|$(under "$db" mixed_blocks live_count)|$(under "$db" mixed_blocks live_bytes)"
     done
 done
+for way in pid-1 subreaper; do
+    db=$TMP/waits-$way.db
+    set_up=("unshare" "$@" --pid --fork)
+    [ $way = subreaper ] && set_up=()
+    LD_PRELOAD='' timeout 20 "${set_up[@]}" env LD_PRELOAD="$SHIM" KPROF_DB="$db" "$T/waits" ${way#pid-1} > out.txt 2> err.txt
+    assert_eq "who waits for all his children does not wait for the collector [$way]" 0 $?
+done
 # A shell as PID 1 that execs nothing, with children, and one that is killed from outside.
 db=$TMP/shell.db
 unshare "$@" --pid --fork env LD_PRELOAD="$SHIM" KPROF_DB="$db" KPROF_RATE=1 sh -c "'$T/mix' 1 2000 > /dev/null; '$T/mix' 1 2000 > /dev/null; exit 7"
