@@ -16,7 +16,9 @@ assert_eq "one file remains" "ended.db" "$(echo ended.db*)"
 mkdir lonely && cp "$SHIM" lonely/ && cp "$RUN" lonely/
 lonely/kprof-run -o left.db --rate 1 -- sort /etc/passwd > out.txt 2> err.txt
 assert_eq "a spool is left behind" "left.db-spool" "$(cd "$TMP" && echo left.db*)"
-if [ "$(id -u)" = 0 ] || [ -w / ]; then
+if ! a_plain_user test -x "$REPORT"; then
+    skip "in a read-only directory it is read through a copy" "another user cannot run the build"
+elif [ "$(id -u)" = 0 ] || [ -w / ]; then
     mkdir readonly && cp left.db-spool readonly/ && chmod 444 readonly/left.db-spool && chmod 555 readonly
     chmod 755 .
     before=$(sha256sum readonly/left.db-spool)
