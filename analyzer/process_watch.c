@@ -49,6 +49,7 @@ void kp_watch_init(struct kp_watch *watch, const struct kp_spool_header *header)
     watch->pid_namespace = header->pid_namespace;
     watch->own_namespace = stat("/proc/self/ns/pid", &own) ? 0 : (uint64_t)own.st_ino;
     watch->proc_is_foreign = proc_is_foreign();
+    watch->has_no_proc = access("/proc/self", F_OK) != 0;
     watch->has_rebooted = boottime_ns() < header->start_boottime_ns;
     watch->ticks_per_second = sysconf(_SC_CLK_TCK);
     watch->page_bytes = sysconf(_SC_PAGESIZE);
@@ -200,7 +201,8 @@ static bool look(struct kp_watch *watch, struct kp_watched *watched)
     char text[1024];
 
     if (read_proc(watched->outer_pid, "stat", text, sizeof text) <= 0)
-        return errno != ENOENT && errno != ESRCH && exists_by_kill(watched->outer_pid);
+        return (watch->has_no_proc || (errno != ENOENT && errno != ESRCH)) &&
+               exists_by_kill(watched->outer_pid);
     if (!parse_stat(text, &line))
         return exists_by_kill(watched->outer_pid);
     if (line.state == 'Z' || line.state == 'X' || line.state == 'x')

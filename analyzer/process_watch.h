@@ -34,6 +34,7 @@ struct kp_watch_alias {
 struct kp_watch {
     uint64_t start_boottime_ns;
     uint64_t pid_namespace; /* of the recording */
+    bool has_no_proc;     /* kill() must tell who lives */
     bool proc_is_foreign; /* /proc shows other pids than getpid() */
     uint64_t own_namespace; /* ours */
     bool has_rebooted;      /* the recording is from before this boot */
