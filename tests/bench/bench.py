@@ -102,7 +102,7 @@ def make_inputs():
     git = {**os.environ, "GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "e", "GIT_COMMITTER_NAME": "n", "GIT_COMMITTER_EMAIL": "e"}
     subprocess.run(["git", "init", "-q", "repository"], check=True, env=git)
     stream = []
-    for commit in range(3000):
+    for commit in range(12000):
         text = "".join(f"line {n} of {commit if n % 40 == commit % 40 else 0}\n" for n in range(300))
         stream.append(f"commit refs/heads/main\ncommitter n <e> {commit + 1} +0000\ndata 4\ntext\nM 644 inline d{commit % 50}/f{commit % 300}\n"
                       f"data {len(text)}\n{text}\n")
@@ -161,10 +161,10 @@ def auto():
     for mb in (1, 20, 200, 1000, 5000):
         ticks = output([flow, str(mb), "1"], environment()).strip()
         off, on, share, low, high = [], [], [], 0, 0
-        for _ in range(5):
-            off.append(float(output([flow, str(mb), "3", ticks], environment([LIBRARY], KPROF_RATE="1024G"))))
+        for _ in range(15):
+            off.append(float(output([flow, str(mb), "2", ticks], environment([LIBRARY], KPROF_RATE="1024G"))))
             clean()
-            on.append(float(output([flow, str(mb), "3", ticks], environment([LIBRARY]))))
+            on.append(float(output([flow, str(mb), "2", ticks], environment([LIBRARY]))))
             while os.path.exists("bench.db-spool"):
                 time.sleep(0.02)
             one, low, high = share_of("bench.db")
