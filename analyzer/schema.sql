@@ -24,6 +24,9 @@ CREATE TABLE process (
     exe           TEXT NOT NULL,        -- path of the program
     argv          TEXT NOT NULL,        -- its arguments as a JSON array
     allocator     TEXT NOT NULL,        -- path of the object that serves malloc
+    python        TEXT NOT NULL,        -- version, as 3.11.2; '': no Python in it
+    directory     TEXT NOT NULL,        -- working directory at its start
+    before_join_s REAL NOT NULL,        -- from the start of the program to started_s
     unwinder      TEXT NOT NULL,        -- 'cfi', 'libunwind', 'gcc', 'frame pointers'
     started_s     REAL NOT NULL,
     ended_s       REAL,                 -- null: was still running when last looked at
@@ -37,6 +40,8 @@ CREATE TABLE process (
     lost_definitions INTEGER NOT NULL,
     cut_frames    INTEGER NOT NULL,
     broken_stacks INTEGER NOT NULL,
+    python_broken INTEGER NOT NULL,     -- samples whose Python frames could not be read
+    python_cut_frames INTEGER NOT NULL,
     rate_min      INTEGER NOT NULL,     -- smallest and largest mean distance of samples in use
     rate_max      INTEGER NOT NULL,
     sampling_s    REAL NOT NULL,        -- CPU time spent on sampling, as the shim measured it
@@ -69,11 +74,21 @@ CREATE TABLE module (
     UNIQUE (path, build_id)
 );
 
-CREATE TABLE location (                 -- one pc in one module
+CREATE TABLE code (                     -- Python code: a function, a module's body, a lambda, ...
+    id         INTEGER PRIMARY KEY,
+    file       TEXT NOT NULL,           -- as the code has it; relative ones start at process.directory
+    function   TEXT NOT NULL,           -- qualified where Python has that (3.11 and later)
+    first_line INTEGER NOT NULL,
+    UNIQUE (file, function, first_line)
+);
+
+CREATE TABLE location (                 -- one pc in one module, or one line of Python code
     id        INTEGER PRIMARY KEY,
     module_id INTEGER NOT NULL,         -- 0: in no module, address is then absolute
-    address   INTEGER NOT NULL,         -- in the file's own address space; a return address less one
-    UNIQUE (module_id, address)
+    code_id   INTEGER NOT NULL,         -- 0: native
+    address   INTEGER NOT NULL,         -- in the file's own address space; a return address less one;
+                                        -- of Python: the line
+    UNIQUE (module_id, code_id, address)
 );
 
 CREATE TABLE frame (                    -- a location's names, innermost (inlined) first
@@ -82,7 +97,8 @@ CREATE TABLE frame (                    -- a location's names, innermost (inline
     function    TEXT NOT NULL,          -- demangled; at the worst module+0xoffset
     file        TEXT NOT NULL,          -- '' unknown
     line        INTEGER NOT NULL,       -- 0 unknown
-    exact       INTEGER NOT NULL,       -- 0: nearest symbol below, or no symbol at all
+    exact       INTEGER NOT NULL,       -- 0: nearest symbol below, a label, or no symbol at all
+    lang        TEXT NOT NULL,          -- 'native', 'python'
     PRIMARY KEY (location_id, depth)
 ) WITHOUT ROWID;
 
@@ -97,7 +113,7 @@ CREATE TABLE site (                     -- what one stack allocated in one proce
     id              INTEGER PRIMARY KEY,
     process_id      INTEGER NOT NULL,
     stack_id        INTEGER NOT NULL,   -- 0: no stack
-    kind            TEXT NOT NULL,      -- 'malloc', 'new', 'mmap', 'reserve', 'arena'
+    kind            TEXT NOT NULL,      -- 'malloc', 'new', 'mmap', 'reserve', 'arena', 'object', 'mem'
     samples         INTEGER NOT NULL,
     allocated_bytes REAL NOT NULL,  allocated_bytes_var REAL NOT NULL,  allocated_bytes_max REAL NOT NULL,
     allocated_count REAL NOT NULL,  allocated_count_var REAL NOT NULL,  allocated_count_max REAL NOT NULL,
@@ -163,7 +179,30 @@ CREATE TABLE mark (                     -- iteration marks
     iteration  INTEGER NOT NULL,
     time_us    INTEGER NOT NULL,
     thread_id  INTEGER NOT NULL,
+    rss           INTEGER,              -- the allocators' own figures at that moment; null: not read
+    malloc_used   INTEGER,
+    malloc_held   INTEGER,
+    object_held   INTEGER,              -- arenas of Python's own allocator
+    object_blocks INTEGER,              -- blocks that it has given out
     PRIMARY KEY (process_id, iteration)
+) WITHOUT ROWID;
+
+CREATE TABLE phase (                    -- what the time of a process's main thread went into
+    process_id      INTEGER NOT NULL,
+    phase           TEXT NOT NULL,      -- 'start-up', 'imports', 'cold', 'warm', 'other'
+    seconds         REAL NOT NULL,      -- they add up to the life of the process
+    allocated_bytes REAL NOT NULL,
+    allocated_count REAL NOT NULL,
+    PRIMARY KEY (process_id, phase)
+) WITHOUT ROWID;
+
+CREATE TABLE import (                   -- per module, without what it imports in its turn
+    process_id      INTEGER NOT NULL,
+    module          TEXT NOT NULL,      -- as its file or its library says
+    seconds         REAL NOT NULL,
+    allocated_bytes REAL NOT NULL,
+    allocated_count REAL NOT NULL,
+    PRIMARY KEY (process_id, module)
 ) WITHOUT ROWID;
 
 CREATE TABLE spool_cursor (             -- how far each chunk of the spool is in here; empty when finished
@@ -172,16 +211,16 @@ CREATE TABLE spool_cursor (             -- how far each chunk of the spool is in
 );
 
 CREATE VIEW v_processes AS
-SELECT p.id, p.pid, p.ppid, p.parent_id, p.origin, p.exe, p.argv, p.allocator, p.unwinder, p.started_s, p.ended_s, p.end,
+SELECT p.id, p.pid, p.ppid, p.parent_id, p.origin, p.exe, p.argv, p.allocator, p.python, p.unwinder, p.started_s, p.ended_s, p.end,
        p.samples, p.lost_samples, p.lost_frees, p.rate_min, p.rate_max,
        CASE WHEN p.cpu_s > 0 THEN p.sampling_s / p.cpu_s END AS sampling_share, p.peak_rss_bytes,
-       coalesce((SELECT sum(s.allocated_bytes) FROM site s WHERE s.process_id = p.id AND s.kind IN ('malloc', 'new', 'mmap')), 0) AS allocated_bytes,
-       coalesce((SELECT sum(s.live_bytes) FROM site s WHERE s.process_id = p.id AND s.kind IN ('malloc', 'new', 'mmap')), 0) AS live_bytes
+       coalesce((SELECT sum(s.allocated_bytes) FROM site s WHERE s.process_id = p.id AND s.kind IN ('malloc', 'new', 'mmap', 'object', 'mem')), 0) AS allocated_bytes,
+       coalesce((SELECT sum(s.live_bytes) FROM site s WHERE s.process_id = p.id AND s.kind IN ('malloc', 'new', 'mmap', 'object', 'mem')), 0) AS live_bytes
 FROM process p;
 
 -- The innermost frame of each site; the whole stack is found by following stack.parent_id.
 CREATE VIEW v_sites AS
-SELECT s.id, s.process_id, p.pid, s.kind, f.function, f.file, f.line, m.path AS module, s.samples,
+SELECT s.id, s.process_id, p.pid, s.kind, f.lang, f.function, f.file, f.line, m.path AS module, s.samples,
        s.allocated_bytes, s.allocated_bytes_var, s.allocated_count, s.live_bytes, s.live_bytes_var, s.live_count, s.stack_id
 FROM site s
 JOIN process p ON p.id = s.process_id
@@ -192,5 +231,6 @@ LEFT JOIN frame f ON f.location_id = l.id AND f.depth = 0;
 
 CREATE VIEW v_iterations AS
 SELECT m.process_id, p.pid, m.iteration, m.time_us / 1e6 AS time_s,
-       (m.time_us - lag(m.time_us) OVER (PARTITION BY m.process_id ORDER BY m.iteration)) / 1e6 AS duration_s, t.tid, t.name AS thread
+       (m.time_us - lag(m.time_us) OVER (PARTITION BY m.process_id ORDER BY m.iteration)) / 1e6 AS duration_s, t.tid, t.name AS thread,
+       m.rss, m.malloc_used, m.malloc_held, m.object_held, m.object_blocks
 FROM mark m JOIN process p ON p.id = m.process_id LEFT JOIN thread t ON t.id = m.thread_id;

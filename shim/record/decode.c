@@ -73,6 +73,26 @@ static bool belongs(unsigned type, unsigned kind)
     return (type >= KP_REC_NODE) == (kind != KP_CHUNK_DATA);
 }
 
+/* Do the variable parts of a record of this type fit into its size? */
+static bool parts_fit(const uint8_t *bytes, unsigned type, uint64_t size)
+{
+    const struct kp_rec_module *module = (const void *)bytes;
+    const struct kp_rec_text *text = (const void *)bytes;
+    const struct kp_rec_code *code = (const void *)bytes;
+    const struct kp_rec_code_table *table = (const void *)bytes;
+
+    switch (type) {
+    case KP_REC_MODULE:
+        return size >= sizeof *module &&
+               sizeof *module + module->build_id_bytes + module->path_bytes <= size;
+    case KP_REC_TEXT: return size >= sizeof *text && sizeof *text + text->text_bytes <= size;
+    case KP_REC_CODE:
+        return size >= sizeof *code && sizeof *code + code->file_bytes + code->name_bytes <= size;
+    default:
+        return size >= sizeof *table && sizeof *table + (uint64_t)table->bytes <= size;
+    }
+}
+
 /* The size of the record at `bytes`, of which `left` can be read; 0 when it is none. */
 static uint32_t record_bytes(const uint8_t *bytes, uint32_t left, unsigned kind)
 {
@@ -84,29 +104,20 @@ static uint32_t record_bytes(const uint8_t *bytes, uint32_t left, unsigned kind)
     if (fixed > 0)
         return (uint32_t)fixed <= left ? (uint32_t)fixed : 0;
     uint32_t size = *(const uint32_t *)(const void *)bytes >> 8;
-    if (size % 8 || size > left)
-        return 0;
-    if (type == KP_REC_MODULE) {
-        const struct kp_rec_module *module = (const void *)bytes;
-        return size >= sizeof *module &&
-                       sizeof *module + module->build_id_bytes + module->path_bytes <= size
-                   ? size
-                   : 0;
-    }
-    const struct kp_rec_text *text = (const void *)bytes;
-    return size >= sizeof *text && sizeof *text + text->text_bytes <= size ? size : 0;
+    return size % 8 == 0 && size <= left && parts_fit(bytes, type, size) ? size : 0;
 }
 
 static bool values_are_possible(unsigned type, union kp_record record)
 {
     switch (type) {
     case KP_REC_ALLOC:
-        return record.alloc->kind >= KP_KIND_MALLOC && record.alloc->kind <= KP_KIND_ARENA;
+        return record.alloc->kind >= KP_KIND_MALLOC && record.alloc->kind <= KP_KIND_LAST;
     case KP_REC_STAMP: return record.stamp->time_us < KP_DECODE_TIME_US_MAX;
     case KP_REC_MARK: return record.mark->time_us < KP_DECODE_TIME_US_MAX;
     case KP_REC_RATE: return record.rate->rate > 0 && record.rate->rate < 1ULL << 62;
     case KP_REC_NODE: return record.node->id > 0 && record.node->parent < record.node->id;
     case KP_REC_MODULE: return record.module->id > 0;
+    case KP_REC_CODE: return record.code->id > 0 && record.code->id < 1u << 30;
     default: return true;
     }
 }

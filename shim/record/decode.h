@@ -50,6 +50,9 @@ union kp_record {
     const struct kp_rec_module *module;
     const struct kp_rec_module_gone *gone;
     const struct kp_rec_text *text;
+    const struct kp_rec_totals *totals;
+    const struct kp_rec_code *code;
+    const struct kp_rec_code_table *table;
 };
 
 /* Returns the record's type and steps over it; 0 at the end, -1 when what follows is no record
@@ -70,6 +73,21 @@ static inline const uint8_t *kp_decode_build_id(const struct kp_rec_module *modu
 static inline const char *kp_decode_path(const struct kp_rec_module *module)
 {
     return (const char *)(module + 1) + module->build_id_bytes;
+}
+
+static inline const char *kp_decode_code_file(const struct kp_rec_code *code)
+{
+    return (const char *)(code + 1);
+}
+
+static inline const char *kp_decode_code_name(const struct kp_rec_code *code)
+{
+    return (const char *)(code + 1) + code->file_bytes;
+}
+
+static inline const uint8_t *kp_decode_code_table(const struct kp_rec_code_table *table)
+{
+    return (const uint8_t *)(table + 1);
 }
 
 static inline const char *kp_decode_text(const struct kp_rec_text *text)

@@ -10,7 +10,8 @@
  * what a killed process has published is complete. Three kinds of chunk:
  *
  *   PROCESS      one a process, its first: header, struct kp_process_info, then definitions
- *   DEFINITION   more definitions of that process (modules, stack nodes, texts), in order of `seq`
+ *   DEFINITION   more definitions of that process (modules, Python code, stack nodes, texts), in
+ *                order of `seq`
  *   DATA         samples of one writer slot (a thread at a time)
  *
  * A definition is published before any data record that refers to it. PROCESS and DEFINITION
@@ -24,7 +25,7 @@
 #include <stdint.h>
 
 #define KP_SPOOL_MAGIC 0x6c6f6f707366726bULL /* "krfspool" */
-#define KP_SPOOL_VERSION 1u
+#define KP_SPOOL_VERSION 2u
 #define KP_CHUNK_MAGIC 0x6b6e6843u /* "Chnk" */
 #define KP_CHUNK_BYTES 65536u
 #define KP_CHUNKS_MAX 65536u /* a 4 GiB spool */
@@ -122,7 +123,10 @@ struct kp_process_info {
     _Atomic uint64_t late_sampling_ns, late_cpu_ns; /* the same at the end of the first second */
     _Atomic uint64_t peak_rss_bytes;
     uint64_t pid_namespace; /* inode of its /proc/self/ns/pid; 0: that of the header */
-    uint8_t reserved[328];
+    uint64_t before_join_ns; /* from the start of its program to joined_ns */
+    /* Python: samples whose Python frames could not be read, and frames left out by the limit. */
+    _Atomic uint64_t python_broken, python_cut_frames;
+    uint8_t reserved[304];
 };
 _Static_assert(sizeof(struct kp_process_info) == 512, "process info");
 
@@ -137,11 +141,14 @@ enum kp_record_type {
     KP_REC_RATE = 5,   /* struct kp_rec_rate */
     KP_REC_THREAD = 6, /* struct kp_rec_thread */
     KP_REC_MARK = 7,   /* struct kp_rec_mark */
+    KP_REC_TOTALS = 8, /* struct kp_rec_totals: the allocators' own figures at a mark, after it */
     /* definitions */
     KP_REC_NODE = 32,        /* struct kp_rec_node */
     KP_REC_MODULE = 33,      /* struct kp_rec_module, variable */
     KP_REC_MODULE_GONE = 34, /* struct kp_rec_module_gone */
     KP_REC_TEXT = 35,        /* struct kp_rec_text, variable */
+    KP_REC_CODE = 36,        /* struct kp_rec_code, variable */
+    KP_REC_CODE_TABLE = 37,  /* struct kp_rec_code_table, variable */
 };
 
 /* A sample's id: writer slot in the top 12 bits of 56, the slot's own counter below. ALLOC does
@@ -154,7 +161,10 @@ enum kp_kind {
     KP_KIND_NEW = 2,     /* operator new of an allocator that brings its own */
     KP_KIND_MMAP = 3,    /* anonymous mapping made by the program */
     KP_KIND_RESERVE = 4, /* anonymous mapping without access (PROT_NONE): address space only */
-    KP_KIND_ARENA = 5,   /* anonymous mapping made by an allocator: holds blocks counted above */
+    KP_KIND_ARENA = 5,   /* mapping made by an allocator: holds blocks that are counted themselves */
+    KP_KIND_OBJECT = 6,  /* Python's object domain, served by Python's own allocator */
+    KP_KIND_MEM = 7,     /* Python's mem domain, likewise (larger requests are KP_KIND_MALLOC) */
+    KP_KIND_LAST = KP_KIND_MEM,
 };
 
 struct kp_rec_alloc {
@@ -189,14 +199,29 @@ struct kp_rec_mark {
     uint64_t type_iteration; /* type | number of this mark, from 1, << 8 */
     uint64_t time_us;
 };
+/* Bytes; KP_TOTAL_UNKNOWN where nobody can say. */
+struct kp_rec_totals {
+    uint64_t type_iteration; /* type | number of the mark << 8 */
+    uint64_t rss;
+    uint64_t malloc_used;   /* in blocks that malloc has given out */
+    uint64_t malloc_held;   /* taken from the system by malloc, used or not */
+    uint64_t object_held;   /* arenas of Python's own allocator */
+    uint64_t object_blocks; /* a number: blocks that Python's own allocator has given out */
+};
+#define KP_TOTAL_UNKNOWN UINT64_MAX
 struct kp_rec_node {
     uint32_t type;
     uint32_t id;     /* from 1, rising, unique in the process */
     uint32_t parent; /* the caller's node, 0 = outermost */
     uint32_t module; /* id of the module that holds pc, 0 = none */
-    uint64_t pc;     /* return address (the call is just before), or an exact pc with KP_PC_EXACT */
+    /* Return address (the call is just before), or an exact pc with KP_PC_EXACT, or a place in
+     * Python code: KP_PC_PYTHON | id of the code << 32 | offset of the instruction in bytes. */
+    uint64_t pc;
 };
 #define KP_PC_EXACT (1ULL << 63)
+#define KP_PC_PYTHON (1ULL << 62)
+#define KP_PC_PYTHON_CODE(pc) ((uint32_t)((pc) >> 32) & 0x3fffffffu)
+#define KP_PC_PYTHON_OFFSET(pc) ((uint32_t)(pc)) /* UINT32_MAX: before the first instruction */
 
 /* Followed by build_id_bytes of build-id, then the path without a NUL, padded with 0 to 8. */
 struct kp_rec_module {
@@ -217,6 +242,8 @@ enum kp_text {
     KP_TEXT_ARGV = 2,      /* arguments, NUL between them */
     KP_TEXT_ALLOCATOR = 3, /* path of the object that has the next malloc */
     KP_TEXT_NOTE = 4,      /* something the user should read in the report */
+    KP_TEXT_PYTHON = 5,    /* version of the Python in this process, as "3.11.2" */
+    KP_TEXT_DIRECTORY = 6, /* working directory at the start: relative file names start there */
 };
 /* Followed by the text without a NUL, padded with 0 to 8. */
 struct kp_rec_text {
@@ -224,7 +251,34 @@ struct kp_rec_text {
     uint16_t what; /* enum kp_text */
     uint16_t text_bytes;
 };
+/* A Python code object. Followed by the file's name and the qualified name, both UTF-8 without a
+ * NUL, padded with 0 to 8. Its line table follows in CODE_TABLE records, before any node of it. */
+struct kp_rec_code {
+    uint32_t type_bytes;
+    uint32_t id; /* from 1, rising, unique in the process */
+    uint32_t first_line;
+    uint16_t file_bytes, name_bytes;
+    uint32_t table_bytes; /* of all CODE_TABLE records together */
+    uint16_t table_kind;  /* enum kp_line_table */
+    uint16_t reserved;
+};
+enum kp_line_table {
+    KP_LINES_NONE = 0,      /* not known: only the first line is */
+    KP_LINES_LNOTAB = 1,    /* 3.9: co_lnotab */
+    KP_LINES_PEP626 = 2,    /* 3.10: co_linetable */
+    KP_LINES_LOCATIONS = 3, /* 3.11 and later: co_linetable with columns (PEP 657) */
+};
+/* Followed by `bytes` of the line table of the code defined last, padded with 0 to 8. */
+struct kp_rec_code_table {
+    uint32_t type_bytes;
+    uint32_t id;     /* of the code */
+    uint32_t offset; /* in its table */
+    uint32_t bytes;
+};
 _Static_assert(sizeof(struct kp_rec_alloc) == 24, "alloc");
+_Static_assert(sizeof(struct kp_rec_totals) == 48, "totals");
+_Static_assert(sizeof(struct kp_rec_code) == 24, "code");
+_Static_assert(sizeof(struct kp_rec_code_table) == 16, "code table");
 _Static_assert(sizeof(struct kp_rec_resize) == 16, "resize");
 _Static_assert(sizeof(struct kp_rec_stamp) == 16, "stamp");
 _Static_assert(sizeof(struct kp_rec_rate) == 16, "rate");
@@ -248,8 +302,11 @@ static inline int kp_record_fixed_bytes(unsigned type)
     case KP_REC_MARK: return 16;
     case KP_REC_FREE:
     case KP_REC_MODULE_GONE: return 8;
+    case KP_REC_TOTALS: return 48;
     case KP_REC_MODULE:
-    case KP_REC_TEXT: return 0;
+    case KP_REC_TEXT:
+    case KP_REC_CODE:
+    case KP_REC_CODE_TABLE: return 0;
     default: return -1;
     }
 }
