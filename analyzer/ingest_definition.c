@@ -119,6 +119,12 @@ static void take_text(struct kp_recorded *process, const struct kp_rec_text *rec
     case KP_TEXT_ALLOCATOR:
         replace_text(process, &process->allocator, kp_copy_text(text, bytes));
         break;
+    case KP_TEXT_PYTHON:
+        replace_text(process, &process->python, kp_copy_text(text, bytes));
+        break;
+    case KP_TEXT_DIRECTORY:
+        replace_text(process, &process->directory, kp_copy_text(text, bytes));
+        break;
     case KP_TEXT_NOTE: add_note(process, text, bytes); break;
     default: break;
     }

@@ -62,17 +62,19 @@ static void write_process(struct kp_store *store, const struct kp_recorded *proc
     uint64_t peak = process->memory.peak_rss > info->peak_rss_bytes ? process->memory.peak_rss
                                                                     : info->peak_rss_bytes;
 
-    kp_store_run(store, KP_SQL_PROCESS, "iiiItttttdDtIdiiiiiiiiiddddi", (int64_t)process->number,
+    kp_store_run(store, KP_SQL_PROCESS, "iiiIttttttdtdDtIdiiiiiiiiiiiddddi", (int64_t)process->number,
                  (int64_t)process->watched.pid, (int64_t)info->ppid, number(info->parent),
                  origin_name(info->origin), process->exe ? process->exe : "",
                  process->argv ? process->argv : "[]",
-                 process->allocator ? process->allocator : "", unwinder_name(info->unwinder),
+                 process->allocator ? process->allocator : "", process->python ? process->python : "",
+                 process->directory ? process->directory : "",
+                 (double)info->before_join_ns / 1e9, unwinder_name(info->unwinder),
                  seconds(info->joined_ns / 1000), process->end ? seconds(process->ended_us) : -1.0,
                  process->end, number(info->fixed_rate), (double)info->budget_ppm / 1e6,
                  number(samples_of(process)), number(info->lost_samples), number(info->lost_frees),
                  number(info->lost_nested), number(info->lost_definitions),
-                 number(info->cut_frames), number(info->broken_stacks), number(info->rate_min),
-                 number(info->rate_max), (double)info->sampling_ns / 1e9,
+                 number(info->cut_frames), number(info->broken_stacks), number(info->python_broken),
+                 number(info->python_cut_frames), number(info->rate_min), number(info->rate_max), (double)info->sampling_ns / 1e9,
                  (double)info->cpu_ns / 1e9, (double)info->late_sampling_ns / 1e9,
                  (double)info->late_cpu_ns / 1e9, number(peak));
 }
@@ -132,13 +134,15 @@ static void write_memory(struct kp_store *store, const struct kp_recorded *proce
 
 static void write_marks(struct kp_store *store, const struct kp_recorded *process)
 {
+    const char *unknown = NULL;
+
     if (process->marks_thinned)
         kp_store_run(store, KP_SQL_MARKS_GONE, "ii", (int64_t)process->number,
                      number(process->mark_step));
     for (size_t i = 0; i < process->mark_count; i++)
-        kp_store_run(store, KP_SQL_MARK, "iiii", (int64_t)process->number,
+        kp_store_run(store, KP_SQL_MARK, "iiiittttt", (int64_t)process->number,
                      number(process->marks[i].iteration), number(process->marks[i].time_us),
-                     process->marks[i].thread->row);
+                     process->marks[i].thread->row, unknown, unknown, unknown, unknown, unknown);
 }
 
 static void write_cursors(struct kp_store *store, const struct kp_recorded *process)
@@ -173,8 +177,8 @@ static void write_tree(struct kp_store *store, const struct kp_stack_tree *tree)
         kp_store_run(store, KP_SQL_MODULE, "itt", (int64_t)i, tree->modules[i].path,
                      tree->modules[i].build_id);
     for (uint32_t i = tree->locations_stored + 1; i <= tree->location_count; i++)
-        kp_store_run(store, KP_SQL_LOCATION, "iii", (int64_t)i, (int64_t)tree->locations[i].module,
-                     (int64_t)tree->locations[i].address);
+        kp_store_run(store, KP_SQL_LOCATION, "iiii", (int64_t)i, (int64_t)tree->locations[i].module,
+                     (int64_t)0, (int64_t)tree->locations[i].address);
     for (uint32_t i = tree->stacks_stored + 1; i <= tree->stack_count; i++)
         kp_store_run(store, KP_SQL_STACK, "iii", (int64_t)i, (int64_t)tree->stacks[i].parent,
                      (int64_t)tree->stacks[i].location);

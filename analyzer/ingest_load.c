@@ -138,7 +138,7 @@ static void load_module(struct loader *load)
 static void load_location(struct loader *load)
 {
     if (kp_stack_tree_location(&load->ingest->tree, (uint32_t)integer(load, 1),
-                               (uint64_t)integer(load, 2)) != integer(load, 0))
+                               (uint64_t)integer(load, 3)) != integer(load, 0))
         fail(load);
 }
 
@@ -299,7 +299,7 @@ static const struct {
     {"SELECT process_id, count(*) FROM note GROUP BY process_id", load_note},
     {"SELECT id, process_id, tid, name, first_s, samples FROM thread", load_thread},
     {"SELECT id, path, build_id FROM module ORDER BY id", load_module},
-    {"SELECT id, module_id, address FROM location ORDER BY id", load_location},
+    {"SELECT id, module_id, code_id, address FROM location ORDER BY id", load_location},
     {"SELECT id, parent_id, location_id FROM stack ORDER BY id", load_stack},
     {"SELECT * FROM site", load_site},
     {"SELECT * FROM sample ORDER BY id", load_sample},

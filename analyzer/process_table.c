@@ -60,6 +60,8 @@ void kp_process_free(struct kp_recorded *process, struct kp_live_pool *pool)
     free(process->exe);
     free(process->argv);
     free(process->allocator);
+    free(process->python);
+    free(process->directory);
     free(process);
 }
 

@@ -85,7 +85,7 @@ struct kp_recorded {
     uint32_t number;
     uint32_t chunk; /* index of its PROCESS chunk */
     struct kp_process_info info;
-    char *exe, *argv, *allocator; /* argv as JSON; NULL: not told yet */
+    char *exe, *argv, *allocator, *python, *directory; /* argv as JSON; NULL: not told yet */
     char **notes;
     size_t note_capacity;
     uint32_t note_count, notes_stored;

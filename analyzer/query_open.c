@@ -59,6 +59,8 @@ static int check_numbers(const char *path, uint32_t application, int64_t schema,
         return -kp_error_set(
             error, "%s has schema %lld, this kprof knows up to %d; use a newer kprof-report", path,
             (long long)schema, KP_STORE_SCHEMA);
+    if (schema > 0 && schema < KP_STORE_SCHEMA)
+        return -kp_error_set(error, "%s was made by an older version of kprof; record again", path);
     if (schema < 1)
         return -kp_error_set(error, "%s is damaged (schema %lld); record it again", path,
                              (long long)schema);

@@ -12,7 +12,8 @@
 
 static const char *const kind_names[] = {
     [KP_KIND_MALLOC] = "malloc", [KP_KIND_NEW] = "new",     [KP_KIND_MMAP] = "mmap",
-    [KP_KIND_RESERVE] = "reserve", [KP_KIND_ARENA] = "arena",
+    [KP_KIND_RESERVE] = "reserve", [KP_KIND_ARENA] = "arena", [KP_KIND_OBJECT] = "object",
+    [KP_KIND_MEM] = "mem",
 };
 
 const char *kp_kind_name(unsigned kind)
@@ -22,7 +23,7 @@ const char *kp_kind_name(unsigned kind)
 
 unsigned kp_kind_from_name(const char *name)
 {
-    for (unsigned kind = KP_KIND_MALLOC; kind <= KP_KIND_ARENA; kind++)
+    for (unsigned kind = KP_KIND_MALLOC; kind <= KP_KIND_LAST; kind++)
         if (!strcmp(name, kind_names[kind]))
             return kind;
     return 0;
@@ -30,7 +31,7 @@ unsigned kp_kind_from_name(const char *name)
 
 bool kp_kind_is_memory(unsigned kind)
 {
-    return kind == KP_KIND_MALLOC || kind == KP_KIND_NEW || kind == KP_KIND_MMAP;
+    return kind != KP_KIND_RESERVE && kind != KP_KIND_ARENA;
 }
 
 void kp_site_table_release(struct kp_site_table *table)

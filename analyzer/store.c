@@ -19,13 +19,14 @@ _Static_assert(KP_STORE_ROWS == 4 * 8, "as many as there are in SAMPLES_NEW");
 static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_SESSION] = "UPDATE session SET finished = ?1, lost_processes = ?2",
     [KP_SQL_PROCESS] = "INSERT OR REPLACE INTO process VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
-                       "?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28)",
+                       "?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,"
+                       "?29,?30,?31,?32,?33)",
     [KP_SQL_NOTE] = "INSERT INTO note VALUES (?1,?2)",
     [KP_SQL_THREAD] = "INSERT OR REPLACE INTO thread VALUES (?1,?2,?3,?4,?5,?6)",
     [KP_SQL_MODULE] = "INSERT INTO module VALUES (?1,?2,?3,'')",
     [KP_SQL_MODULE_SYMBOLS] = "UPDATE module SET symbols = ?2 WHERE id = ?1",
-    [KP_SQL_LOCATION] = "INSERT INTO location VALUES (?1,?2,?3)",
-    [KP_SQL_FRAME] = "INSERT OR REPLACE INTO frame VALUES (?1,?2,?3,?4,?5,?6)",
+    [KP_SQL_LOCATION] = "INSERT INTO location VALUES (?1,?2,?3,?4)",
+    [KP_SQL_FRAME] = "INSERT OR REPLACE INTO frame VALUES (?1,?2,?3,?4,?5,?6,?7)",
     [KP_SQL_STACK] = "INSERT INTO stack VALUES (?1,?2,?3)",
     [KP_SQL_SITE_NEW] = "INSERT INTO site VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
                         "?15,?16,?17,?18,?19,?20,?21)",
@@ -48,7 +49,7 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_TIMELINE] = "INSERT OR REPLACE INTO timeline VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
     [KP_SQL_MEMORY] = "INSERT OR REPLACE INTO memory VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
     [KP_SQL_MEMORY_GONE] = "DELETE FROM memory WHERE process_id = ?1 AND time_s = ?2",
-    [KP_SQL_MARK] = "INSERT OR REPLACE INTO mark VALUES (?1,?2,?3,?4)",
+    [KP_SQL_MARK] = "INSERT OR REPLACE INTO mark VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [KP_SQL_MARKS_GONE] = "DELETE FROM mark WHERE process_id = ?1 AND iteration % ?2 != 0",
     [KP_SQL_CURSOR] = "INSERT OR REPLACE INTO spool_cursor VALUES (?1,?2)",
     [KP_SQL_CURSOR_GONE] = "DELETE FROM spool_cursor WHERE seq = ?1",

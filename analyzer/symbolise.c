@@ -103,9 +103,9 @@ static void resolve(struct kp_symboliser *symboliser, uint32_t id)
                                    location->address, frames, FRAMES_MAX);
 
     for (int depth = 0; depth < count; depth++)
-        kp_store_run(symboliser->store, KP_SQL_FRAME, "iittii", (int64_t)id, (int64_t)depth,
+        kp_store_run(symboliser->store, KP_SQL_FRAME, "iittiit", (int64_t)id, (int64_t)depth,
                      frames[depth].function, frames[depth].file, (int64_t)frames[depth].line,
-                     (int64_t)frames[depth].exact);
+                     (int64_t)frames[depth].exact, "native");
     if (location->module && !symboliser->modules_done[location->module]) {
         symboliser->modules_done[location->module] = 1;
         kp_store_run(symboliser->store, KP_SQL_MODULE_SYMBOLS, "it", (int64_t)location->module,

@@ -18,8 +18,9 @@ const char *kp_decode_header(const struct kp_spool_header *header, uint64_t file
     if (header->magic != KP_SPOOL_MAGIC)
         return "it is no spool of kprof";
     if (header->version != KP_SPOOL_VERSION)
-        return header->version > KP_SPOOL_VERSION ? "it was written by a newer version of kprof"
-                                                  : "its version is unknown";
+        return header->version > KP_SPOOL_VERSION
+                   ? "it was made by a newer version of kprof; use its kprof-report"
+                   : "it was made by an older version of kprof; record again";
     if (header->chunk_bytes != KP_CHUNK_BYTES || header->chunk_count == 0 ||
         header->chunk_count > KP_CHUNKS_MAX)
         return "its chunk sizes are impossible";

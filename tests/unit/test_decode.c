@@ -37,7 +37,8 @@ static void headers(void)
         const char *what;
     } damages[] = {
         {offsetof(struct kp_spool_header, magic), 1, "another magic is refused"},
-        {offsetof(struct kp_spool_header, version), 2, "a newer version is refused"},
+        {offsetof(struct kp_spool_header, version), 3, "a newer version is refused"},
+        {offsetof(struct kp_spool_header, version), 1, "version 1 is refused"},
         {offsetof(struct kp_spool_header, version), 0, "version 0 is refused"},
         {offsetof(struct kp_spool_header, chunk_bytes), 4096, "another chunk size is refused"},
         {offsetof(struct kp_spool_header, chunk_count), 0, "no chunks are refused"},
@@ -65,6 +66,10 @@ static void headers(void)
     header.version = 9;
     const char *said = kp_decode_header(&header, FILE_BYTES);
     kp_check(said && strstr(said, "newer"), "a newer version is called so", "%s", said);
+    header.version = 1;
+    said = kp_decode_header(&header, FILE_BYTES);
+    kp_check(said && strstr(said, "made by an older version of kprof; record again"),
+             "an older version is called so", "%s", said);
 }
 
 static void chunks(void)
@@ -118,7 +123,7 @@ static void data_records(void)
     kp_check(first(&alloc, 0, KP_CHUNK_DATA) == 0, "no bytes are the end", "they were not");
     kp_check(first(&alloc, 24, KP_CHUNK_DEFINITION) == -1, "data among definitions is refused",
              "it was taken");
-    alloc.kind = 6;
+    alloc.kind = KP_KIND_LAST + 1;
     kp_check(first(&alloc, 24, KP_CHUNK_DATA) == -1, "an unknown kind of memory is refused",
              "it was taken");
     kp_check(first(&stamp, 16, KP_CHUNK_DATA) == -1, "an impossible time is refused",
@@ -214,7 +219,8 @@ static void damaged(long offset, uint64_t value, long bytes, const char *what)
 static void spools(void)
 {
     damaged(offsetof(struct kp_spool_header, magic), 7, 8, "a file that is no spool stays");
-    damaged(offsetof(struct kp_spool_header, version), 2, 4, "a spool of a newer version stays");
+    damaged(offsetof(struct kp_spool_header, version), 3, 4, "a spool of a newer version stays");
+    damaged(offsetof(struct kp_spool_header, version), 1, 4, "a spool of an older version stays");
     damaged(FIRST_CHUNK + 3 * (long)KP_CHUNK_BYTES, 0, 0, "a truncated spool stays");
     damaged(100, 0, 0, "a spool of 100 bytes stays");
     damaged(0, 0, 0, "an empty spool stays");
