@@ -49,7 +49,8 @@ static int is_definition(const struct symbols *symbols, uint32_t index, const ch
     const ElfW(Sym) *symbol = &symbols->table[index];
     unsigned type = ELF64_ST_TYPE(symbol->st_info);
 
-    return symbol->st_shndx != SHN_UNDEF && (type == STT_FUNC || type == STT_GNU_IFUNC) &&
+    return symbol->st_shndx != SHN_UNDEF &&
+           (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_OBJECT) &&
            strcmp(symbols->strings + symbol->st_name, name) == 0;
 }
 
@@ -92,20 +93,31 @@ static uint32_t find_sysv(const struct symbols *symbols, const char *name)
     return 0;
 }
 
-void *kp_scope_find(const struct link_map *object, const char *name)
+static const ElfW(Sym) *find(const struct link_map *object, const char *name)
 {
     struct symbols symbols;
 
     if (!symbols_init(&symbols, object))
         return NULL;
     uint32_t index = symbols.gnu_hash ? find_gnu(&symbols, name) : find_sysv(&symbols, name);
-    if (!index)
-        return NULL;
-    const ElfW(Sym) *symbol = &symbols.table[index];
-    void *address = (void *)(object->l_addr + symbol->st_value);
-    if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
+    return index ? &symbols.table[index] : NULL;
+}
+
+void *kp_scope_find(const struct link_map *object, const char *name)
+{
+    const ElfW(Sym) *symbol = find(object, name);
+    void *address = symbol ? (void *)(object->l_addr + symbol->st_value) : NULL;
+
+    if (symbol && ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
         address = ((void *(*)(void))address)();
     return address;
+}
+
+size_t kp_scope_size(const struct link_map *object, const char *name)
+{
+    const ElfW(Sym) *symbol = find(object, name);
+
+    return symbol ? symbol->st_size : 0;
 }
 
 void *kp_scope_find_from(struct link_map *from, const char *name, struct link_map **owner)

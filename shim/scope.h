@@ -12,8 +12,11 @@
 struct link_map *kp_scope_self(void);
 struct link_map *kp_scope_program(void);
 
-/* Address of a function that this object defines and exports, or NULL. */
+/* Address of a function or variable that this object defines and exports, or NULL. */
 void *kp_scope_find(const struct link_map *object, const char *name);
+
+/* Its size, 0 when there is none. */
+size_t kp_scope_size(const struct link_map *object, const char *name);
 
 /* The first definition from `from` on; *owner is the object that has it. */
 void *kp_scope_find_from(struct link_map *from, const char *name, struct link_map **owner);
