@@ -109,35 +109,22 @@ include tests/tests.mk
 
 # ---- what is needed from Debian (other systems: the same libraries under their names) ----
 DEPS_BUILD := gcc g++ libc6-dev libsqlite3-dev libdw-dev libelf-dev libiberty-dev libunwind8 sqlite3
-DEPS_CHECK := binutils procps util-linux python3 libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 zlib1g-dev libseccomp-dev elfutils dpkg-dev xz-utils
+DEPS_CHECK := binutils procps util-linux python3 python3-dev python3-venv libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 zlib1g-dev libseccomp-dev elfutils dpkg-dev xz-utils
 DEPS_BENCH := heaptrack cmake git time
 DEPS_LINT  := shellcheck cppcheck mandoc
-.PHONY: all deps deps-bench deps-lint demo bench lint help install uninstall clean fuzz
+.PHONY: all deps deps-bench deps-lint bench lint help install uninstall clean fuzz
 
 deps: ## install what is missing to build and test (as root, or with sudo)
 	@tests/install_packages.sh $(DEPS_BUILD) $(DEPS_CHECK)
+	@$(MAKE) --no-print-directory deps-python
 deps-bench: deps
 	@tests/install_packages.sh $(DEPS_BENCH)
 deps-lint: deps
 	@tests/install_packages.sh $(DEPS_LINT)
 
-demo: deps ## build, profile examples/ledger and print its report
-	@$(MAKE) --no-print-directory all $B/examples/ledger
-	@examples/demo.sh $B
-$B/examples/%: examples/%.c $B/flags
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -g -O2 -Wall -Wextra -D_GNU_SOURCE -I include -o $@ $<
-
-BENCHES := $(addprefix $B/bench/,pair soak flow empty_preload.so)
-bench: deps-bench ## what kprof costs: ratios to the plain program, in one run
-	@$(MAKE) --no-print-directory all $(BENCHES) $B/tools/make_spool
-	@KPROF_TEST_BUILD=$(CURDIR)/$B python3 tests/bench/bench.py $(T)
-$B/bench/%.so: tests/bench/%.c $B/flags
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -D_GNU_SOURCE -fno-builtin -fPIC -shared -o $@ $< -ldl
-$B/bench/%: tests/bench/%.c $B/flags
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -D_GNU_SOURCE -fno-builtin -fno-optimize-sibling-calls -o $@ $< -pthread
+include examples/examples.mk
+include tests/pyo3/pyo3.mk
+include tests/bench/bench.mk
 
 lint: deps-lint ## style of the sources, the scripts and the man pages
 	@tests/lint.sh

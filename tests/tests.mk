@@ -63,3 +63,4 @@ check-symbols: $B/libkprof.so ## what libkprof.so exports and imports, and its f
 	@KPROF_TEST_BUILD=$(CURDIR)/$B tests/run test_symbols
 	@KPROF_TEST_BUILD=$(CURDIR)/$B tests/run test_fast_path
 include tests/fuzz.mk
+include tests/python/python.mk
