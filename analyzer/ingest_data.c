@@ -193,9 +193,9 @@ static struct kp_live_sample *find_sample(struct run *run, uint64_t id)
     return NULL;
 }
 
-static bool is_kept(const struct kp_recorded *process, const struct kp_mark_row *mark)
+static bool is_kept(const struct kp_recorded *process, uint64_t iteration)
 {
-    return mark->iteration % process->mark_step == 0;
+    return iteration % process->mark_step == 0;
 }
 
 static void thin_marks(struct kp_recorded *process)
@@ -206,7 +206,7 @@ static void thin_marks(struct kp_recorded *process)
     process->marks_stored /= 2;
     process->marks_thinned = true;
     for (size_t i = 0; i < process->mark_count; i++)
-        if (is_kept(process, &process->marks[i]))
+        if (is_kept(process, process->marks[i].iteration))
             process->marks[kept++] = process->marks[i];
     process->mark_count = kept;
 }
@@ -217,13 +217,27 @@ static void take_mark(struct run *run, const struct kp_rec_mark *record)
     struct kp_mark_row mark = {kp_decode_id(record->type_iteration), record->time_us,
                                thread_of(run)};
 
-    if (!is_kept(process, &mark))
+    if (!is_kept(process, mark.iteration))
         return;
     process->marks = kp_array_grow(process->marks, &process->mark_capacity, process->mark_count + 1,
                                    sizeof *process->marks);
     process->marks[process->mark_count++] = mark;
     if (process->marks_stored + process->mark_count > KP_MARKS_MAX)
         thin_marks(process);
+}
+
+/* Totals of a mark that has gone change no row. */
+static void take_totals(struct kp_recorded *process, const struct kp_rec_totals *record)
+{
+    uint64_t iteration = kp_decode_id(record->type_iteration);
+
+    if (!is_kept(process, iteration))
+        return;
+    process->totals = kp_array_grow(process->totals, &process->totals_capacity,
+                                    process->totals_count + 1, sizeof *process->totals);
+    process->totals[process->totals_count++] =
+        (struct kp_totals_row){iteration,           record->rss,         record->malloc_used,
+                               record->malloc_held, record->object_held, record->object_blocks};
 }
 
 static void take_stamp(struct run *run, const struct kp_rec_stamp *record)
@@ -263,6 +277,7 @@ static void take(struct run *run, int type, union kp_record record)
             shrink_sample(run, sample, record.resize->size);
         break;
     case KP_REC_MARK: take_mark(run, record.mark); break;
+    case KP_REC_TOTALS: take_totals(run->process, record.totals); break;
     default: take_state(run, type, record); break;
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Definitions of a process: texts, modules and stack nodes become entries of the shared tree. They
- * are read from the start of the PROCESS chunk in order of seq, also when a killed collector's work
- * is taken up, as nothing of them but the shared rows is in the database.
+ * Definitions of a process: texts, modules, Python code and stack nodes become entries of the
+ * shared tree. They are read from the start of the PROCESS chunk in order of seq, also when a
+ * killed collector's work is taken up, as nothing of them but the shared rows is in the database.
  */
 #include "ingest.h"
 
@@ -110,18 +110,12 @@ static void take_text(struct kp_recorded *process, const struct kp_rec_text *rec
     size_t bytes = record->text_bytes;
 
     switch (record->what) {
-    case KP_TEXT_EXE:
-        replace_text(process, &process->exe, kp_copy_text(text, bytes));
-        break;
-    case KP_TEXT_ARGV:
-        replace_text(process, &process->argv, arguments_as_json(text, bytes));
-        break;
+    case KP_TEXT_EXE: replace_text(process, &process->exe, kp_copy_text(text, bytes)); break;
+    case KP_TEXT_ARGV: replace_text(process, &process->argv, arguments_as_json(text, bytes)); break;
     case KP_TEXT_ALLOCATOR:
         replace_text(process, &process->allocator, kp_copy_text(text, bytes));
         break;
-    case KP_TEXT_PYTHON:
-        replace_text(process, &process->python, kp_copy_text(text, bytes));
-        break;
+    case KP_TEXT_PYTHON: replace_text(process, &process->python, kp_copy_text(text, bytes)); break;
     case KP_TEXT_DIRECTORY:
         replace_text(process, &process->directory, kp_copy_text(text, bytes));
         break;
@@ -161,19 +155,57 @@ static uint64_t address_of(uint64_t pc, uint64_t bias)
     return pc & KP_PC_EXACT ? (pc & ~KP_PC_EXACT) - bias : pc - bias - 1;
 }
 
+static uint32_t native_location(struct kp_ingest *ingest, const struct kp_recorded *process,
+                                const struct kp_rec_node *record)
+{
+    const struct kp_module_ref *module = kp_process_module(process, record->module);
+
+    return kp_stack_tree_location(&ingest->tree, module ? module->module : 0, 0,
+                                  address_of(record->pc, module ? module->bias : 0));
+}
+
+/* An exact pc may have any bits. */
+static bool is_python(uint64_t pc)
+{
+    return (pc & (KP_PC_PYTHON | KP_PC_EXACT)) == KP_PC_PYTHON;
+}
+
+/* 0: of code that was never defined. */
+static uint32_t python_location(struct kp_ingest *ingest, const struct kp_recorded *process,
+                                uint64_t pc)
+{
+    const struct kp_recorded_code *code =
+        kp_recorded_codes_find(&process->codes, KP_PC_PYTHON_CODE(pc));
+
+    if (!code)
+        return 0;
+    return kp_stack_tree_location(&ingest->tree, 0, code->code,
+                                  kp_linetable_line(&code->lines, KP_PC_PYTHON_OFFSET(pc)));
+}
+
+static int take_code(struct kp_ingest *ingest, struct kp_recorded *process,
+                     const struct kp_rec_code *record)
+{
+    struct kp_code_name name = {.file = kp_decode_code_file(record),
+                                .function = kp_decode_code_name(record),
+                                .first_line = record->first_line};
+
+    name.file_bytes = strnlen(name.file, record->file_bytes);
+    name.function_bytes = strnlen(name.function, record->name_bytes);
+    return kp_recorded_codes_add(&process->codes, record, kp_stack_tree_code(&ingest->tree, &name));
+}
+
 static int take_node(struct kp_ingest *ingest, struct kp_recorded *process,
                      const struct kp_rec_node *record)
 {
-    const struct kp_module_ref *module = kp_process_module(process, record->module);
     const struct kp_node *parent = kp_process_node(process, record->parent);
     uint32_t parent_stack = parent ? parent->stack : 0;
-    struct kp_node *node = kp_process_node_new(process, record->id);
+    uint32_t location = is_python(record->pc) ? python_location(ingest, process, record->pc)
+                                              : native_location(ingest, process, record);
+    struct kp_node *node = location ? kp_process_node_new(process, record->id) : NULL;
 
     if (!node)
         return 1;
-    uint32_t location =
-        kp_stack_tree_location(&ingest->tree, module ? module->module : 0,
-                               address_of(record->pc, module ? module->bias : 0));
     node->stack = kp_stack_tree_stack(&ingest->tree, parent_stack, location);
     return 0;
 }
@@ -184,6 +216,8 @@ static int take(struct kp_ingest *ingest, struct kp_recorded *process, int type,
     switch (type) {
     case KP_REC_TEXT: take_text(process, record.text); return 0;
     case KP_REC_MODULE: return take_module(ingest, process, record.module);
+    case KP_REC_CODE: return take_code(ingest, process, record.code);
+    case KP_REC_CODE_TABLE: return kp_recorded_codes_append(&process->codes, record.table);
     case KP_REC_NODE: return take_node(ingest, process, record.node);
     default: return 0; /* MODULE_GONE: nodes name their module, so that nothing is mistaken */
     }

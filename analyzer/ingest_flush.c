@@ -62,21 +62,21 @@ static void write_process(struct kp_store *store, const struct kp_recorded *proc
     uint64_t peak = process->memory.peak_rss > info->peak_rss_bytes ? process->memory.peak_rss
                                                                     : info->peak_rss_bytes;
 
-    kp_store_run(store, KP_SQL_PROCESS, "iiiIttttttdtdDtIdiiiiiiiiiiiddddi", (int64_t)process->number,
-                 (int64_t)process->watched.pid, (int64_t)info->ppid, number(info->parent),
-                 origin_name(info->origin), process->exe ? process->exe : "",
-                 process->argv ? process->argv : "[]",
-                 process->allocator ? process->allocator : "", process->python ? process->python : "",
-                 process->directory ? process->directory : "",
-                 (double)info->before_join_ns / 1e9, unwinder_name(info->unwinder),
-                 seconds(info->joined_ns / 1000), process->end ? seconds(process->ended_us) : -1.0,
-                 process->end, number(info->fixed_rate), (double)info->budget_ppm / 1e6,
-                 number(samples_of(process)), number(info->lost_samples), number(info->lost_frees),
-                 number(info->lost_nested), number(info->lost_definitions),
-                 number(info->cut_frames), number(info->broken_stacks), number(info->python_broken),
-                 number(info->python_cut_frames), number(info->rate_min), number(info->rate_max), (double)info->sampling_ns / 1e9,
-                 (double)info->cpu_ns / 1e9, (double)info->late_sampling_ns / 1e9,
-                 (double)info->late_cpu_ns / 1e9, number(peak));
+    kp_store_run(
+        store, KP_SQL_PROCESS, "iiiIttttttdtdDtIdiiiiiiiiiiiddddi", (int64_t)process->number,
+        (int64_t)process->watched.pid, (int64_t)info->ppid, number(info->parent),
+        origin_name(info->origin), process->exe ? process->exe : "",
+        process->argv ? process->argv : "[]", process->allocator ? process->allocator : "",
+        process->python ? process->python : "", process->directory ? process->directory : "",
+        (double)info->before_join_ns / 1e9, unwinder_name(info->unwinder),
+        seconds(info->joined_ns / 1000), process->end ? seconds(process->ended_us) : -1.0,
+        process->end, number(info->fixed_rate), (double)info->budget_ppm / 1e6,
+        number(samples_of(process)), number(info->lost_samples), number(info->lost_frees),
+        number(info->lost_nested), number(info->lost_definitions), number(info->cut_frames),
+        number(info->broken_stacks), number(info->python_broken), number(info->python_cut_frames),
+        number(info->rate_min), number(info->rate_max), (double)info->sampling_ns / 1e9,
+        (double)info->cpu_ns / 1e9, (double)info->late_sampling_ns / 1e9,
+        (double)info->late_cpu_ns / 1e9, number(peak));
 }
 
 static void write_threads(struct kp_store *store, const struct kp_recorded *process)
@@ -127,22 +127,28 @@ static void write_memory(struct kp_store *store, const struct kp_recorded *proce
                          number(reading->swap), (int64_t)reading->threads);
         else
             kp_store_run(store, KP_SQL_MEMORY, "idittttI", (int64_t)process->number,
-                         seconds(reading->time_us), number(reading->rss), unknown, unknown,
-                         unknown, unknown, (int64_t)reading->threads);
+                         seconds(reading->time_us), number(reading->rss), unknown, unknown, unknown,
+                         unknown, (int64_t)reading->threads);
     }
 }
 
 static void write_marks(struct kp_store *store, const struct kp_recorded *process)
 {
-    const char *unknown = NULL;
-
     if (process->marks_thinned)
         kp_store_run(store, KP_SQL_MARKS_GONE, "ii", (int64_t)process->number,
                      number(process->mark_step));
     for (size_t i = 0; i < process->mark_count; i++)
-        kp_store_run(store, KP_SQL_MARK, "iiiittttt", (int64_t)process->number,
+        kp_store_run(store, KP_SQL_MARK, "iiii", (int64_t)process->number,
                      number(process->marks[i].iteration), number(process->marks[i].time_us),
-                     process->marks[i].thread->row, unknown, unknown, unknown, unknown, unknown);
+                     process->marks[i].thread->row);
+    for (size_t i = 0; i < process->totals_count; i++) {
+        const struct kp_totals_row *totals = &process->totals[i];
+
+        kp_store_run(store, KP_SQL_MARK_TOTALS, "iiNNNNN", (int64_t)process->number,
+                     number(totals->iteration), (int64_t)totals->rss, (int64_t)totals->malloc_used,
+                     (int64_t)totals->malloc_held, (int64_t)totals->object_held,
+                     (int64_t)totals->object_blocks);
+    }
 }
 
 static void write_cursors(struct kp_store *store, const struct kp_recorded *process)
@@ -171,14 +177,29 @@ static void write_of_process(struct kp_store *store, const struct kp_recorded *p
     write_cursors(store, process);
 }
 
+/* The names of Python's are known already. */
+static void write_location(struct kp_store *store, const struct kp_stack_tree *tree, uint32_t id)
+{
+    const struct kp_tree_location *location = &tree->locations[id];
+
+    kp_store_run(store, KP_SQL_LOCATION, "iiii", (int64_t)id, (int64_t)location->module,
+                 (int64_t)location->code, (int64_t)location->address);
+    if (location->code)
+        kp_store_run(store, KP_SQL_FRAME, "iittiit", (int64_t)id, (int64_t)0,
+                     tree->codes[location->code].function, tree->codes[location->code].file,
+                     (int64_t)location->address, (int64_t)1, "python");
+}
+
 static void write_tree(struct kp_store *store, const struct kp_stack_tree *tree)
 {
     for (uint32_t i = tree->modules_stored + 1; i <= tree->module_count; i++)
         kp_store_run(store, KP_SQL_MODULE, "itt", (int64_t)i, tree->modules[i].path,
                      tree->modules[i].build_id);
+    for (uint32_t i = tree->codes_stored + 1; i <= tree->code_count; i++)
+        kp_store_run(store, KP_SQL_CODE, "itti", (int64_t)i, tree->codes[i].file,
+                     tree->codes[i].function, (int64_t)tree->codes[i].first_line);
     for (uint32_t i = tree->locations_stored + 1; i <= tree->location_count; i++)
-        kp_store_run(store, KP_SQL_LOCATION, "iiii", (int64_t)i, (int64_t)tree->locations[i].module,
-                     (int64_t)0, (int64_t)tree->locations[i].address);
+        write_location(store, tree, i);
     for (uint32_t i = tree->stacks_stored + 1; i <= tree->stack_count; i++)
         kp_store_run(store, KP_SQL_STACK, "iii", (int64_t)i, (int64_t)tree->stacks[i].parent,
                      (int64_t)tree->stacks[i].location);
@@ -193,15 +214,15 @@ static void write_site(struct kp_store *store, const struct kp_site_sums *site)
         kp_store_run(store, KP_SQL_SITE_NEW, "iiitiddddddiddddddidd", site->row,
                      (int64_t)site->process, (int64_t)site->stack, kp_kind_name(site->kind),
                      number(site->samples), ab->value, ab->variance, ab->largest, ac->value,
-                     ac->variance, ac->largest, number(site->live_samples), lb->value,
-                     lb->variance, lb->largest, lc->value, lc->variance, lc->largest,
-                     number(site->rate_max), seconds(site->first_us), seconds(site->last_us));
+                     ac->variance, ac->largest, number(site->live_samples), lb->value, lb->variance,
+                     lb->largest, lc->value, lc->variance, lc->largest, number(site->rate_max),
+                     seconds(site->first_us), seconds(site->last_us));
     else
         kp_store_run(store, KP_SQL_SITE_CHANGE, "iiddddddiddddddidd", site->row,
                      number(site->samples), ab->value, ab->variance, ab->largest, ac->value,
-                     ac->variance, ac->largest, number(site->live_samples), lb->value,
-                     lb->variance, lb->largest, lc->value, lc->variance, lc->largest,
-                     number(site->rate_max), seconds(site->first_us), seconds(site->last_us));
+                     ac->variance, ac->largest, number(site->live_samples), lb->value, lb->variance,
+                     lb->largest, lc->value, lc->variance, lc->largest, number(site->rate_max),
+                     seconds(site->first_us), seconds(site->last_us));
 }
 
 static void write_lifetimes(struct kp_store *store, const struct kp_site_sums *site)
@@ -331,7 +352,7 @@ static void settle_process(struct kp_ingest *ingest, struct kp_recorded *process
     kp_slices_settle(&process->timeline);
     kp_memory_series_settle(&process->memory);
     process->marks_stored += process->mark_count;
-    process->mark_count = 0;
+    process->mark_count = process->totals_count = 0;
     process->marks_thinned = false;
     for (uint32_t slot = 0; slot < process->slot_count; slot++)
         if (process->slots[slot])

@@ -135,9 +135,22 @@ static void load_module(struct loader *load)
         fail(load);
 }
 
+static void load_code(struct loader *load)
+{
+    struct kp_code_name name = {text(load, 1), text(load, 2), strlen(text(load, 1)),
+                                strlen(text(load, 2)), (uint32_t)integer(load, 3)};
+
+    if (kp_stack_tree_code(&load->ingest->tree, &name) != integer(load, 0))
+        fail(load);
+}
+
 static void load_location(struct loader *load)
 {
-    if (kp_stack_tree_location(&load->ingest->tree, (uint32_t)integer(load, 1),
+    struct kp_stack_tree *tree = &load->ingest->tree;
+    int64_t code = integer(load, 2);
+
+    if (code < 0 || code > tree->code_count ||
+        kp_stack_tree_location(tree, (uint32_t)integer(load, 1), (uint32_t)code,
                                (uint64_t)integer(load, 3)) != integer(load, 0))
         fail(load);
 }
@@ -299,6 +312,7 @@ static const struct {
     {"SELECT process_id, count(*) FROM note GROUP BY process_id", load_note},
     {"SELECT id, process_id, tid, name, first_s, samples FROM thread", load_thread},
     {"SELECT id, path, build_id FROM module ORDER BY id", load_module},
+    {"SELECT id, file, function, first_line FROM code ORDER BY id", load_code},
     {"SELECT id, module_id, code_id, address FROM location ORDER BY id", load_location},
     {"SELECT id, parent_id, location_id FROM stack ORDER BY id", load_stack},
     {"SELECT * FROM site", load_site},

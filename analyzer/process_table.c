@@ -42,6 +42,7 @@ void kp_process_free(struct kp_recorded *process, struct kp_live_pool *pool)
     kp_live_set_release(pool, &process->live);
     kp_site_table_release(&process->sites);
     kp_slices_release(&process->timeline);
+    kp_recorded_codes_release(&process->codes);
     kp_memory_series_release(&process->memory);
     free_slots(process);
     for (uint32_t i = 1; i <= process->thread_count; i++)
@@ -57,6 +58,7 @@ void kp_process_free(struct kp_recorded *process, struct kp_live_pool *pool)
     free(process->modules);
     free(process->definitions);
     free(process->marks);
+    free(process->totals);
     free(process->exe);
     free(process->argv);
     free(process->allocator);

@@ -7,6 +7,7 @@
 #ifndef KP_PROCESS_TABLE_H
 #define KP_PROCESS_TABLE_H
 
+#include "recorded_code.h"
 #include "live_set.h"
 #include "memory_series.h"
 #include "process_watch.h"
@@ -81,6 +82,11 @@ struct kp_mark_row {
     struct kp_thread_row *thread;
 };
 
+/* What the allocators said at a mark. */
+struct kp_totals_row {
+    uint64_t iteration, rss, malloc_used, malloc_held, object_held, object_blocks;
+};
+
 struct kp_recorded {
     uint32_t number;
     uint32_t chunk; /* index of its PROCESS chunk */
@@ -97,6 +103,7 @@ struct kp_recorded {
     struct kp_module_ref *modules; /* in order of id */
     size_t module_capacity;
     uint32_t module_count;
+    struct kp_recorded_codes codes;
     struct kp_node **nodes; /* pages of KP_NODE_PAGE */
     size_t node_capacity;
     uint32_t node_page_count, last_node;
@@ -115,6 +122,8 @@ struct kp_recorded {
     struct kp_memory_series memory;
     struct kp_mark_row *marks; /* not in the database yet */
     size_t mark_capacity, mark_count;
+    struct kp_totals_row *totals; /* not in the database yet */
+    size_t totals_capacity, totals_count;
     uint64_t mark_step; /* only iterations that it divides are kept, see KP_MARKS_MAX */
     uint64_t marks_stored;
     bool marks_thinned; /* rows that it does not divide are still there */

@@ -25,6 +25,7 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_THREAD] = "INSERT OR REPLACE INTO thread VALUES (?1,?2,?3,?4,?5,?6)",
     [KP_SQL_MODULE] = "INSERT INTO module VALUES (?1,?2,?3,'')",
     [KP_SQL_MODULE_SYMBOLS] = "UPDATE module SET symbols = ?2 WHERE id = ?1",
+    [KP_SQL_CODE] = "INSERT INTO code VALUES (?1,?2,?3,?4)",
     [KP_SQL_LOCATION] = "INSERT INTO location VALUES (?1,?2,?3,?4)",
     [KP_SQL_FRAME] = "INSERT OR REPLACE INTO frame VALUES (?1,?2,?3,?4,?5,?6,?7)",
     [KP_SQL_STACK] = "INSERT INTO stack VALUES (?1,?2,?3)",
@@ -49,7 +50,10 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_TIMELINE] = "INSERT OR REPLACE INTO timeline VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
     [KP_SQL_MEMORY] = "INSERT OR REPLACE INTO memory VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
     [KP_SQL_MEMORY_GONE] = "DELETE FROM memory WHERE process_id = ?1 AND time_s = ?2",
-    [KP_SQL_MARK] = "INSERT OR REPLACE INTO mark VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [KP_SQL_MARK] = "INSERT OR REPLACE INTO mark VALUES (?1,?2,?3,?4,NULL,NULL,NULL,NULL,NULL)",
+    [KP_SQL_MARK_TOTALS] = "UPDATE mark SET rss=?3, malloc_used=?4, malloc_held=?5, "
+                           "object_held=?6, object_blocks=?7 "
+                           "WHERE process_id = ?1 AND iteration = ?2",
     [KP_SQL_MARKS_GONE] = "DELETE FROM mark WHERE process_id = ?1 AND iteration % ?2 != 0",
     [KP_SQL_CURSOR] = "INSERT OR REPLACE INTO spool_cursor VALUES (?1,?2)",
     [KP_SQL_CURSOR_GONE] = "DELETE FROM spool_cursor WHERE seq = ?1",
@@ -125,7 +129,7 @@ static void bind_next(sqlite3_stmt *to, int at, char type, va_list *values)
         break;
     default:
         integer = va_arg(*values, int64_t);
-        if (type == 'I' && integer == 0)
+        if ((type == 'I' && integer == 0) || (type == 'N' && integer < 0))
             sqlite3_bind_null(to, at);
         else
             sqlite3_bind_int64(to, at, integer);

@@ -25,6 +25,7 @@ enum kp_sql {
     KP_SQL_THREAD,
     KP_SQL_MODULE,
     KP_SQL_MODULE_SYMBOLS,
+    KP_SQL_CODE,
     KP_SQL_LOCATION,
     KP_SQL_FRAME,
     KP_SQL_STACK,
@@ -40,6 +41,7 @@ enum kp_sql {
     KP_SQL_MEMORY,
     KP_SQL_MEMORY_GONE,
     KP_SQL_MARK,
+    KP_SQL_MARK_TOTALS,
     KP_SQL_MARKS_GONE,
     KP_SQL_CURSOR,
     KP_SQL_CURSOR_GONE,
@@ -76,7 +78,7 @@ void kp_store_begin(struct kp_store *store);
 int kp_store_commit(struct kp_store *store, struct kp_error *error);
 
 /* Runs a statement that returns nothing. One letter per parameter: i int64_t, d double, t text
- * (const char *, NULL is null), I int64_t with 0 for null, D double with less than 0 for null. */
+ * (const char *, NULL is null), I int64_t with 0 for null, N int64_t with less than 0 for null, D double likewise. */
 void kp_store_run(struct kp_store *store, enum kp_sql sql, const char *types, ...);
 
 /* The two halves of it, for a statement that makes several rows: binds the parameters from `first`

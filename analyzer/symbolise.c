@@ -83,6 +83,11 @@ static void fill_queue(struct kp_symboliser *symboliser)
 
         if (symboliser->done[id])
             continue;
+        if (tree->locations[id].code) { /* its row came with it */
+            symboliser->done[id] = 1;
+            symboliser->resolved++;
+            continue;
+        }
         symboliser->queue = kp_array_grow(symboliser->queue, &symboliser->queue_capacity,
                                           symboliser->queue_count + 1, sizeof *symboliser->queue);
         symboliser->queue[symboliser->queue_count++] = id;

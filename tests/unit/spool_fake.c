@@ -27,7 +27,7 @@ struct fake_slot {
 
 struct fake_process {
     uint32_t pid;
-    uint32_t modules, nodes;
+    uint32_t modules, codes, nodes;
     struct kp_chunk_header *first, *definitions;
     struct kp_process_info *info;
     struct fake_slot *slots[SLOTS_MAX];
@@ -261,6 +261,47 @@ void kp_fake_module_gone(struct kp_fake *fake, uint32_t process, uint32_t module
     define(fake, process, &record, sizeof record);
 }
 
+void kp_fake_code_table(struct kp_fake *fake, uint32_t process, uint32_t code, uint32_t offset,
+                        const void *piece, uint32_t bytes)
+{
+    union {
+        struct kp_rec_code_table table;
+        uint8_t bytes[sizeof(struct kp_rec_code_table) + KP_FAKE_PIECE];
+    } record = {0};
+    uint32_t total = (uint32_t)(sizeof record.table + bytes + 7) & ~7u;
+    must(bytes <= KP_FAKE_PIECE, "piece too long");
+    record.table = (struct kp_rec_code_table){KP_REC_CODE_TABLE | total << 8, code, offset, bytes};
+    memcpy(record.bytes + sizeof record.table, piece, bytes);
+    define(fake, process, &record, total);
+}
+
+uint32_t kp_fake_code(struct kp_fake *fake, uint32_t process, const char *file,
+                      const char *function, uint32_t first_line, enum kp_line_table kind,
+                      const void *table, uint32_t table_bytes)
+{
+    union {
+        struct kp_rec_code code;
+        uint8_t bytes[8192];
+    } record = {0};
+    size_t file_bytes = strlen(file), name_bytes = strlen(function);
+    uint32_t total = (uint32_t)(sizeof record.code + file_bytes + name_bytes + 7) & ~7u;
+    must(total <= sizeof record, "name too long");
+    record.code = (struct kp_rec_code){.type_bytes = KP_REC_CODE | total << 8,
+                                       .id = ++fake->processes[process]->codes,
+                                       .first_line = first_line,
+                                       .file_bytes = (uint16_t)file_bytes,
+                                       .name_bytes = (uint16_t)name_bytes,
+                                       .table_bytes = table_bytes,
+                                       .table_kind = (uint16_t)kind};
+    memcpy(record.bytes + sizeof record.code, file, file_bytes);
+    memcpy(record.bytes + sizeof record.code + file_bytes, function, name_bytes);
+    define(fake, process, &record, total);
+    for (uint32_t at = 0; at < table_bytes; at += KP_FAKE_PIECE)
+        kp_fake_code_table(fake, process, record.code.id, at, (const uint8_t *)table + at,
+                           table_bytes - at < KP_FAKE_PIECE ? table_bytes - at : KP_FAKE_PIECE);
+    return record.code.id;
+}
+
 uint32_t kp_fake_node(struct kp_fake *fake, uint32_t process, uint32_t parent, uint32_t module,
                       uint64_t pc)
 {
@@ -366,4 +407,11 @@ void kp_fake_mark(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_
     struct kp_rec_mark record = {KP_REC_MARK | iteration << 8, time_us};
     put(fake, process, slot, &record, sizeof record);
     slot_of(fake, process, slot)->iteration = iteration;
+}
+
+void kp_fake_totals(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t iteration,
+                    struct kp_rec_totals totals)
+{
+    totals.type_iteration = KP_REC_TOTALS | iteration << 8;
+    put(fake, process, slot, &totals, sizeof totals);
 }

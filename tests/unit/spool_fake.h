@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes a spool as the shim would, for tests, fuzz seeds and benchmarks: one writer, no limits but
- * those of the file, aborts on misuse. Process numbers, module ids and node ids count from 1.
+ * those of the file, aborts on misuse. Process numbers and ids of modules,
+ * codes and nodes count from 1.
  */
 #ifndef KP_SPOOL_FAKE_H
 #define KP_SPOOL_FAKE_H
@@ -41,6 +42,16 @@ void kp_fake_module_gone(struct kp_fake *fake, uint32_t process, uint32_t module
 uint32_t kp_fake_node(struct kp_fake *fake, uint32_t process, uint32_t parent, uint32_t module,
                       uint64_t pc);
 
+/* Python code with its line table, in pieces of at most KP_FAKE_PIECE bytes. */
+#define KP_FAKE_PIECE 4096u
+uint32_t kp_fake_code(struct kp_fake *fake, uint32_t process, const char *file,
+                      const char *function, uint32_t first_line, enum kp_line_table kind,
+                      const void *table, uint32_t table_bytes);
+/* A piece alone, at any offset. */
+void kp_fake_code_table(struct kp_fake *fake, uint32_t process, uint32_t code, uint32_t offset,
+                        const void *piece, uint32_t bytes);
+#define KP_FAKE_PYTHON_PC(code, offset) (KP_PC_PYTHON | (uint64_t)(code) << 32 | (uint32_t)(offset))
+
 /* Data of a writer slot. Time, iteration, rate and thread hold until changed, and are repeated at
  * the start of each chunk. The sample's id is returned. */
 void kp_fake_stamp(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t time_us,
@@ -55,5 +66,8 @@ void kp_fake_resize(struct kp_fake *fake, uint32_t process, unsigned slot, uint6
                     uint64_t size);
 void kp_fake_mark(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t iteration,
                   uint64_t time_us);
+/* Behind the mark of this number; its type is set here. */
+void kp_fake_totals(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t iteration,
+                    struct kp_rec_totals totals);
 
 #endif
