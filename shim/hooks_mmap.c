@@ -4,9 +4,10 @@
  *
  * Anonymous mappings are recorded: what the program maps for itself ('mmap'), what it only
  * reserves without access ('reserve'), and what an allocator preloaded behind us takes to cut
- * blocks from ('arena', told apart by the caller's address). glibc's own arenas and thread stacks
+ * blocks from ('arena', told apart by the caller's address), or Python's own allocator. glibc's own arenas and thread stacks
  * are made inside libc and don't come by. File mappings are page cache and not recorded.
  */
+#include "python_domains.h"
 #include "ranges.h"
 #include "real.h"
 #include "sample.h"
@@ -38,9 +39,8 @@ static void cut(void *address, size_t bytes)
     errno = error;
 }
 
-static void mapped(void *address, size_t bytes, int protection, const struct kp_origin *origin)
+static void mapped(void *address, size_t bytes, enum kp_kind kind, const struct kp_origin *origin)
 {
-    enum kp_kind kind = kind_of(protection, origin->pc);
     int error = errno;
     uint64_t id = kp_sample_alloc(kind, bytes, address, kp_sample_decide(bytes), origin), cookie;
 
@@ -49,6 +49,15 @@ static void mapped(void *address, size_t bytes, int protection, const struct kp_
         kp_ranges_unlock();
     }
     errno = error;
+}
+
+static void mapped_arena(void *address, size_t bytes, const struct kp_origin *origin)
+{
+    int64_t left = kp_python_arena_begin();
+
+    if (kp_counts(bytes))
+        mapped(address, bytes, KP_KIND_ARENA, origin);
+    kp_python_arena_end(left);
 }
 
 static KP_SLOW void *hooked_mmap(void *wanted, size_t bytes, int protection, int flags, int fd,
@@ -61,8 +70,12 @@ static KP_SLOW void *hooked_mmap(void *wanted, size_t bytes, int protection, int
         return result;
     if (flags & MAP_FIXED)
         cut(result, bytes);
-    if (flags & MAP_ANONYMOUS && kp_counts(bytes))
-        mapped(result, bytes, protection, &origin);
+    if (!(flags & MAP_ANONYMOUS))
+        return result;
+    if (KP_LIKELY_NOT(kp_python_maps_arena(origin.pc, flags)))
+        mapped_arena(result, bytes, &origin);
+    else if (kp_counts(bytes))
+        mapped(result, bytes, kind_of(protection, origin.pc), &origin);
     return result;
 }
 
@@ -113,7 +126,7 @@ static KP_SLOW void *hooked_mremap(void *old, size_t old_bytes, size_t bytes, in
     void *result;
 
     if (remap(old, old_bytes, bytes, flags, wanted, &result) && kp_counts(bytes))
-        mapped(result, bytes, PROT_READ, &origin);
+        mapped(result, bytes, kind_of(PROT_READ, origin.pc), &origin);
     return result;
 }
 

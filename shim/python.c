@@ -40,19 +40,14 @@ static bool read_version(void)
     return true;
 }
 
-static void *as_function(const char *name)
-{
-    return kp_python_symbol(name);
-}
-
 static void find_state(void)
 {
     if (kp_python.minor >= 13)
-        kp_python.attached_state = (void *(*)(void))as_function("PyThreadState_GetUnchecked");
+        kp_python.attached_state = (void *(*)(void))kp_python_symbol("PyThreadState_GetUnchecked");
     else if (kp_python.minor == 12)
-        kp_python.attached_state = (void *(*)(void))as_function("_PyThreadState_UncheckedGet");
-    kp_python.own_state = (void *(*)(void))as_function("PyGILState_GetThisThreadState");
-    kp_python.is_initialised = (int (*)(void))as_function("Py_IsInitialized");
+        kp_python.attached_state = (void *(*)(void))kp_python_symbol("_PyThreadState_UncheckedGet");
+    kp_python.own_state = (void *(*)(void))kp_python_symbol("PyGILState_GetThisThreadState");
+    kp_python.is_initialised = (int (*)(void))kp_python_symbol("Py_IsInitialized");
 }
 
 static void find_parts(void)

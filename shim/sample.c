@@ -12,10 +12,12 @@
 
 #include "clock.h"
 #include "gap.h"
+#include "python.h"
+#include "python_domains.h"
 #include "rate.h"
 #include "slots.h"
 #include "spool.h"
-#include "stacks.h"
+#include "stack_merge.h"
 #include "start.h"
 #include "state.h"
 #include "unwind.h"
@@ -78,6 +80,13 @@ static void done(struct kp_slot *slot)
         do_deferred(slot);
 }
 
+/* A block that is given back by its address alone; mappings are in ranges.c. */
+static bool is_block(enum kp_kind kind)
+{
+    return kind == KP_KIND_MALLOC || kind == KP_KIND_NEW || kind == KP_KIND_OBJECT ||
+           kind == KP_KIND_MEM;
+}
+
 /* Writes the ALLOC record; returns the sample's id, or 0 when there was no room. */
 static uint64_t write_alloc(struct kp_slot *slot, enum kp_kind kind, size_t size, void *block,
                             uint32_t node)
@@ -89,7 +98,7 @@ static uint64_t write_alloc(struct kp_slot *slot, enum kp_kind kind, size_t size
         return 0;
     /* Counted first: an id is never given twice, even if a signal handler jumps out of this. */
     id = KP_SAMPLE_ID(slot->number, slot->counter++);
-    if (kind < KP_KIND_MMAP && !kp_live_insert(block, id, &stale)) {
+    if (is_block(kind) && !kp_live_insert(block, id, &stale)) {
         slot->counter--;
         return 0;
     }
@@ -113,7 +122,11 @@ static uint64_t record(enum kp_kind kind, size_t size, void *block, uint64_t rat
 
     if (slot && kp_spool_prepare(slot, rate)) {
         uint32_t node = kp_unwind(slot, origin, kind);
+        bool is_start_up = kp_stack_is_start_up(slot);
 
+        if (is_start_up || slot->was_start_up)
+            kp_spool_stamp(slot);
+        slot->was_start_up = is_start_up;
         id = write_alloc(slot, kind, size, block, node);
     }
     if (!id)
@@ -139,6 +152,8 @@ uint64_t kp_sample_decide(size_t size)
     } else if (gap_has_ended(self, size)) {
         rate = self->rate;
         kp_gap_draw(self, kp_rate_now());
+        if (kp_python.is_found && !kp_python_domains_settled)
+            kp_python_domains_wrap();
     }
     kp_guard_leave();
     errno = error;

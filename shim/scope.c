@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 struct symbols {
     const ElfW(Sym) *table;
@@ -149,15 +150,34 @@ struct link_map *kp_scope_self(void)
     return NULL;
 }
 
-void kp_scope_range(const struct link_map *object, uintptr_t *start, uintptr_t *end)
+/* The program's headers are where the kernel says: one that is not relocatable has l_addr 0. */
+static const ElfW(Phdr) *segments_of(const struct link_map *object, unsigned *count)
 {
     const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->l_addr;
-    const ElfW(Phdr) *segment = (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
 
-    *start = object->l_addr;
+    if (object == _r_debug.r_map) {
+        *count = (unsigned)getauxval(AT_PHNUM);
+        return (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    }
+    *count = header->e_phnum;
+    return (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
+}
+
+void kp_scope_range(const struct link_map *object, uintptr_t *start, uintptr_t *end)
+{
+    unsigned count;
+    const ElfW(Phdr) *segment = segments_of(object, &count);
+
+    *start = UINTPTR_MAX;
     *end = object->l_addr;
-    for (unsigned i = 0; i < header->e_phnum; i++)
-        if (segment[i].p_type == PT_LOAD &&
-            object->l_addr + segment[i].p_vaddr + segment[i].p_memsz > *end)
-            *end = object->l_addr + segment[i].p_vaddr + segment[i].p_memsz;
+    for (unsigned i = 0; i < count; i++) {
+        uintptr_t from = object->l_addr + segment[i].p_vaddr, to = from + segment[i].p_memsz;
+
+        if (segment[i].p_type != PT_LOAD)
+            continue;
+        if (from < *start)
+            *start = from;
+        if (to > *end)
+            *end = to;
+    }
 }

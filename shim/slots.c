@@ -51,7 +51,8 @@ static void sweep(uint32_t tid)
 static struct kp_slot *slot_new(uint32_t number, uint32_t tid)
 {
     size_t frames = sizeof(struct kp_frame) * KP_STACK_DEPTH_MAX;
-    struct kp_slot *slot = kp_sys_map_wiped(sizeof *slot + 2 * frames);
+    size_t python = sizeof(struct kp_py_frame) * KP_PYTHON_DEPTH_MAX;
+    struct kp_slot *slot = kp_sys_map_wiped(sizeof *slot + 2 * frames + 2 * python);
 
     if (!slot)
         return NULL;
@@ -59,6 +60,8 @@ static struct kp_slot *slot_new(uint32_t number, uint32_t tid)
     slot->counter = 1; /* 0 is no sample's id */
     slot->frames = (struct kp_frame *)(slot + 1);
     slot->fresh = slot->frames + KP_STACK_DEPTH_MAX;
+    slot->py = (struct kp_py_frame *)(slot->fresh + KP_STACK_DEPTH_MAX);
+    slot->py_fresh = slot->py + KP_PYTHON_DEPTH_MAX;
     atomic_store(&slot->owner, tid);
     return slot;
 }

@@ -22,8 +22,8 @@
 #define KP_MADV_POPULATE_WRITE 23
 #define RETRY_US 20000
 #define DEFINITION_STEP 16384u
-/* What prepare() may have to write, and the largest data record after it. */
-#define PREPARE_BYTES (24 + 16 + 16 + 24)
+/* What prepare() may have to write, an exact stamp, and the largest data record after them. */
+#define PREPARE_BYTES (24 + 16 + 16 + 16 + 48)
 
 struct owed {
     _Atomic uint64_t count;
@@ -280,6 +280,8 @@ bool kp_spool_prepare(struct kp_slot *slot, uint64_t rate_bytes)
         return false;
     if (tid != slot->tid_written)
         write_thread(slot, tid);
+    if (now_us < slot->time_us) /* the coarse clock lies behind an exact stamp */
+        now_us = slot->time_us;
     if (now_us != slot->time_us || iteration != slot->iteration)
         write_stamp(slot, now_us, iteration);
     if (rate_bytes != slot->rate && rate_bytes)
@@ -287,6 +289,14 @@ bool kp_spool_prepare(struct kp_slot *slot, uint64_t rate_bytes)
     if (__builtin_expect(atomic_load_explicit(&owed.count, memory_order_relaxed) != 0, 0))
         pay_owed(slot);
     return true;
+}
+
+void kp_spool_stamp(struct kp_slot *slot)
+{
+    uint64_t now_us = kp_clock_us();
+
+    if (now_us != slot->time_us && has_room(slot, sizeof(struct kp_rec_stamp)))
+        write_stamp(slot, now_us, slot->iteration);
 }
 
 /* Under definitions_lock: the chunk has room, and the pages are there. */

@@ -13,6 +13,10 @@
  * and rate. False: no room. */
 bool kp_spool_prepare(struct kp_slot *slot, uint64_t rate_bytes);
 
+/* After kp_spool_prepare(): the records that follow have this very moment, not that of the coarse
+ * clock. */
+void kp_spool_stamp(struct kp_slot *slot);
+
 /* Room for one record of this size behind what is published, NULL when the chunk has none; the
  * record counts when it is published. Only after kp_spool_prepare(). */
 void *kp_spool_reserve(struct kp_slot *slot, uint32_t bytes);

@@ -111,7 +111,7 @@ static struct table *room(void)
 static uint32_t define(uint32_t parent, uint64_t pc)
 {
     struct table *table = room();
-    uint32_t module = kp_module_of(pc & ~KP_PC_EXACT);
+    uint32_t module = pc & KP_PC_PYTHON ? 0 : kp_module_of(pc & ~KP_PC_EXACT);
     struct kp_rec_node *record = table ? kp_spool_define(sizeof *record) : NULL;
     uint32_t id;
 

@@ -12,8 +12,12 @@
 #include "gap.h"
 #include "launch.h"
 #include "live.h"
+#include "python.h"
+#include "python_domains.h"
+#include "python_layout.h"
 #include "rate.h"
 #include "real.h"
+#include "scope.h"
 #include "session.h"
 #include "settings.h"
 #include "settings_table.h"
@@ -70,6 +74,7 @@ static void read_program_path(void)
 static bool stage_one(void)
 {
     kp_real_resolve();
+    kp_scope_range(kp_scope_self(), &kp_host.own_start, &kp_host.own_end);
     read_program_path();
     kp_settings_read(environ ? environ : environment_from_kernel(), true);
     remember_stderr();
@@ -89,6 +94,11 @@ static void tell_texts(void)
     if (bytes > 0)
         kp_spool_text(KP_TEXT_ARGV, arguments, (uint32_t)bytes);
     kp_spool_text(KP_TEXT_ALLOCATOR, kp_allocator.path, (uint32_t)strlen(kp_allocator.path));
+    bytes = KP_SYS2(SYS_getcwd, arguments, sizeof arguments);
+    if (bytes > 1)
+        kp_spool_text(KP_TEXT_DIRECTORY, arguments, (uint32_t)bytes - 1);
+    if (kp_python.is_found)
+        kp_spool_text(KP_TEXT_PYTHON, kp_python.version, (uint32_t)strlen(kp_python.version));
     if (kp_allocator.program_has_its_own) {
         static const char note[] = "the program defines malloc itself: its own calls, and those of "
                                    "its libraries, can't be seen by a preload";
@@ -118,6 +128,8 @@ static bool join(bool forked)
     info->origin = origin(forked);
     info->parent = forked ? kp_host.last_process : 0;
     info->joined_ns = kp_clock_us() * 1000;
+    if (!forked)
+        info->before_join_ns = kp_sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     info->fixed_rate = kp_settings.rate_bytes;
     info->budget_ppm = kp_settings.budget_ppm;
     info->unwinder = kp_settings.unwinder;
@@ -212,6 +224,22 @@ static void pass_on_session(const char *session)
     environ = list;
 }
 
+/* Tells the reader which Python this is, and whether its frames can be read. */
+static void find_python(void)
+{
+    static const char note[] = "this Python is none that kprof knows (3.9 to 3.14): stacks are "
+                               "native ones alone";
+
+    if (!kp_python_find())
+        return;
+    kp_spool_text(KP_TEXT_PYTHON, kp_python.version, (uint32_t)strlen(kp_python.version));
+    if (!kp_py_layout_init())
+        kp_python.frames = KP_FRAMES_OFF;
+    if (kp_python.frames == KP_FRAMES_OFF)
+        kp_spool_text(KP_TEXT_NOTE, note, sizeof note - 1);
+    kp_python_domains_wrap();
+}
+
 static void load_fallback(void)
 {
     unsigned have = kp_fallback_load();
@@ -234,6 +262,7 @@ __attribute__((constructor)) static void stage_two(void)
     kp_host.starting = true;
     kp_host.main_thread = (uintptr_t)__builtin_thread_pointer();
     if (kp_start_ready()) {
+        find_python();
         load_fallback();
         pthread_atfork(before_fork, NULL, after_fork);
         if (kp_host.made_session) {

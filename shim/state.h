@@ -25,6 +25,20 @@ struct kp_frame {
     uintptr_t fp;      /* rbp in that frame */
     uintptr_t fp_slot; /* where that rbp was found, 0: in the register */
     uint32_t node;     /* its id, see stacks.h */
+    bool is_foreign;   /* not on the thread's own stack */
+};
+
+#define KP_PYTHON_DEPTH_MAX 4096
+
+/* One Python frame of it. */
+struct kp_py_frame {
+    uintptr_t frame, code, place; /* as read; place: the instruction */
+    uintptr_t anchor;             /* where it belongs among the native frames */
+    uintptr_t name, table;        /* of the code, to know it again */
+    uint64_t pc;                  /* of the node; 0: it has none of its own */
+    uint32_t node;
+    uint16_t imports;             /* how many imports are running in it and outside of it */
+    uint8_t role;                 /* enum kp_code_role */
 };
 
 /* A writer: one thread at a time owns it. It outlives threads, so that 10,000 threads one after
@@ -44,6 +58,9 @@ struct kp_slot {
     struct kp_frame *frames, *fresh;
     uint32_t depth;
     uint32_t code_epoch; /* of kp_state when frames was made */
+    struct kp_py_frame *py, *py_fresh; /* its Python frames; fresh is scratch */
+    uint32_t py_depth;
+    bool was_start_up; /* kp_stack_is_start_up() of the last sample */
     /* readable part of the thread's own stack, above the lowest frame seen */
     uintptr_t stack_low, stack_high;
     /* frees made by a signal handler in the middle of our code: done when it is over */
@@ -60,6 +77,8 @@ struct kp_state {
     int pid;
     uint32_t process;             /* number in the session */
     struct kp_process_info *info; /* in the spool */
+    struct kp_code_table *_Atomic codes; /* Python's code objects, see python_code.c */
+    uint32_t code_count;
     struct kp_chunk_header *definitions; /* chunk that definitions go to */
     uint64_t definitions_ready;          /* bytes of it that are safe to write */
     _Atomic uint32_t code_epoch;         /* rises when code was unloaded */
@@ -83,6 +102,7 @@ struct kp_host {
     uint64_t monotonic_to_session_ns; /* CLOCK_MONOTONIC + this = ns since the session's start */
     uint32_t last_process; /* number of the process whose memory this was before a fork */
     bool made_session;     /* by this process image, not joined */
+    uintptr_t own_start, own_end; /* addresses of libkprof.so itself */
     uintptr_t main_thread; /* thread pointer of the thread that the program began with */
     bool starting;         /* our constructor is at work: what is allocated meanwhile is ours */
     bool is_shut_out; /* the parent's session may not be written any more */

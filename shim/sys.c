@@ -78,3 +78,9 @@ uint64_t kp_sys_clock_ns(int clock)
     clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
+
+/* rt_sigprocmask reads its set before it looks at `how`: EFAULT tells an address apart. */
+bool kp_sys_is_readable(uintptr_t address)
+{
+    return KP_SYS4(SYS_rt_sigprocmask, ~0, address & ~7ul, 0, 8) != -EFAULT;
+}

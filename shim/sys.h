@@ -6,6 +6,7 @@
 #ifndef KP_SYS_H
 #define KP_SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -44,6 +45,9 @@ int kp_sys_gettid(void);
 /* Whole files and links, for /proc. Return the number of bytes, or -errno. */
 long kp_sys_read_file(const char *path, char *buffer, size_t bytes);
 long kp_sys_read_link(const char *path, char *buffer, size_t bytes);
+
+/* Is there readable memory in the eight bytes around this address? A system call. */
+bool kp_sys_is_readable(uintptr_t address);
 
 /* A clock of the kernel in ns. */
 uint64_t kp_sys_clock_ns(int clock);

@@ -13,7 +13,7 @@
 #include "modules.h"
 #include "real.h"
 #include "settings.h"
-#include "stacks.h"
+#include "stack_merge.h"
 #include "start.h"
 #include "sys.h"
 
@@ -27,12 +27,6 @@
 #define FALLBACK_DEPTH 512
 
 extern void *__libc_stack_end;
-
-/* rt_sigprocmask reads its set before it looks at `how`: EFAULT tells an address apart. */
-static bool readable(uintptr_t address)
-{
-    return KP_SYS4(SYS_rt_sigprocmask, ~0, address & ~7ul, 0, 8) != -EFAULT;
-}
 
 /* Top of the stack that this thread was born with: glibc keeps the thread's descriptor there. */
 static uintptr_t stack_top(void)
@@ -52,7 +46,7 @@ void kp_unwind_learn_stack(struct kp_slot *slot, uintptr_t sp)
     if (sp >= high || high - sp > STACK_BYTES_MAX)
         return;
     for (uintptr_t page = sp & ~(uintptr_t)(PAGE - 1); page < stop; page += PAGE)
-        if (!readable(page))
+        if (!kp_sys_is_readable(page))
             return;
     slot->stack_low = sp & ~(uintptr_t)(PAGE - 1);
     slot->stack_high = high;
@@ -64,7 +58,7 @@ static bool may_read(const struct kp_slot *slot, uintptr_t address)
         return false;
     if (__builtin_expect(kp_slot_stack_holds(slot, (void *)address), 1))
         return true;
-    return readable(address);
+    return kp_sys_is_readable(address);
 }
 
 static uintptr_t word_at(uintptr_t address)
@@ -165,7 +159,7 @@ static enum step step(struct walker *w)
 
 static bool frame_is_unchanged(const struct kp_frame *frame)
 {
-    return frame->slot && word_at(frame->slot) == frame->pc &&
+    return frame->slot && !frame->is_foreign && word_at(frame->slot) == frame->pc &&
            (!frame->fp_slot || word_at(frame->fp_slot) == frame->fp);
 }
 
@@ -178,7 +172,7 @@ static uint32_t known_part(const struct kp_slot *slot, const struct kp_frame *fr
     while (*limit && kept[*limit - 1].slot < frame->slot)
         --*limit;
     if (!*limit || kept[*limit - 1].slot != frame->slot || kept[*limit - 1].pc != frame->pc ||
-        kept[*limit - 1].fp != frame->fp)
+        kept[*limit - 1].fp != frame->fp || kept[*limit - 1].is_foreign)
         return 0;
     for (uint32_t i = *limit - 1; i-- > 0;)
         if (!frame_is_unchanged(&kept[i])) {
@@ -237,29 +231,6 @@ static uint32_t walk(struct kp_slot *slot, struct walker *w, bool inside_allocat
     return fresh;
 }
 
-/* Kept part + new frames = the kept stack from now on; gives the new frames their nodes. */
-static uint32_t keep_stack(struct kp_slot *slot, uint32_t keep, uint32_t fresh)
-{
-    uint32_t node = keep ? slot->frames[keep - 1].node : 0;
-
-    if (fresh > KP_STACK_DEPTH_MAX - keep) {
-        atomic_fetch_add(&kp_state.info->cut_frames, keep + fresh - KP_STACK_DEPTH_MAX);
-        fresh = KP_STACK_DEPTH_MAX - keep;
-    }
-    for (uint32_t i = fresh; i-- > 0;) {
-        struct kp_frame *frame = &slot->frames[keep++];
-
-        *frame = slot->fresh[i];
-        if (!kp_slot_stack_holds(slot, (void *)frame->slot) ||
-            (frame->fp_slot && !kp_slot_stack_holds(slot, (void *)frame->fp_slot)))
-            frame->slot = 0; /* may be unmapped the next time: not to be compared */
-        node = kp_stacks_node(node, frame->pc);
-        frame->node = node;
-    }
-    slot->depth = keep;
-    return node;
-}
-
 uint32_t kp_unwind(struct kp_slot *slot, const struct kp_origin *origin, enum kp_kind kind)
 {
     struct walker w = {
@@ -279,5 +250,5 @@ uint32_t kp_unwind(struct kp_slot *slot, const struct kp_origin *origin, enum kp
     if (!kp_slot_stack_holds(slot, (void *)origin->sp))
         slot->depth = 0;
     fresh = walk(slot, &w, inside_allocator, &keep);
-    return keep_stack(slot, keep, fresh);
+    return kp_stack_merge(slot, keep, fresh);
 }

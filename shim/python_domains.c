@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Our functions in front of Python's allocators. Host's threads; in a Python with a GIL under it,
+ * in a free-threaded one anywhere.
+ *
+ * Everything is counted once, and where it is served. Python's own allocator ("pymalloc") serves
+ * requests of 1 to 512 bytes; those we count here. Larger ones and empty ones it passes to malloc,
+ * where we stand too. Around the border, with debug hooks in between and for any other allocator
+ * one can't tell beforehand. So there we look afterwards: has this thread's countdown moved during
+ * the call, somebody has counted it. (Taking an arena moves it too; that much is left out.)
+ *
+ * realloc always goes that way: a block may stay where it is or cross the border.
+ */
+#include "python_domains.h"
+
+#include "python.h"
+#include "sample.h"
+#include "state.h"
+#include "sys.h"
+
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#define SMALL_MAX 512
+
+/* As in Python's headers, which are not needed to build us. */
+struct allocator {
+    void *context;
+    void *(*malloc)(void *, size_t);
+    void *(*calloc)(void *, size_t, size_t);
+    void *(*realloc)(void *, void *, size_t);
+    void (*free)(void *, void *);
+};
+struct arena_allocator {
+    void *context;
+    void *(*alloc)(void *, size_t);
+    void (*free)(void *, void *, size_t);
+};
+enum { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJECT, DOMAINS };
+
+struct domain {
+    struct allocator next;
+    enum kp_kind kind;
+};
+
+/* Somebody else may have wrapped us before we wrap again: each time has its own. */
+#define WRAPS_MAX 4
+static struct domain domains[WRAPS_MAX][DOMAINS];
+static unsigned wraps;
+static struct arena_allocator arenas;
+static _Atomic uint64_t arena_bytes;
+static bool maps_unseen; /* an allocator that takes its arenas without telling */
+bool kp_python_domains_settled __attribute__((visibility("hidden")));
+
+/* ---- counted before the call: Python's own allocator as it is ---- */
+
+static KP_SLOW void *slow_malloc(const struct domain *domain, size_t size)
+{
+    struct kp_origin origin = KP_ORIGIN_HERE();
+    uint64_t rate = kp_sample_decide(size);
+    void *block = domain->next.malloc(domain->next.context, size);
+
+    kp_sample_alloc(domain->kind, size, block, rate, &origin);
+    return block;
+}
+
+static void *small_malloc(void *context, size_t size)
+{
+    const struct domain *domain = context;
+
+    if (size - 1 < SMALL_MAX && kp_counts(size))
+        return slow_malloc(domain, size);
+    return domain->next.malloc(domain->next.context, size);
+}
+
+static KP_SLOW void *slow_calloc(const struct domain *domain, size_t count, size_t size)
+{
+    struct kp_origin origin = KP_ORIGIN_HERE();
+    uint64_t rate = kp_sample_decide(count * size);
+    void *block = domain->next.calloc(domain->next.context, count, size);
+
+    kp_sample_alloc(domain->kind, count * size, block, rate, &origin);
+    return block;
+}
+
+static void *small_calloc(void *context, size_t count, size_t size)
+{
+    const struct domain *domain = context;
+    size_t bytes;
+
+    if (!__builtin_mul_overflow(count, size, &bytes) && bytes - 1 < SMALL_MAX && kp_counts(bytes))
+        return slow_calloc(domain, count, size);
+    return domain->next.calloc(domain->next.context, count, size);
+}
+
+/* ---- counted after the call, if nobody else did ---- */
+
+/* The countdown, but for what arenas moved it. */
+static int64_t countdown(void)
+{
+    return kp_self.left + kp_self.moved_by_arenas;
+}
+
+static KP_SLOW void slow_after(const struct domain *domain, size_t size, void *block,
+                               const struct kp_origin *origin)
+{
+    kp_sample_alloc(domain->kind, size, block, kp_sample_decide(size), origin);
+}
+
+static void *any_malloc(void *context, size_t size)
+{
+    const struct domain *domain = context;
+    int64_t before = countdown();
+    void *block = domain->next.malloc(domain->next.context, size);
+
+    if (block && countdown() == before && kp_counts(size)) {
+        struct kp_origin origin = KP_ORIGIN_HERE();
+
+        slow_after(domain, size, block, &origin);
+    }
+    return block;
+}
+
+static void *any_calloc(void *context, size_t count, size_t size)
+{
+    const struct domain *domain = context;
+    int64_t before = countdown();
+    void *block = domain->next.calloc(domain->next.context, count, size);
+
+    if (block && countdown() == before && kp_counts(count * size)) {
+        struct kp_origin origin = KP_ORIGIN_HERE();
+
+        slow_after(domain, count * size, block, &origin);
+    }
+    return block;
+}
+
+static KP_SLOW void *realloc_sampled(const struct domain *domain, void *block, size_t size)
+{
+    uint64_t id = kp_sample_take(block);
+    void *result = domain->next.realloc(domain->next.context, block, size);
+
+    if (id && result)
+        kp_sample_freed(id);
+    else if (id)
+        kp_sample_put_back(block, id);
+    return result;
+}
+
+static void *any_realloc(void *context, void *block, size_t size)
+{
+    const struct domain *domain = context;
+    int64_t before = countdown();
+    void *result = block && kp_filter_hit(block)
+                       ? realloc_sampled(domain, block, size)
+                       : domain->next.realloc(domain->next.context, block, size);
+
+    if (result && countdown() == before && kp_counts(size)) {
+        struct kp_origin origin = KP_ORIGIN_HERE();
+
+        slow_after(domain, size, result, &origin);
+    }
+    return result;
+}
+
+static KP_SLOW void slow_free(const struct domain *domain, void *block)
+{
+    kp_sample_free(block);
+    domain->next.free(domain->next.context, block);
+}
+
+static void any_free(void *context, void *block)
+{
+    const struct domain *domain = context;
+
+    if (kp_filter_hit(block))
+        slow_free(domain, block);
+    else
+        domain->next.free(domain->next.context, block);
+}
+
+/* ---- arenas ---- */
+
+bool kp_python_maps_arena(uintptr_t caller, int flags)
+{
+    return kp_self.in_arena || (maps_unseen && flags & MAP_NORESERVE &&
+                                caller >= kp_python.start && caller < kp_python.end);
+}
+
+int64_t kp_python_arena_begin(void)
+{
+    return kp_self.left;
+}
+
+void kp_python_arena_end(int64_t left)
+{
+    kp_self.moved_by_arenas += left - kp_self.left;
+}
+
+uint64_t kp_python_arena_bytes(void)
+{
+    return atomic_load_explicit(&arena_bytes, memory_order_relaxed);
+}
+
+static void *arena_alloc(void *context, size_t bytes)
+{
+    void *arena;
+
+    (void)context;
+    kp_self.in_arena = true;
+    arena = arenas.alloc(arenas.context, bytes);
+    kp_self.in_arena = false;
+    if (arena)
+        atomic_fetch_add_explicit(&arena_bytes, bytes, memory_order_relaxed);
+    return arena;
+}
+
+static void arena_free(void *context, void *arena, size_t bytes)
+{
+    (void)context;
+    atomic_fetch_sub_explicit(&arena_bytes, bytes, memory_order_relaxed);
+    arenas.free(arenas.context, arena, bytes);
+}
+
+/* ---- putting them in front ---- */
+
+struct python_calls {
+    void (*get)(int, struct allocator *);
+    void (*set)(int, struct allocator *);
+    void (*get_arenas)(struct arena_allocator *);
+    void (*set_arenas)(struct arena_allocator *);
+};
+
+static bool find_calls(struct python_calls *calls)
+{
+    calls->get = (void (*)(int, struct allocator *))kp_python_symbol("PyMem_GetAllocator");
+    calls->set = (void (*)(int, struct allocator *))kp_python_symbol("PyMem_SetAllocator");
+    calls->get_arenas =
+        (void (*)(struct arena_allocator *))kp_python_symbol("PyObject_GetArenaAllocator");
+    calls->set_arenas =
+        (void (*)(struct arena_allocator *))kp_python_symbol("PyObject_SetArenaAllocator");
+    return calls->get && calls->set;
+}
+
+static void wrap_domain(const struct python_calls *calls, int which, const struct allocator *now,
+                        bool is_pymalloc)
+{
+    struct domain *domain = &domains[wraps][which];
+    struct allocator ours = {domain, is_pymalloc ? small_malloc : any_malloc,
+                             is_pymalloc ? small_calloc : any_calloc, any_realloc, any_free};
+
+    domain->next = *now;
+    domain->kind = which == DOMAIN_OBJECT ? KP_KIND_OBJECT : KP_KIND_MEM;
+    calls->set(which, &ours);
+}
+
+static void wrap_arenas(const struct python_calls *calls)
+{
+    struct arena_allocator now, ours = {NULL, arena_alloc, arena_free};
+
+    if (!calls->get_arenas || !calls->set_arenas)
+        return;
+    calls->get_arenas(&now);
+    if (now.alloc == arena_alloc)
+        return;
+    arenas = now;
+    calls->set_arenas(&ours);
+}
+
+/* A domain that malloc serves is seen there. */
+static bool is_to_wrap(const struct allocator *now, const struct allocator *raw)
+{
+    return now->free != any_free && now->malloc != raw->malloc;
+}
+
+/* The plain pymalloc serves both domains with the same functions and has no context; in the raw
+ * domain there is malloc then. Debug hooks have a context, mimalloc has functions for each. */
+static void wrap(const struct python_calls *calls)
+{
+    struct allocator raw, mem, object;
+
+    calls->get(DOMAIN_RAW, &raw);
+    calls->get(DOMAIN_MEM, &mem);
+    calls->get(DOMAIN_OBJECT, &object);
+    bool wrap_mem = is_to_wrap(&mem, &raw), wrap_object = is_to_wrap(&object, &raw);
+    bool is_pymalloc = object.malloc == mem.malloc && !object.context && !mem.context &&
+                       !kp_python.is_free_threaded;
+    if ((!wrap_mem && !wrap_object) || wraps == WRAPS_MAX)
+        return;
+    maps_unseen = kp_python.minor >= 13 && !is_pymalloc;
+    if (wrap_object)
+        wrap_domain(calls, DOMAIN_OBJECT, &object, is_pymalloc);
+    if (wrap_mem)
+        wrap_domain(calls, DOMAIN_MEM, &mem, is_pymalloc);
+    wraps++;
+}
+
+void kp_python_domains_wrap(void)
+{
+    struct python_calls calls;
+    bool initialised;
+
+    if (!kp_python.is_found || (kp_state.pid && kp_sys_gettid() != kp_state.pid))
+        return;
+    initialised = kp_python.is_initialised && kp_python.is_initialised();
+    if (find_calls(&calls)) {
+        wrap(&calls);
+        wrap_arenas(&calls);
+    }
+    kp_python_domains_settled = initialised;
+}
