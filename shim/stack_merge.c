@@ -61,7 +61,7 @@ static void pair_with_loops(struct kp_slot *slot, uint32_t count)
             at--;
         if (!at)
             return;
-        slot->py_fresh[i].anchor = slot->frames[--at].slot - 1;
+        slot->py_fresh[i].anchor = slot->frames[--at].slot + 1;
     }
 }
 
