@@ -33,6 +33,9 @@ static const struct {
     FIELD(KP_REC_THREAD, kp_rec_thread, name),
     {KP_REC_MARK, 1, 7},
     FIELD(KP_REC_MARK, kp_rec_mark, time_us),
+    {KP_REC_TOTALS, 1, 7},
+    FIELD(KP_REC_TOTALS, kp_rec_totals, rss),
+    FIELD(KP_REC_TOTALS, kp_rec_totals, object_blocks),
     FIELD(KP_REC_NODE, kp_rec_node, id),
     FIELD(KP_REC_NODE, kp_rec_node, parent),
     FIELD(KP_REC_NODE, kp_rec_node, module),
@@ -43,6 +46,21 @@ static const struct {
     FIELD(KP_REC_MODULE, kp_rec_module, bias),
     FIELD(KP_REC_MODULE, kp_rec_module, build_id_bytes),
     FIELD(KP_REC_MODULE, kp_rec_module, path_bytes),
+    {KP_REC_NODE, offsetof(struct kp_rec_node, pc) + 4, 4}, /* the code of a Python place */
+    {KP_REC_NODE, offsetof(struct kp_rec_node, pc), 4},     /* the offset in it */
+    {KP_REC_CODE, 1, 3},
+    FIELD(KP_REC_CODE, kp_rec_code, id),
+    FIELD(KP_REC_CODE, kp_rec_code, first_line),
+    FIELD(KP_REC_CODE, kp_rec_code, file_bytes),
+    FIELD(KP_REC_CODE, kp_rec_code, name_bytes),
+    FIELD(KP_REC_CODE, kp_rec_code, table_bytes),
+    FIELD(KP_REC_CODE, kp_rec_code, table_kind),
+    {KP_REC_CODE, sizeof(struct kp_rec_code), 8}, /* the names */
+    {KP_REC_CODE_TABLE, 1, 3},
+    FIELD(KP_REC_CODE_TABLE, kp_rec_code_table, id),
+    FIELD(KP_REC_CODE_TABLE, kp_rec_code_table, offset),
+    FIELD(KP_REC_CODE_TABLE, kp_rec_code_table, bytes),
+    {KP_REC_CODE_TABLE, sizeof(struct kp_rec_code_table), 8}, /* the line table */
     FIELD(KP_REC_MODULE_GONE, kp_rec_module_gone, id),
     {KP_REC_TEXT, 1, 3},
     FIELD(KP_REC_TEXT, kp_rec_text, what),
@@ -90,6 +108,8 @@ static const struct {
     FIELD(KP_FUZZ_INFO, kp_process_info, cpu_ns),
     FIELD(KP_FUZZ_INFO, kp_process_info, peak_rss_bytes),
     FIELD(KP_FUZZ_INFO, kp_process_info, pid_namespace),
+    FIELD(KP_FUZZ_INFO, kp_process_info, before_join_ns),
+    FIELD(KP_FUZZ_INFO, kp_process_info, python_broken),
 };
 
 void kp_fuzz_damage_struct(struct kp_fuzz_random *random, struct kp_fuzz_bytes *bytes, size_t at,

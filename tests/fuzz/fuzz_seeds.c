@@ -27,6 +27,8 @@ static uint32_t add_process(struct kp_fake *fake, unsigned number, enum kp_proce
     kp_fake_text(fake, p, KP_TEXT_ARGV, "made-up\0--fast\0\xc3\xa9\xff\"", 19);
     kp_fake_text(fake, p, KP_TEXT_ALLOCATOR, "/usr/lib/made-up.so.6", 21);
     kp_fake_text(fake, p, KP_TEXT_NOTE, "a note", 6);
+    kp_fake_text(fake, p, KP_TEXT_PYTHON, "3.11.2", number > 1 ? 6 : 0);
+    kp_fake_text(fake, p, KP_TEXT_DIRECTORY, "/srv/made-up", 12);
     struct kp_process_info *info = kp_fake_info(fake, p);
     info->parent = number > 1;
     info->rate_min = info->rate_now = 512;
@@ -34,7 +36,23 @@ static uint32_t add_process(struct kp_fake *fake, unsigned number, enum kp_proce
     info->cpu_ns = 100000000;
     info->sampling_ns = 1000000;
     info->lost_frees = 3;
+    info->before_join_ns = 20000000;
+    info->python_broken = 2;
     return p;
+}
+
+/* One of each format, and one without a table. */
+static void add_codes(struct kp_fake *fake, uint32_t process)
+{
+    static const char locations[] = "\x80\x00\xd9\x0f\x1d\xf8\xe8\x06\xf1\x48\x02\x03\x04\x05";
+
+    kp_fake_code(fake, process, "/srv/made-up/app.py", "<module>", 1, KP_LINES_LOCATIONS, locations,
+                 sizeof locations - 1);
+    kp_fake_code(fake, process, "/srv/made-up/app.py", "Größe.<locals>.<lambda>", 7,
+                 KP_LINES_PEP626, "\x04\x01\x02\x80\x08\xfe", 6);
+    kp_fake_code(fake, process, "<frozen importlib._bootstrap>", "_call_with_frames_removed", 233,
+                 KP_LINES_LNOTAB, "\x04\x01\x06\x7f\x00\x10", 6);
+    kp_fake_code(fake, process, "<string>", "<module>", 1, KP_LINES_NONE, "", 0);
 }
 
 static uint32_t add_stack(struct kp_fake *fake, uint32_t process, unsigned depth)
@@ -44,9 +62,13 @@ static uint32_t add_stack(struct kp_fake *fake, uint32_t process, unsigned depth
     for (unsigned i = 0; i < 4; i++)
         modules[i] =
             kp_fake_module(fake, process, paths[i], "\x12\x34\x56", i % 4, 0x10000u * (i + 1));
-    for (unsigned i = 0; i < depth; i++)
+    add_codes(fake, process);
+    for (unsigned i = 0; i < depth; i++) {
         node = kp_fake_node(fake, process, node, i % 5 == 4 ? 0 : modules[i % 5],
                             0x10000u * (i % 4 + 1) + 100 * i + (i % 3 ? 0 : KP_PC_EXACT));
+        if (i % 2)
+            node = kp_fake_node(fake, process, node, 0, KP_FAKE_PYTHON_PC(1 + i / 2 % 4, i - 1));
+    }
     kp_fake_module_gone(fake, process, modules[1]);
     return node;
 }
@@ -58,14 +80,17 @@ static void add_samples(struct kp_fake *fake, uint32_t process, uint32_t node, u
     kp_fake_thread(fake, process, 0, 77, "worker \xff");
     for (unsigned i = 0; i < count; i++) {
         kp_fake_stamp(fake, process, i % 3, process * 1000000u + i * 1000u, i / 10);
-        uint64_t id = kp_fake_alloc(fake, process, i % 3, (enum kp_kind)(1 + i % 5),
+        uint64_t id = kp_fake_alloc(fake, process, i % 3, (enum kp_kind)(1 + i % KP_KIND_LAST),
                                     i % 7 ? node - i % node : 0, i * 40);
         if (i % 3 == 1)
             kp_fake_free(fake, process, (i + 1) % 3, before);
         if (i % 11 == 2)
             kp_fake_resize(fake, process, i % 3, id, i * 20);
-        if (i % 10 == 9)
+        if (i % 10 == 9) {
+            struct kp_rec_totals totals = {0, 1u << 20, 3000 + i, 4096, KP_TOTAL_UNKNOWN, i};
             kp_fake_mark(fake, process, 0, i / 10 + 1, process * 1000000u + i * 1000u);
+            kp_fake_totals(fake, process, 0, i / 10 + 1, totals);
+        }
         before = id;
     }
     kp_fake_free(fake, process, 1, KP_SAMPLE_ID(2, 1u << 20));

@@ -14,9 +14,10 @@
 #define NAME_MAX_BYTES 64
 #define DATABASE_MAX_BYTES (32 << 20) /* damage upon damage makes them grow */
 
-static const char *const tables[] = {"session",  "process",  "note",   "thread", "module",
-                                     "location", "frame",    "stack",  "site",   "sample",
-                                     "lifetime", "timeline", "memory", "mark",   "spool_cursor"};
+static const char *const tables[] = {"session", "process",  "note",        "thread", "module",
+                                     "code",    "location", "frame",       "stack",  "site",
+                                     "sample",  "lifetime", "timeline",    "memory", "mark",
+                                     "phase",   "import",   "spool_cursor"};
 
 static const char *const values[] = {
     "NULL",
@@ -61,6 +62,10 @@ static const char *const values[] = {
     "random()",
     "'malloc'",
     "'arena'",
+    "'object'",
+    "'python'",
+    "'native'",
+    "'imports'",
     "'nonsense'",
     "'[\"a\",'",
     "'[[[[[[[['",
@@ -79,6 +84,18 @@ static const char *const whole_statements[] = {
     "UPDATE frame SET depth = depth + 1",
     "UPDATE frame SET function = NULL, file = NULL",
     "UPDATE location SET module_id = module_id + 7",
+    "UPDATE location SET code_id = code_id + 7",
+    "UPDATE location SET code_id = 1 - code_id WHERE code_id < 2",
+    "UPDATE code SET first_line = -first_line, file = function",
+    "UPDATE frame SET lang = CASE lang WHEN 'native' THEN 'python' ELSE 'native' END",
+    "UPDATE mark SET rss = -rss, object_blocks = rss * 1e9",
+    "UPDATE process SET python = argv, directory = char(10) || exe, before_join_s = -1e300",
+    "UPDATE process SET before_join_s = 9e999, python_broken = -1",
+    "INSERT OR REPLACE INTO phase SELECT id, p, (id * 7) % 5 - 2, 1e300, -1 FROM process, (SELECT "
+    "'imports' AS p UNION SELECT 'cold' UNION SELECT 'warm' UNION SELECT 'x' UNION SELECT "
+    "'start-up')",
+    "INSERT OR REPLACE INTO import SELECT p.id, f.function || f.line, s.live_bytes, s.rate_max, -1 "
+    "FROM process p, frame f, site s",
     "UPDATE timeline SET slice_s = 0",
     "UPDATE timeline SET start_s = -start_s, slice_s = slice_s * 3",
     "UPDATE timeline SET start_s = start_s * 1e12",
@@ -93,18 +110,18 @@ static const char *const whole_statements[] = {
     "SELECT i, i - 1, 1 FROM n",
     "INSERT INTO frame WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < "
     "3000) "
-    "SELECT 1, i, 'f' || i, '', i, 1 FROM n",
+    "SELECT 1, i, 'f' || i, '', i, 1, 'python' FROM n",
     "INSERT INTO process SELECT id + 100, pid + 1, ppid, id + 99, origin, exe, argv, allocator, "
-    "unwinder, started_s, ended_s, end, "
+    "python, directory, before_join_s, unwinder, started_s, ended_s, end, "
     "fixed_rate, budget, samples, lost_samples, lost_frees, lost_nested, lost_definitions, "
-    "cut_frames, broken_stacks, "
+    "cut_frames, broken_stacks, python_broken, python_cut_frames, "
     "rate_min, rate_max, sampling_s, cpu_s, late_sampling_s, late_cpu_s, peak_rss_bytes FROM "
     "process",
     "INSERT INTO note WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
     "2000) SELECT i, 'note ' || i FROM n",
     "INSERT INTO mark WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
     "2000) "
-    "SELECT 1, i * 4503599627370496, -i, i FROM n",
+    "SELECT 1, i * 4503599627370496, -i, i, i, -i, NULL, i * 1e9, i FROM n",
     "ALTER TABLE site RENAME TO kept; CREATE VIEW site AS SELECT * FROM kept",
     "ALTER TABLE note RENAME TO kept; CREATE VIEW note AS WITH RECURSIVE n(process_id) AS (SELECT "
     "1 UNION ALL "
@@ -118,7 +135,8 @@ static const char *const whole_statements[] = {
     "CREATE INDEX i ON site(abs(samples))",
     "CREATE TABLE extra(a, b GENERATED ALWAYS AS (a || zeroblob(100)))",
     "PRAGMA user_version = 0",
-    "PRAGMA user_version = 2",
+    "PRAGMA user_version = 1",
+    "PRAGMA user_version = 3",
     "PRAGMA user_version = -5",
     "PRAGMA application_id = 0",
     "PRAGMA page_size = 512; VACUUM",
