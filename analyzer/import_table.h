@@ -12,15 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A process with more modules has the rest of them in one row "(others)". */
+/* A process with more modules has the rest of them in one row of this name. */
 #define KP_IMPORTS_MAX 4096u
+#define KP_IMPORT_OTHERS "(others)"
 
 struct kp_phase_sums {
     double us, bytes, count;
 };
 
 struct kp_import_row {
-    uint32_t module; /* number of its name in struct kp_import_contexts; 0: "(others)" */
+    uint32_t module; /* number of its name in struct kp_import_contexts; 0: the others */
     bool dirty;
     struct kp_phase_sums sums;
 };

@@ -22,6 +22,7 @@ int kp_ingest_open(struct kp_ingest *ingest, struct kp_spool *spool, struct kp_s
     ingest->batch_limit = (uint64_t)spool->opened.chunk_count * KP_CHUNK_BYTES / 4;
     if (ingest->batch_limit > KP_BATCH_BYTES)
         ingest->batch_limit = KP_BATCH_BYTES;
+    kp_import_contexts_init(&ingest->contexts, &ingest->tree);
     kp_watch_init(&ingest->watch, &spool->opened);
     if (!kp_ingest_load(ingest, error))
         return 0;
@@ -42,6 +43,7 @@ void kp_ingest_close(struct kp_ingest *ingest)
     free(ingest->shrunk.rows);
     free(ingest->old_cursors);
     free(ingest->loaded_cursors);
+    kp_import_contexts_release(&ingest->contexts);
     kp_stack_tree_release(&ingest->tree);
     kp_live_pool_release(&ingest->live);
     kp_watch_release(&ingest->watch);
@@ -61,6 +63,7 @@ static void end_process(struct kp_ingest *ingest, struct kp_recorded *process)
         process->ended_us = process->last_us > process->info.joined_ns / 1000
                                 ? process->last_us
                                 : process->info.joined_ns / 1000;
+    kp_ingest_phases_end(ingest, process);
     kp_site_table_recount(&process->sites, &ingest->live, &process->live, &ingest->dirty_sites);
     process->is_over = process->dirty = true;
     ingest->is_changed = true;

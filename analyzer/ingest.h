@@ -12,6 +12,7 @@
 #define KP_INGEST_H
 
 #include "error.h"
+#include "import_context.h"
 #include "live_set.h"
 #include "process_table.h"
 #include "process_watch.h"
@@ -60,6 +61,7 @@ struct kp_ingest {
     struct kp_watch watch;
     uint64_t detail_us; /* spent on detailed readings, which have a clock of their own */
     struct kp_stack_tree tree;
+    struct kp_import_contexts contexts; /* of its stacks */
     struct kp_live_pool live;
 
     struct kp_recorded **processes; /* those that have anything in the spool, in order of number */
@@ -133,6 +135,13 @@ int kp_ingest_data(struct kp_ingest *ingest, struct kp_recorded *process, struct
 /* Repeats what the first `offset` bytes of a chunk said about time, rate and thread. */
 int kp_ingest_skip(struct kp_ingest *ingest, struct kp_recorded *process, uint32_t slot,
                    struct kp_data_chunk *chunk, uint32_t offset, struct kp_error *error);
+
+/* A sample was born: time and memory of the process's phases. */
+void kp_ingest_phases_sample(struct kp_ingest *ingest, struct kp_recorded *process,
+                             const struct kp_live_sample *sample);
+/* The process has ended, and when is known. */
+void kp_ingest_phases_end(struct kp_ingest *ingest, struct kp_recorded *process);
+void kp_ingest_phases_write(struct kp_ingest *ingest, struct kp_recorded *process);
 
 /* For tests: called at the points of a flush and of a finish with their names. */
 extern void (*kp_ingest_fault_hook)(const char *point);

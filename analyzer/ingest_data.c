@@ -107,6 +107,7 @@ static void take_alloc(struct run *run, const struct kp_rec_alloc *record)
     kp_site_add(sample->site, sample, chunk->rate);
     kp_site_touch(&run->ingest->dirty_sites, sample->site);
     count_in_thread(run);
+    kp_ingest_phases_sample(run->ingest, run->process, sample);
     if (kp_kind_is_memory(record->kind))
         count_in_slice(run, sample);
 }
@@ -217,6 +218,7 @@ static void take_mark(struct run *run, const struct kp_rec_mark *record)
     struct kp_mark_row mark = {kp_decode_id(record->type_iteration), record->time_us,
                                thread_of(run)};
 
+    kp_phases_mark(&process->phases, mark.iteration, mark.time_us);
     if (!is_kept(process, mark.iteration))
         return;
     process->marks = kp_array_grow(process->marks, &process->mark_capacity, process->mark_count + 1,

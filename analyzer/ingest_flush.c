@@ -164,8 +164,10 @@ static void write_cursors(struct kp_store *store, const struct kp_recorded *proc
     }
 }
 
-static void write_of_process(struct kp_store *store, const struct kp_recorded *process)
+static void write_of_process(struct kp_ingest *ingest, struct kp_recorded *process)
 {
+    struct kp_store *store = ingest->store;
+
     if (!process->stored || process->dirty || process->memory.dirty)
         write_process(store, process);
     for (uint32_t i = process->notes_stored; i < process->note_count; i++)
@@ -174,6 +176,7 @@ static void write_of_process(struct kp_store *store, const struct kp_recorded *p
     write_timeline(store, process);
     write_memory(store, process);
     write_marks(store, process);
+    kp_ingest_phases_write(ingest, process);
     write_cursors(store, process);
 }
 
@@ -296,7 +299,7 @@ static void write_all(struct kp_ingest *ingest)
     kp_store_run(store, KP_SQL_SESSION, "ii", (int64_t)0, number(ingest->lost_processes));
     write_tree(store, &ingest->tree);
     for (uint32_t i = 0; i < ingest->process_count; i++)
-        write_of_process(store, ingest->processes[i]);
+        write_of_process(ingest, ingest->processes[i]);
     write_sites(ingest);
     write_old_samples(ingest);
     write_new_samples(ingest);
@@ -351,6 +354,7 @@ static void settle_process(struct kp_ingest *ingest, struct kp_recorded *process
     }
     kp_slices_settle(&process->timeline);
     kp_memory_series_settle(&process->memory);
+    kp_phases_settle(&process->phases);
     process->marks_stored += process->mark_count;
     process->mark_count = process->totals_count = 0;
     process->marks_thinned = false;

@@ -278,6 +278,45 @@ static void load_marks(struct loader *load)
         process->mark_step *= 2;
 }
 
+static struct kp_phase_sums phase_sums(const struct loader *load)
+{
+    return (struct kp_phase_sums){real(load, 2) * 1e6, real(load, 3), real(load, 4)};
+}
+
+static void load_phase(struct loader *load)
+{
+    struct kp_recorded *process = process_of(load, 0);
+    enum kp_phase phase = kp_phase_from_name(text(load, 1));
+    struct kp_phase_sums sums = phase_sums(load);
+
+    if (phase == KP_PHASE_COUNT || !isfinite(sums.us))
+        fail(load);
+    else if (process)
+        kp_phases_load(&process->phases, phase, &sums);
+}
+
+static void load_import(struct loader *load)
+{
+    struct kp_recorded *process = process_of(load, 0);
+    const char *name = text(load, 1);
+    struct kp_phase_sums sums = phase_sums(load);
+
+    if (process)
+        kp_import_table_add(&process->phases.modules,
+                            strcmp(name, KP_IMPORT_OTHERS)
+                                ? kp_import_name_number(&load->ingest->contexts, name)
+                                : 0,
+                            &sums);
+}
+
+static void load_mark_time(struct loader *load)
+{
+    struct kp_recorded *process = process_of(load, 0);
+
+    if (process)
+        kp_phases_mark(&process->phases, (uint64_t)integer(load, 1), (uint64_t)integer(load, 2));
+}
+
 static void load_cursor(struct loader *load)
 {
     struct kp_ingest *ingest = load->ingest;
@@ -321,6 +360,9 @@ static const struct {
     {"SELECT process_id, time_s, rss, pss IS NOT NULL FROM memory ORDER BY process_id, time_s",
      load_memory},
     {"SELECT process_id, count(*), max(iteration) FROM mark GROUP BY process_id", load_marks},
+    {"SELECT * FROM phase", load_phase},
+    {"SELECT * FROM import", load_import},
+    {"SELECT process_id, iteration, time_us FROM mark", load_mark_time},
     {"SELECT seq, offset FROM spool_cursor ORDER BY seq", load_cursor},
 };
 
@@ -337,5 +379,7 @@ int kp_ingest_load(struct kp_ingest *ingest, struct kp_error *error)
     if (load.failed)
         return 1;
     kp_stack_tree_settle(&ingest->tree);
+    for (uint32_t i = 0; i < ingest->process_count; i++)
+        kp_phases_settle(&ingest->processes[i]->phases);
     return 0;
 }

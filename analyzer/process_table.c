@@ -44,6 +44,7 @@ void kp_process_free(struct kp_recorded *process, struct kp_live_pool *pool)
     kp_slices_release(&process->timeline);
     kp_recorded_codes_release(&process->codes);
     kp_memory_series_release(&process->memory);
+    kp_phases_release(&process->phases);
     free_slots(process);
     for (uint32_t i = 1; i <= process->thread_count; i++)
         free(process->threads[i]);

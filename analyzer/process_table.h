@@ -10,6 +10,7 @@
 #include "recorded_code.h"
 #include "live_set.h"
 #include "memory_series.h"
+#include "phases.h"
 #include "process_watch.h"
 #include "record.h"
 #include "site_table.h"
@@ -120,6 +121,7 @@ struct kp_recorded {
     struct kp_site_table sites;
     struct kp_slices timeline;
     struct kp_memory_series memory;
+    struct kp_phases phases;
     struct kp_mark_row *marks; /* not in the database yet */
     size_t mark_capacity, mark_count;
     struct kp_totals_row *totals; /* not in the database yet */

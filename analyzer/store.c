@@ -55,6 +55,8 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
                            "object_held=?6, object_blocks=?7 "
                            "WHERE process_id = ?1 AND iteration = ?2",
     [KP_SQL_MARKS_GONE] = "DELETE FROM mark WHERE process_id = ?1 AND iteration % ?2 != 0",
+    [KP_SQL_PHASE] = "INSERT OR REPLACE INTO phase VALUES (?1,?2,?3,?4,?5)",
+    [KP_SQL_IMPORT] = "INSERT OR REPLACE INTO import VALUES (?1,?2,?3,?4,?5)",
     [KP_SQL_CURSOR] = "INSERT OR REPLACE INTO spool_cursor VALUES (?1,?2)",
     [KP_SQL_CURSOR_GONE] = "DELETE FROM spool_cursor WHERE seq = ?1",
     [KP_SQL_CURSORS_GONE] = "DELETE FROM spool_cursor",

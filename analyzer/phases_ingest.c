@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Phases as part of the ingest: what a process's samples say to them, and their rows. One thread.
+ */
+#include "ingest.h"
+
+static struct kp_phases_life life_of(const struct kp_recorded *process)
+{
+    const struct kp_process_info *info = &process->info;
+    uint64_t end_us = process->end ? process->ended_us : process->last_us;
+    int64_t joined_us = (int64_t)(info->joined_ns / 1000);
+
+    return (struct kp_phases_life){
+        .start_us = joined_us - (int64_t)(info->before_join_ns / 1000),
+        .end_us = (int64_t)end_us > joined_us ? (int64_t)end_us : joined_us,
+        .is_python = process->python && process->python[0],
+        .is_forked = info->origin == KP_ORIGIN_FORK,
+    };
+}
+
+void kp_ingest_phases_sample(struct kp_ingest *ingest, struct kp_recorded *process,
+                             const struct kp_live_sample *sample)
+{
+    struct kp_phases_life life = life_of(process);
+    struct kp_phases_sample what = {
+        .is_main = sample->thread->tid == process->watched.pid,
+        .is_memory = kp_kind_is_memory(sample->site->kind),
+        .stack = sample->site->stack,
+        .time_us = sample->born_us,
+        .iteration = sample->born_iteration,
+        .bytes = (double)sample->size * sample->weight,
+        .count = sample->weight,
+    };
+
+    kp_phases_sample(&process->phases, &ingest->contexts, &life, &what);
+}
+
+void kp_ingest_phases_end(struct kp_ingest *ingest, struct kp_recorded *process)
+{
+    kp_phases_end(&process->phases, &ingest->contexts, life_of(process).end_us);
+}
+
+/* What is pending has the finder's row meanwhile, which may become empty again. */
+static void write_imports(struct kp_ingest *ingest, struct kp_recorded *process)
+{
+    struct kp_import_table *modules = &process->phases.modules;
+    struct kp_phase_sums pending = kp_phases_pending(&process->phases);
+    uint32_t finder = kp_import_name_number(&ingest->contexts, KP_PHASES_FINDER);
+
+    if (pending.us > 0 || pending.count > 0)
+        kp_import_table_add(modules, finder, &(struct kp_phase_sums){0});
+    for (uint32_t i = 1; i <= modules->count; i++) {
+        struct kp_import_row row = modules->rows[i];
+
+        if (row.module == finder)
+            kp_phase_sums_add(&row.sums, &pending);
+        else if (!row.dirty)
+            continue;
+        kp_store_run(ingest->store, KP_SQL_IMPORT, "itddd", (int64_t)process->number,
+                     row.module ? ingest->contexts.names[row.module] : KP_IMPORT_OTHERS,
+                     row.sums.us / 1e6, row.sums.bytes, row.sums.count);
+    }
+}
+
+void kp_ingest_phases_write(struct kp_ingest *ingest, struct kp_recorded *process)
+{
+    struct kp_phases_life life = life_of(process);
+    struct kp_phase_sums sums[KP_PHASE_COUNT];
+
+    if (!process->phases.dirty || !kp_phases_sum(&process->phases, &life, sums))
+        return;
+    for (int phase = 0; phase < KP_PHASE_COUNT; phase++)
+        if (sums[phase].us > 0 || sums[phase].count > 0)
+            kp_store_run(ingest->store, KP_SQL_PHASE, "itddd", (int64_t)process->number,
+                         kp_phase_name((enum kp_phase)phase), sums[phase].us / 1e6,
+                         sums[phase].bytes, sums[phase].count);
+    write_imports(ingest, process);
+}
