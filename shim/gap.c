@@ -59,7 +59,11 @@ double kp_log(double x)
 void kp_gap_draw(struct kp_thread *self, uint64_t rate_bytes)
 {
     self->rate = rate_bytes;
-    self->left = rate_bytes <= 1 ? 0 : (int64_t)(-(double)rate_bytes * kp_log(uniform(self)));
+    /* Every allocation: whatever is below 0 stays, so that one can see that it has moved. */
+    if (rate_bytes <= 1)
+        self->left = self->left < 0 ? self->left : -1;
+    else
+        self->left = (int64_t)(-(double)rate_bytes * kp_log(uniform(self)));
 }
 
 void kp_gap_stop(struct kp_thread *self)

@@ -120,7 +120,7 @@ static bool grow(struct shard *shard)
     uint64_t old_mask = shard->mask, entries = old ? (old_mask + 1) * 2 : ENTRIES_FIRST;
     struct entry *new;
 
-    if (old && (shard->count + 1) * 10 <= (old_mask + 1) * 7)
+    if (old && (shard->count + 1) * 5 <= (old_mask + 1) * 2)
         return true;
     new = kp_sys_map_wiped(entries * sizeof *new);
     if (!new)

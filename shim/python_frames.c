@@ -145,6 +145,21 @@ static uintptr_t place_of(uintptr_t frame)
     return *(const uint32_t *)(frame + kp_py_layout.frame_place);
 }
 
+static uint8_t owner_of(uintptr_t frame)
+{
+    return kp_py_layout.frame_owner ? *(const uint8_t *)(frame + kp_py_layout.frame_owner) : 0;
+}
+
+static bool is_entry_frame(uint8_t owner)
+{
+    return kp_py_layout.entry_owner && owner >= kp_py_layout.entry_owner;
+}
+
+static uintptr_t code_of(uintptr_t frame)
+{
+    return word_at(frame + kp_py_layout.frame_code) & ~7ul;
+}
+
 /* Steps over one frame; false when it is not as we know them. */
 static bool step(struct walk *walk)
 {
@@ -152,14 +167,14 @@ static bool step(struct walk *walk)
 
     if (!may_read(at, 112))
         return false;
-    uint8_t owner = kp_py_layout.frame_owner ? *(const uint8_t *)(at + kp_py_layout.frame_owner) : 0;
+    uint8_t owner = owner_of(at);
     walk->frame = word_at(at + kp_py_layout.frame_previous);
-    if (kp_py_layout.entry_owner && owner >= kp_py_layout.entry_owner) {
+    if (is_entry_frame(owner)) {
         take_anchor(walk, at);
         return true;
     }
     struct kp_py_frame frame = {.frame = at,
-                                .code = word_at(at + kp_py_layout.frame_code) & ~7ul,
+                                .code = code_of(at),
                                 .place = place_of(at),
                                 .anchor = walk->cframe ? walk->cframe : UINTPTR_MAX};
     if (testing() && !is_code(frame.code))
@@ -191,4 +206,56 @@ uint32_t kp_python_frames_read(struct kp_slot *slot)
     if (testing() && walk.count && atomic_fetch_add(&walks_tested, 1) + 1 >= WALKS_TESTED)
         kp_python.frames = KP_FRAMES_TRUSTED;
     return walk.count;
+}
+
+bool kp_python_frame_is_kept(const struct kp_py_frame *kept, uintptr_t frame, uintptr_t code,
+                             uintptr_t place)
+{
+    return kept->frame == frame && kept->code == code && kept->place == place &&
+           kept->name == word_at(code + kp_py_layout.code_name) &&
+           kept->table == word_at(code + kp_py_layout.code_table);
+}
+
+/* One frame of the comparison; *at counts the kept frames that are left. */
+static bool is_next_kept(const struct kp_slot *slot, struct walk *walk, uint32_t *at)
+{
+    struct kp_py_frame now = {.frame = walk->frame, .code = code_of(walk->frame),
+                              .place = place_of(walk->frame)};
+    const struct kp_py_frame *kept = &slot->py[*at - 1];
+
+    if (*at == slot->py_depth && is_incomplete(&now, owner_of(now.frame)))
+        return true;
+    if (!*at || !kp_python_frame_is_kept(kept, now.frame, now.code, now.place))
+        return false;
+    if (kp_py_layout.chain == KP_CHAIN_CFRAME && kept->anchor != walk->cframe)
+        return false;
+    --*at;
+    return true;
+}
+
+bool kp_python_frames_unchanged(const struct kp_slot *slot)
+{
+    struct walk walk = {0};
+    uint32_t at = slot->py_depth, group = at;
+
+    if (kp_python.frames != KP_FRAMES_TRUSTED || kp_py_layout.chain == KP_CHAIN_PLAIN)
+        return false;
+    if (!begin(&walk))
+        return at == 0;
+    while (walk.frame) {
+        uintptr_t frame = walk.frame;
+
+        if (!is_entry_frame(owner_of(frame))) {
+            if (!is_next_kept(slot, &walk, &at))
+                return false;
+            if (kp_py_layout.chain == KP_CHAIN_CFRAME)
+                next_cframe(&walk, frame);
+        } else if (group != at) {
+            if (slot->py[group - 1].anchor != frame || slot->py[at].anchor != frame)
+                return false;
+            group = at;
+        }
+        walk.frame = word_at(frame + kp_py_layout.frame_previous);
+    }
+    return at == 0 && (kp_py_layout.chain != KP_CHAIN_ENTRY || group == 0);
 }

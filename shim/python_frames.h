@@ -9,6 +9,13 @@
 
 #include "state.h"
 
+/* They are, to the last one, those that the slot keeps in slot->py. */
+bool kp_python_frames_unchanged(const struct kp_slot *slot);
+
+/* Is this the frame that was kept, at the same instruction of the same code? */
+bool kp_python_frame_is_kept(const struct kp_py_frame *kept, uintptr_t frame, uintptr_t code,
+                             uintptr_t place);
+
 /* Reads them into slot->py_fresh, innermost first, and returns how many there are. With the guard
  * set. Up to 3.9 anchors are UINTPTR_MAX and for the caller to find. */
 uint32_t kp_python_frames_read(struct kp_slot *slot);

@@ -18,7 +18,9 @@ uint64_t kp_rate_now(void);
 /* At the start of a process: from the settings. */
 void kp_rate_init(void);
 
-/* A sample, or the free of one, that began at this tick is through. */
+/* What a sample, or the free of one, costs: the tick at its begin, or 0 when this one is not
+ * measured. At a fixed rate the cost is told but steers nothing, so that one in 16 will do. */
+uint64_t kp_rate_begin(const struct kp_slot *slot);
 void kp_rate_account(struct kp_slot *slot, uint64_t began_ticks);
 void kp_rate_account_free(struct kp_slot *slot, uint64_t began_ticks);
 

@@ -15,6 +15,7 @@
 #include "python.h"
 #include "python_domains.h"
 #include "rate.h"
+#include "settings.h"
 #include "slots.h"
 #include "spool.h"
 #include "stack_merge.h"
@@ -117,8 +118,8 @@ static uint64_t write_alloc(struct kp_slot *slot, enum kp_kind kind, size_t size
 static uint64_t record(enum kp_kind kind, size_t size, void *block, uint64_t rate,
                        const struct kp_origin *origin)
 {
-    uint64_t began = kp_ticks(), id = 0;
     struct kp_slot *slot = kp_slot_get(&kp_self);
+    uint64_t began = slot ? kp_rate_begin(slot) : 0, id = 0;
 
     if (slot && kp_spool_prepare(slot, rate)) {
         uint32_t node = kp_unwind(slot, origin, kind);
@@ -137,12 +138,28 @@ static uint64_t record(enum kp_kind kind, size_t size, void *block, uint64_t rat
     return id;
 }
 
+/* KPROF_RATE=1 and all is set up: there is nothing to draw, the countdown stays below 0. */
+static bool is_every_one(const struct kp_thread *self)
+{
+    return self->rate == 1 && kp_settings.rate_bytes == 1 && self->epoch == kp_state.epoch &&
+           !self->guard && kp_host.mode == KP_MODE_ON &&
+           (kp_python_domains_settled || !kp_python.is_found);
+}
+
+/* A pointer that the filter let through and that is none of ours: most are, unless everything is. */
+static bool is_other(void *block)
+{
+    return kp_settings.rate_bytes != 1 && kp_live_misses(block);
+}
+
 uint64_t kp_sample_decide(size_t size)
 {
     struct kp_thread *self = &kp_self;
     uint64_t cookie, rate = 0;
     int error = errno;
 
+    if (is_every_one(self))
+        return 1;
     if (!kp_guard_enter(&cookie)) {
         nested();
         return 0;
@@ -205,8 +222,8 @@ static void take_nested(void *block)
 
 void kp_sample_freed_in_guard(uint64_t id)
 {
-    uint64_t began = kp_ticks();
     struct kp_slot *slot = kp_host.mode == KP_MODE_ON ? kp_slot_get(&kp_self) : NULL;
+    uint64_t began = slot ? kp_rate_begin(slot) : 0;
 
     if (slot && kp_spool_prepare(slot, slot->rate)) {
         tell_free(slot, id);
@@ -222,7 +239,7 @@ uint64_t kp_sample_take(void *block)
     uint64_t cookie, id;
     int error = errno;
 
-    if (kp_state.epoch == 0 || kp_live_misses(block)) {
+    if (kp_state.epoch == 0 || is_other(block)) {
         kp_rate_probe();
         return 0;
     }
@@ -255,7 +272,7 @@ void kp_sample_free(void *block)
     uint64_t cookie, id;
     int error = errno;
 
-    if (kp_state.epoch == 0 || kp_live_misses(block)) {
+    if (kp_state.epoch == 0 || is_other(block)) {
         kp_rate_probe();
         return;
     }

@@ -67,10 +67,8 @@ static void pair_with_loops(struct kp_slot *slot, uint32_t count)
 
 static bool same(const struct kp_py_frame *kept, const struct kp_py_frame *fresh)
 {
-    return kept->frame == fresh->frame && kept->code == fresh->code &&
-           kept->place == fresh->place && kept->anchor == fresh->anchor &&
-           kept->name == *(const uintptr_t *)(fresh->code + kp_py_layout.code_name) &&
-           kept->table == *(const uintptr_t *)(fresh->code + kp_py_layout.code_table);
+    return kept->anchor == fresh->anchor &&
+           kp_python_frame_is_kept(kept, fresh->frame, fresh->code, fresh->place);
 }
 
 static void adopt(struct kp_slot *slot, const struct kp_py_frame *fresh)
@@ -95,9 +93,13 @@ static void adopt(struct kp_slot *slot, const struct kp_py_frame *fresh)
 /* Takes over the Python frames as they are now. As keep_native(). */
 static uintptr_t keep_python(struct kp_slot *slot, uint32_t *keep)
 {
-    uint32_t count = kp_python_frames_read(slot), kept = 0;
+    uint32_t count, kept = 0;
     uintptr_t changed = 0;
 
+    *keep = slot->py_depth;
+    if (kp_python_frames_unchanged(slot))
+        return 0;
+    count = kp_python_frames_read(slot);
     if (count && kp_py_layout.chain == KP_CHAIN_PLAIN)
         pair_with_loops(slot, count);
     while (kept < slot->py_depth && kept < count &&
