@@ -98,10 +98,12 @@ static bool loads_extension(const struct kp_tree_code *code)
             is_method(code->function, "ExtensionFileLoader", "exec_module"));
 }
 
-static bool makes_built_in(const struct kp_tree_code *code)
+/* Before 3.11 also frozen modules, whose bodies show soon. */
+static bool loads_built_in(const struct kp_tree_code *code)
 {
     return !strcmp(code->file, BOOTSTRAP) &&
-           is_method(code->function, "BuiltinImporter", "create_module");
+           (is_method(code->function, "BuiltinImporter", "create_module") ||
+            is_method(code->function, "BuiltinImporter", "exec_module"));
 }
 
 static void enter_python(struct kp_import_contexts *contexts, struct kp_import_context *context,
@@ -116,11 +118,15 @@ static void enter_python(struct kp_import_contexts *contexts, struct kp_import_c
     if (!strcmp(code->function, "_find_and_load") && !strcmp(code->file, BOOTSTRAP)) {
         context->place = place_number(contexts, below, number);
         context->module = 0;
-    } else if (context->place && !context->module) {
-        if (!strcmp(code->function, "<module>"))
+        context->is_built_in = false;
+    } else if (context->place && (!context->module || context->is_built_in)) {
+        context->is_built_in = loads_built_in(code) || context->is_built_in;
+        if (!strcmp(code->function, "<module>")) {
             context->module = name_of_file(contexts, code->file);
-        else if (makes_built_in(code))
+            context->is_built_in = false;
+        } else if (context->is_built_in) {
             context->module = kp_import_name_number(contexts, BUILT_IN);
+        }
         context->is_loading = loads_extension(code);
     }
 }

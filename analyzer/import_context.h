@@ -25,6 +25,7 @@ struct kp_import_context {
     uint32_t program; /* outermost Python code if that is the program's own, or 0 */
     uint32_t native;  /* module of the innermost native frame */
     bool is_python;   /* some frame is Python's */
+    bool is_built_in; /* the interpreter makes the module itself, its name does not show */
     bool is_loading;  /* an extension module, whose library has not been called yet */
 };
 

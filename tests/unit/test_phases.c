@@ -205,6 +205,9 @@ static void test_contexts(void)
     at = kp_import_context_of(&contexts, builtin);
     check(at->module && !strcmp(contexts.names[at->module], "(built-in)"),
           "built-in modules are told as such", "they are not");
+    uint32_t frozen = python(finding(program(4)), "<frozen importlib._bootstrap>", "exec_module", 6);
+    at = kp_import_context_of(&contexts, python(frozen, "<frozen abc>", "<module>", 1));
+    check(!strcmp(contexts.names[at->module], "abc"), "frozen ones are not built-in", "they are");
     end();
 }
 
