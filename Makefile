@@ -8,6 +8,7 @@ BINDIR  := $(PREFIX)/bin
 LIBDIR  := $(PREFIX)/lib
 LIBEXECDIR := $(PREFIX)/libexec/kprof
 INCDIR  := $(PREFIX)/include
+PYDIR   := $(PREFIX)/share/kprof
 MANDIR  := $(PREFIX)/share/man
 
 CC ?= cc
@@ -131,19 +132,22 @@ lint: deps-lint ## style of the sources, the scripts and the man pages
 
 install: all ## install to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(INCDIR) \
+	 $(DESTDIR)$(PYDIR) \
 	 $(foreach n,1 3 7 8,$(DESTDIR)$(MANDIR)/man$n)
 	install -m 755 $B/kprof-report $B/kprof-run $(DESTDIR)$(BINDIR)/
 	install -m 644 $B/libkprof.so $(DESTDIR)$(LIBDIR)/
 	install -m 755 $B/kprof-collect $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 include/kprof.h $(DESTDIR)$(INCDIR)/
+	install -m 644 python/kprof.py $(DESTDIR)$(PYDIR)/
 	$(foreach n,1 3 7 8,install -m 644 $(wildcard docs/man/*.$n) $(DESTDIR)$(MANDIR)/man$n/;)
 	@test -n "$(DESTDIR)" || ldconfig 2>/dev/null || true
 
 uninstall: ## remove what install has put there
 	rm -f $(DESTDIR)$(BINDIR)/kprof-report $(DESTDIR)$(BINDIR)/kprof-run $(DESTDIR)$(LIBDIR)/libkprof.so \
 	 $(DESTDIR)$(LIBEXECDIR)/kprof-collect $(DESTDIR)$(INCDIR)/kprof.h \
+	 $(DESTDIR)$(PYDIR)/kprof.py \
 	 $(foreach m,$(wildcard docs/man/*.[1378]),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $m))/$(notdir $m))
-	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null
+	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PYDIR) 2>/dev/null
 
 clean: ## remove build/
 	rm -rf build

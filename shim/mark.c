@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Marks an iteration. Host's threads, also in signal handlers.
+ *
+ * The number is taken first, so that it is right whatever comes after. Totals ask the allocator,
+ * which takes its locks and may map memory: outside the guard, as everything that is not ours.
+ * Mark and totals are then written together, into one chunk.
+ */
+#include "mark.h"
+
+#include "clock.h"
+#include "slots.h"
+#include "spool.h"
+#include "start.h"
+#include "state.h"
+#include "totals.h"
+
+#include <errno.h>
+
+#define KP_EXPORT __attribute__((visibility("default")))
+
+KP_EXPORT void kprof_iteration(void);
+
+static bool has_room(struct kp_slot *slot, uint32_t bytes)
+{
+    if (!slot || !kp_spool_prepare(slot, slot->rate))
+        return false;
+    /* The chunk ends after a small record: the next one. */
+    return kp_spool_reserve(slot, bytes) ||
+           (kp_spool_prepare(slot, slot->rate) && kp_spool_reserve(slot, bytes));
+}
+
+/* With the guard set. */
+static void write_mark(struct kp_slot *slot, uint64_t number, uint64_t time_us,
+                       struct kp_rec_totals *totals)
+{
+    struct kp_rec_mark *record;
+    uint32_t bytes = sizeof *record + (totals ? sizeof *totals : 0);
+
+    if (!has_room(slot, bytes))
+        return;
+    record = kp_spool_reserve(slot, bytes);
+    *record = (struct kp_rec_mark){KP_REC_MARK | number << 8, time_us};
+    if (totals) {
+        totals->type_iteration = KP_REC_TOTALS | number << 8;
+        *(struct kp_rec_totals *)(record + 1) = *totals;
+    }
+    kp_spool_publish(slot, bytes);
+}
+
+static void write_with_totals(uint64_t number, uint64_t time_us)
+{
+    struct kp_rec_totals totals;
+    uint64_t cookie;
+
+    kp_totals_take(&totals);
+    if (!kp_guard_enter(&cookie))
+        return;
+    if (kp_start_ready())
+        write_mark(kp_slot_get(&kp_self), number, time_us, &totals);
+    kp_guard_leave();
+}
+
+void kp_mark(void)
+{
+    uint64_t cookie, number, time_us = 0;
+    bool with_totals = false;
+    int error = errno;
+
+    if (!kp_guard_enter(&cookie)) {
+        if (kp_state.epoch) /* a handler in the middle of our own code: counted at least */
+            atomic_fetch_add(&kp_state.iteration, 1);
+        return;
+    }
+    if (kp_start_ready()) {
+        struct kp_slot *slot = kp_slot_get(&kp_self);
+
+        number = atomic_fetch_add(&kp_state.iteration, 1) + 1;
+        time_us = kp_clock_us();
+        with_totals = slot && kp_totals_are_due(slot, number);
+        if (!with_totals)
+            write_mark(slot, number, time_us, NULL);
+    }
+    kp_guard_leave();
+    if (with_totals)
+        write_with_totals(number, time_us);
+    errno = error;
+}
+
+KP_EXPORT void kprof_iteration(void)
+{
+    kp_mark();
+}

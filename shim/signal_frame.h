@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Does this code run in a signal handler? Then it may have interrupted malloc, with its locks held.
+ */
+#ifndef KP_SIGNAL_FRAME_H
+#define KP_SIGNAL_FRAME_H
+
+#include "state.h"
+
+#include <stdbool.h>
+
+/* False only when it is sure that no frame of this thread's stack is a signal's. With the guard
+ * set; the thread's own slot. */
+bool kp_may_be_in_handler(struct kp_slot *slot);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When totals are taken, and RSS. Host's threads, one at a time; the others' marks go without.
+ *
+ * The budget: after totals that took t, none before 100 t have passed, so they never take more than
+ * 1 % of the time. The first ones are dearer, or a short run had none: the first 10 come with their
+ * marks whatever they cost, the next 90 may take 10 %.
+ *
+ * The allocator is asked through its own functions, which take its locks: a signal handler that has
+ * interrupted malloc must not do that.
+ */
+#include "totals.h"
+
+#include "clock.h"
+#include "signal_frame.h"
+#include "sys.h"
+#include "totals_malloc.h"
+#include "totals_python.h"
+
+#define ALWAYS 10u
+#define OFTEN 100u
+#define PAGE_BYTES 4096u
+
+static struct {
+    _Atomic uint64_t epoch; /* of the process that the rest is about */
+    _Atomic uint32_t is_busy;
+    uint32_t taken;
+    uint64_t began_ticks;
+    _Atomic uint64_t due_ticks;
+} totals;
+
+static void begin_in_this_process(void)
+{
+    uint64_t before = atomic_load(&totals.epoch);
+
+    if (before != kp_state.epoch &&
+        atomic_compare_exchange_strong(&totals.epoch, &before, kp_state.epoch)) {
+        totals.taken = 0;
+        atomic_store(&totals.due_ticks, 0);
+        atomic_store(&totals.is_busy, 0);
+    }
+}
+
+/* Of very many marks the reader keeps those whose numbers a power of two divides: totals wait for
+ * a mark that will be kept, for 0.1 % of the run at most. */
+static bool will_be_kept(uint64_t number)
+{
+    uint64_t step = number < 2048 ? 1 : 1ull << (63 - __builtin_clzll(number / 1024));
+
+    return number % step == 0;
+}
+
+bool kp_totals_are_due(struct kp_slot *slot, uint64_t number)
+{
+    uint64_t now = kp_ticks();
+
+    begin_in_this_process();
+    if (!will_be_kept(number) ||
+        now < atomic_load_explicit(&totals.due_ticks, memory_order_relaxed) ||
+        kp_may_be_in_handler(slot) || atomic_exchange(&totals.is_busy, 1))
+        return false;
+    totals.began_ticks = now;
+    return true;
+}
+
+/* The second figure of statm, in pages. */
+static uint64_t read_rss(void)
+{
+    char text[128], *at = text;
+    uint64_t pages = 0;
+    long bytes = kp_sys_read_file("/proc/self/statm", text, sizeof text - 1);
+
+    if (bytes <= 0)
+        return KP_TOTAL_UNKNOWN;
+    text[bytes] = 0;
+    while (*at && *at != ' ')
+        at++;
+    if (*at != ' ')
+        return KP_TOTAL_UNKNOWN;
+    for (at++; *at >= '0' && *at <= '9'; at++)
+        pages = pages * 10 + (uint64_t)(*at - '0');
+    return pages * PAGE_BYTES;
+}
+
+void kp_totals_take(struct kp_rec_totals *record)
+{
+    uint64_t now;
+
+    record->rss = read_rss();
+    kp_totals_of_malloc(&record->malloc_used, &record->malloc_held);
+    kp_totals_of_python(&record->object_held, &record->object_blocks);
+    totals.taken++;
+    now = kp_ticks();
+    if (totals.taken >= ALWAYS)
+        atomic_store(&totals.due_ticks,
+                     now + (now - totals.began_ticks) * (totals.taken < OFTEN ? 10 : 100));
+    atomic_store(&totals.is_busy, 0);
+}

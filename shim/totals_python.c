@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Called by one thread at a time, any thread. Blocks are counted by sys.getallocatedblocks(), the
+ * only way that every version exports; it walks the pools, so it needs the GIL, and its cost is in
+ * the budget of totals.c.
+ */
+#include "totals_python.h"
+
+#include "python.h"
+#include "python_domains.h"
+#include "record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+static struct {
+    bool is_known;
+    void *(*holder)(void); /* up to 3.11: the state of whoever holds the GIL */
+    void *(*sys_object)(const char *);
+    void *(*call)(void *);
+    long (*as_long)(void *);
+    void (*drop)(void *);
+} api;
+
+static void find_functions(void)
+{
+    api.is_known = true;
+    if (kp_python.minor < 12)
+        api.holder = (void *(*)(void))kp_python_symbol("_PyThreadState_UncheckedGet");
+    api.call = (void *(*)(void *))kp_python_symbol("PyObject_CallNoArgs");
+    api.as_long = (long (*)(void *))kp_python_symbol("PyLong_AsLong");
+    api.drop = (void (*)(void *))kp_python_symbol("Py_DecRef");
+    api.sys_object = (void *(*)(const char *))kp_python_symbol("PySys_GetObject");
+    if (!api.call || !api.as_long || !api.drop || kp_python.is_free_threaded)
+        api.sys_object = NULL;
+}
+
+/* PyGILState_Check() says yes to everybody once there are sub-interpreters. */
+static bool caller_holds_gil(void)
+{
+    if (!kp_python.is_initialised || !kp_python.is_initialised())
+        return false;
+    if (kp_python.attached_state)
+        return kp_python.attached_state() != NULL;
+    void *own = kp_python.own_state ? kp_python.own_state() : NULL;
+    return own && api.holder && api.holder() == own;
+}
+
+static uint64_t count_blocks(void)
+{
+    void *function = api.sys_object("getallocatedblocks");
+    void *number = function ? api.call(function) : NULL;
+    uint64_t blocks = KP_TOTAL_UNKNOWN;
+
+    if (number) {
+        blocks = (uint64_t)api.as_long(number);
+        api.drop(number);
+    }
+    return blocks;
+}
+
+void kp_totals_of_python(uint64_t *held, uint64_t *blocks)
+{
+    *held = *blocks = KP_TOTAL_UNKNOWN;
+    if (!kp_python.is_found)
+        return;
+    if (!api.is_known)
+        find_functions();
+    if (api.sys_object && caller_holds_gil())
+        *blocks = count_blocks();
+    /* Blocks without arenas: it is mimalloc that serves them, without telling of its arenas. */
+    if (!kp_python.is_free_threaded && (kp_python_arena_bytes() || *blocks == 0))
+        *held = kp_python_arena_bytes();
+}
