@@ -36,6 +36,7 @@ void kp_sum_add(struct kp_sum *sum, const struct kp_sum *other)
     sum->variance += other->variance;
     sum->weight_max = fmax(sum->weight_max, other->weight_max);
     sum->gap = fmax(sum->gap, other->gap);
+    sum->lost = fmax(sum->lost, other->lost);
     sum->samples += other->samples;
 }
 
@@ -128,7 +129,7 @@ static struct kp_estimate gamma_interval(double y, double v, double w)
     return e;
 }
 
-struct kp_estimate kp_estimate_of(const struct kp_sum *sum)
+static struct kp_estimate estimate_of_recorded(const struct kp_sum *sum)
 {
     struct kp_estimate e = {sum->value, sum->value, sum->value};
     double w = fmin(sum->weight_max, sum->gap);
@@ -149,6 +150,15 @@ struct kp_estimate kp_estimate_of(const struct kp_sum *sum)
     }
     e.low = e.low >= 0 && e.low <= e.value ? e.low : 0;
     e.high = e.high >= e.value ? e.high : e.value; /* sums of a damaged database may overflow */
+    return e;
+}
+
+/* Nobody knows where the lost samples belong: as many may be missing here as anywhere. */
+struct kp_estimate kp_estimate_of(const struct kp_sum *sum)
+{
+    struct kp_estimate e = estimate_of_recorded(sum);
+    if (sum->lost > 0)
+        e.high *= 1 + sum->lost;
     return e;
 }
 

@@ -15,6 +15,7 @@ struct kp_sum {
     double weight_max; /* the largest weight of one sample */
     double gap; /* what lies between two samples on average; 0: nothing, every block is here */
     int64_t samples;
+    double lost; /* of each sample that is here, so many were lost; raises the upper end */
 };
 
 struct kp_estimate {

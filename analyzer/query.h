@@ -28,8 +28,10 @@ enum kp_kinds {
     KP_KINDS_MMAP = 4,
     KP_KINDS_RESERVE = 8,
     KP_KINDS_ARENA = 16,
-    KP_KINDS_COUNTED = 7,
-    KP_KINDS_ALL = 31,
+    KP_KINDS_OBJECT = 32, /* Python's object domain, as far as its own allocator serves it */
+    KP_KINDS_MEM = 64,    /* and its mem domain */
+    KP_KINDS_COUNTED = 103,
+    KP_KINDS_ALL = 127,
 };
 unsigned kp_kinds_parse(const char *name); /* "malloc", ..., "all"; 0: no such kind */
 const char *kp_kinds_name(unsigned kind);  /* of one kind */
@@ -43,33 +45,59 @@ struct kp_filter {
 struct kp_frame {
     const char *function, *file, *module;
     int64_t line;
-    bool inlined;  /* in the next one outwards */
-    bool exact;    /* false: nearest symbol, or none */
-    bool plumbing; /* allocation machinery that says little about the program */
+    bool python;      /* else native */
+    bool library;     /* of Python's standard library */
+    bool inlined;     /* in the next one outwards */
+    bool exact;       /* false: a label, the nearest symbol, or no name at all */
+    bool nameless;    /* module+0xoffset */
+    bool plumbing;    /* allocation machinery that says little about the program */
+    bool of_python;   /* native, and of the Python interpreter */
+    bool interpreter; /* of_python or the import system; nothing that a reader of this stack misses */
 };
 
 /* Frames of a stack, innermost first, at most max. Load once with kp_query_load_stacks(). */
 int kp_query_load_stacks(struct kp_query *query, struct kp_error *error);
 size_t kp_query_frames(const struct kp_query *query, int64_t stack_id, struct kp_frame *frames,
                        size_t max);
-#define KP_FRAMES_MAX 1024
+#define KP_FRAMES_MAX 8192
+/* The frames without those of the interpreter, in place; how many are left. */
+size_t kp_frames_without_interpreter(struct kp_frame *frames, size_t count);
 
-/* The frame that tells most: the innermost that is no plumbing; where that has only the nearest
- * symbol for a name, the first caller in the same module with an exact one. */
-size_t kp_frames_telling(const struct kp_frame *frames, size_t count);
+/* What a stack is told by; indices of frames, KP_NO_FRAME where there is none.
+ * line:   the innermost Python line outside the standard library, else the innermost Python line;
+ *         without Python `native`.
+ * python: the innermost Python line.
+ * native: the innermost native frame inside it that is neither plumbing nor the interpreter; where
+ *         that has only the nearest symbol for a name, the first caller in the same module with an
+ *         exact one. In a stack without Python the innermost frame if there is nothing better. */
+#define KP_NO_FRAME SIZE_MAX
+struct kp_telling {
+    size_t line, python, native;
+};
+struct kp_telling kp_frames_telling(const struct kp_frame *frames, size_t count);
 bool kp_frame_is_plumbing(const char *function, const char *module);
 /* The name without parameters, template arguments and return type; truncates to fit. */
 void kp_function_short(const char *function, char *out, size_t out_bytes);
 
 struct kp_site {
-    int64_t stack_id; /* of the heaviest member when sites are grouped */
-    int64_t members;  /* sites merged here */
+    int64_t stack_id;   /* of the heaviest member when sites are grouped */
+    int64_t process_id; /* of the same */
+    int64_t members;    /* sites merged here */
     unsigned kind;    /* kinds of the members, as bits */
     struct kp_sum allocated, allocated_count, live, live_count;
     double first_s, last_s;
     const struct kp_frame *group; /* what was grouped by; NULL for KP_GROUP_STACK */
 };
-enum kp_group { KP_GROUP_STACK, KP_GROUP_LINE, KP_GROUP_FUNCTION, KP_GROUP_MODULE };
+/* LINE and FUNCTION: of the line that a stack is told by (kp_telling.line); MODULE: of its native
+ * frame if it has one, else the Python file; the last two: kp_telling.python and .native. */
+enum kp_group {
+    KP_GROUP_STACK,
+    KP_GROUP_LINE,
+    KP_GROUP_FUNCTION,
+    KP_GROUP_MODULE,
+    KP_GROUP_PYTHON_LINE,
+    KP_GROUP_NATIVE_LINE,
+};
 enum kp_sort { KP_SORT_LIVE, KP_SORT_ALLOCATED, KP_SORT_COUNT };
 
 struct kp_sites {
@@ -87,15 +115,19 @@ void kp_sites_release(struct kp_sites *sites);
 
 struct kp_process {
     int64_t id, pid, ppid, parent_id;
-    const char *origin, *exe, *argv, *allocator, *unwinder;
+    const char *origin, *exe, *allocator, *unwinder;
+    const char *argv;               /* JSON; has_argv: a list of texts, and nothing else */
+    bool has_argv;
+    const char *python, *directory; /* python: its version, "": none in it */
     const char *allocator_build_id; /* "": not known */
     const char *end;                /* "": still running */
-    const char *script;             /* the first argument, "" when there is none */
+    const char *script;             /* the first argument that is no option, "" when there is none */
+    double before_join_s;           /* from the start of the program to started_s */
     double started_s, ended_s;      /* ended_s < 0: still running */
     int64_t fixed_rate;             /* 0: auto */
     double budget;
     int64_t samples, lost_samples, lost_frees, lost_nested, lost_definitions, cut_frames,
-        broken_stacks;
+        broken_stacks, python_broken, python_cut_frames;
     int64_t rate_min, rate_max; /* 0: no sample was drawn yet */
     double sampling_s, cpu_s;
     int64_t peak_rss_bytes;
@@ -123,18 +155,43 @@ struct kp_summary {
     int schema;
     bool finished;
     int64_t lost_processes;
+    double start_unix_s;
     double elapsed_s;
     struct kp_note *notes;
     size_t note_count;
     struct kp_blind *blind; /* heaviest first */
     size_t blind_count;
-    int64_t stacks, stacks_unresolved, stacks_without;
+    int64_t stacks, stacks_with_python, stacks_with_native, stacks_unresolved, stacks_without;
 };
 /* Session and notes; count_stacks adds the stacks and the blind modules (`sites` by stack). */
 int kp_query_summary(struct kp_query *query, struct kp_summary *summary, struct kp_error *error);
 int kp_query_count_stacks(struct kp_query *query, const struct kp_sites *sites,
                           struct kp_summary *summary, struct kp_error *error);
 void kp_summary_release(struct kp_summary *summary);
+
+struct kp_phase_time { /* of a process */
+    int64_t process_id, pid;
+    const char *phase; /* "start-up", "imports", "cold", "warm", "other" */
+    double seconds, allocated_bytes, allocated_count;
+};
+struct kp_import_time {
+    int64_t process_id, pid;
+    const char *module;
+    double seconds, allocated_bytes, allocated_count;
+};
+struct kp_iterations { /* marks of a process */
+    int64_t process_id, count;
+    double first_s, last_s;
+};
+struct kp_phase_list {
+    struct kp_phase_time *phases; /* by process, in order of time */
+    struct kp_import_time *imports; /* by process, longest first */
+    struct kp_iterations *iterations; /* by process */
+    size_t phase_count, import_count, iteration_count;
+};
+int kp_query_phase_list(struct kp_query *query, const struct kp_filter *filter,
+                    struct kp_phase_list *phases, struct kp_error *error);
+void kp_phase_list_release(struct kp_phase_list *phases);
 
 struct kp_slice {
     double start_s, end_s;
@@ -166,7 +223,7 @@ struct kp_tree {
     size_t count;
 };
 int kp_query_tree(struct kp_query *query, const struct kp_sites *sites, bool bottom_up,
-                  struct kp_tree *tree, struct kp_error *error);
+                  bool all_frames, struct kp_tree *tree, struct kp_error *error);
 double kp_tree_weight(const struct kp_tree_node *node, enum kp_sort sort);
 void kp_tree_release(struct kp_tree *tree);
 

@@ -71,6 +71,11 @@ const char *kp_column_name(struct kp_query *query, sqlite3_stmt *statement, int 
     return kp_names_add(&query->names, text ? text : "");
 }
 
+double kp_lost_per_sample(int64_t samples, int64_t lost_samples)
+{
+    return (double)lost_samples / (double)(samples > 0 ? samples : 1);
+}
+
 void *kp_grow(void *items, size_t count, size_t item_bytes)
 {
     if (count != 0 && (count < 64 || (count & (count - 1)) != 0))

@@ -33,6 +33,9 @@ double kp_column_amount(sqlite3_stmt *statement, int column);
 int64_t kp_column_whole(sqlite3_stmt *statement, int column);
 const char *kp_column_name(struct kp_query *query, sqlite3_stmt *statement, int column);
 
+/* How many samples of a process were lost for each that is here; kp_sum.lost. */
+double kp_lost_per_sample(int64_t samples, int64_t lost_samples);
+
 /* Room for one more element in *items, which holds count of them; NULL without memory. */
 void *kp_grow(void *items, size_t count, size_t item_bytes);
 

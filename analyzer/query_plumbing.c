@@ -63,17 +63,51 @@ bool kp_frame_is_plumbing(const char *function, const char *module)
     return begins_with_any(name, plumbing_prefixes) || ends_with_any(name, plumbing_endings);
 }
 
-size_t kp_frames_telling(const struct kp_frame *frames, size_t count)
+/* A name to be found by: a symbol of its own, or a line. */
+static bool is_named(const struct kp_frame *frame)
+{
+    return frame->exact || *frame->file;
+}
+
+/* kp_telling.native of the frames inside the first Python one. */
+static size_t telling_native(const struct kp_frame *frames, size_t count)
 {
     size_t own = 0;
-    while (own < count && frames[own].plumbing)
+    while (own < count && (frames[own].plumbing || frames[own].of_python))
         own++;
     if (own == count)
-        return 0;
+        return KP_NO_FRAME;
     for (size_t i = own; i < count; i++)
-        if (frames[i].exact && !frames[i].plumbing && frames[i].module == frames[own].module)
+        if (is_named(&frames[i]) && !frames[i].plumbing && frames[i].module == frames[own].module)
             return i;
     return own;
+}
+
+/* In a stack without Python whose frames are all plumbing or the interpreter. */
+static size_t anything(const struct kp_frame *frames, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!frames[i].plumbing)
+            return i;
+    return count > 0 ? 0 : KP_NO_FRAME;
+}
+
+struct kp_telling kp_frames_telling(const struct kp_frame *frames, size_t count)
+{
+    struct kp_telling telling = {KP_NO_FRAME, KP_NO_FRAME, KP_NO_FRAME};
+    for (size_t i = 0; i < count && telling.line == KP_NO_FRAME; i++) {
+        if (frames[i].python && telling.python == KP_NO_FRAME)
+            telling.python = i;
+        if (frames[i].python && !frames[i].library)
+            telling.line = i;
+    }
+    telling.native =
+        telling_native(frames, telling.python == KP_NO_FRAME ? count : telling.python);
+    if (telling.python == KP_NO_FRAME && telling.native == KP_NO_FRAME)
+        telling.native = anything(frames, count);
+    if (telling.line == KP_NO_FRAME)
+        telling.line = telling.python == KP_NO_FRAME ? telling.native : telling.python;
+    return telling;
 }
 
 /* Length of a group such as <...> or (...) that begins at text, brackets within it balanced. */
@@ -114,19 +148,36 @@ static size_t kept_length(const char *function, const char *p)
     return strncmp(p, "(anonymous", 10) == 0 ? group_length(p, '(', ')') : 0;
 }
 
+/* Rust: <T as Trait>::method is T::method, <T>::method too. What is left out at p: the "<", or " as
+ * Trait>" or ">" at the other end; 0 when nothing is. */
+static size_t rust_brackets(const char *function, const char *p, size_t group)
+{
+    if (group == 0)
+        return 0;
+    if (p == function || p + 1 == function + group)
+        return 1;
+    return strncmp(p, " as ", 4) == 0 ? (size_t)(function + group - p) : 0;
+}
+
 void kp_function_short(const char *function, char *out, size_t out_bytes)
 {
-    bool impl = *function == '<'; /* Rust: <T as Trait>::method */
-    size_t used = 0;
+    size_t impl = *function == '<' ? group_length(function, '<', '>') : 0, used = 0;
+    if (impl > 0 && strncmp(function + impl, "::", 2) != 0)
+        impl = 0;
     for (const char *p = function; *p && used + 1 < out_bytes;) {
-        size_t kept = kept_length(function, p);
+        size_t left_out = p < function + impl ? rust_brackets(function, p, impl) : 0;
+        size_t kept = left_out ? 0 : kept_length(function, p);
+        if (left_out) {
+            p += left_out;
+            continue;
+        }
         if (kept == 0 && *p == '<' && used > 0) {
             p += group_length(p, '<', '>');
             continue;
         }
         if (kept == 0 && ((*p == '(' && used > 0) || strncmp(p, " [clone", 7) == 0))
             break; /* the parameters */
-        if (kept == 0 && *p == ' ' && !impl && strchr(p, '(')) {
+        if (kept == 0 && *p == ' ' && *function != '<' && strchr(p, '(')) {
             used = 0; /* what came before was the return type */
             p++;
             continue;

@@ -10,8 +10,14 @@ static const char *const process_sql =
     "SELECT id, pid, ppid, parent_id, origin, exe, argv, allocator, unwinder, end, started_s, "
     "ended_s, fixed_rate, budget, samples, lost_samples, lost_frees, lost_nested, "
     "lost_definitions, cut_frames, broken_stacks, rate_min, rate_max, sampling_s, cpu_s, "
-    "peak_rss_bytes, CASE WHEN json_valid(argv) THEN json_extract(argv, '$[1]') END, "
-    "(SELECT build_id FROM module WHERE path = process.allocator AND build_id <> '') FROM process "
+    "peak_rss_bytes, CASE WHEN json_valid(argv) THEN (SELECT iif(before.value IN ('-c', '-e'), "
+    "'', word.value) FROM json_each(argv) word JOIN json_each(argv) before "
+    "ON before.key = word.key - 1 WHERE word.value NOT LIKE '-%' "
+    "AND before.value NOT IN ('-X', '-W') ORDER BY word.key LIMIT 1) END, "
+    "(SELECT build_id FROM module WHERE path = process.allocator AND build_id <> ''), "
+    "python, directory, before_join_s, python_broken, python_cut_frames, "
+    "CASE WHEN json_valid(argv) THEN json_type(argv) = 'array' AND NOT EXISTS "
+    "(SELECT 1 FROM json_each(argv) WHERE type <> 'text') END FROM process "
     "WHERE ?1 = 0 OR pid = ?1 ORDER BY id";
 
 static void read_process(struct kp_query *query, sqlite3_stmt *st, struct kp_process *p)
@@ -45,10 +51,18 @@ static void read_process(struct kp_query *query, sqlite3_stmt *st, struct kp_pro
         .peak_rss_bytes = kp_column_whole(st, 25),
         .script = kp_column_name(query, st, 26),
         .allocator_build_id = kp_column_name(query, st, 27),
+        .python = kp_column_name(query, st, 28),
+        .directory = kp_column_name(query, st, 29),
+        .before_join_s = kp_column_amount(st, 30),
+        .python_broken = kp_column_whole(st, 31),
+        .python_cut_frames = kp_column_whole(st, 32),
+        .has_argv = sqlite3_column_int(st, 33) != 0,
     };
     double bytes = kp_gap_bytes((double)p->rate_max), blocks = kp_gap_blocks((double)p->rate_max);
     p->allocated.gap = p->live.gap = bytes;
     p->allocated_count.gap = p->live_count.gap = blocks;
+    p->allocated.lost = p->live.lost = p->allocated_count.lost = p->live_count.lost =
+        kp_lost_per_sample(p->samples, p->lost_samples);
 }
 
 static int compare_ids(const void *id, const void *process)

@@ -17,7 +17,8 @@ struct keyed_site {
     struct kp_site site;
 };
 
-static const char *const kind_names[] = {"malloc", "new", "mmap", "reserve", "arena"};
+static const char *const kind_names[] = {"malloc", "new",    "mmap", "reserve",
+                                         "arena",  "object", "mem"}; /* as enum kp_kinds */
 #define KIND_NAMES (sizeof kind_names / sizeof *kind_names)
 
 unsigned kp_kinds_parse(const char *name)
@@ -45,10 +46,16 @@ double kp_site_weight(const struct kp_site *site, enum kp_sort sort)
     }
 }
 
-static struct kp_sum column_sum(sqlite3_stmt *st, int column, int64_t samples, double gap)
+/* Columns: value, variance, largest weight. */
+static struct kp_sum column_sum(sqlite3_stmt *st, int column, int64_t samples, double gap,
+                                double lost)
 {
-    return (struct kp_sum){kp_column_amount(st, column), kp_column_amount(st, column + 1),
-                           kp_column_amount(st, column + 2), gap, samples};
+    return (struct kp_sum){.value = kp_column_amount(st, column),
+                           .variance = kp_column_amount(st, column + 1),
+                           .weight_max = kp_column_amount(st, column + 2),
+                           .gap = gap,
+                           .samples = samples,
+                           .lost = lost};
 }
 
 static void read_site(sqlite3_stmt *st, unsigned kind, struct kp_site *site)
@@ -56,27 +63,37 @@ static void read_site(sqlite3_stmt *st, unsigned kind, struct kp_site *site)
     double rate = kp_column_amount(st, 16);
     double bytes = kp_gap_bytes(rate), blocks = kp_gap_blocks(rate);
     int64_t samples = kp_column_whole(st, 2), live_samples = kp_column_whole(st, 9);
+    double lost = kp_lost_per_sample(kp_column_whole(st, 20), kp_column_whole(st, 21));
     *site = (struct kp_site){
         .stack_id = sqlite3_column_int64(st, 0),
+        .process_id = sqlite3_column_int64(st, 19),
         .members = 1,
         .kind = kind,
-        .allocated = column_sum(st, 3, samples, bytes),
-        .allocated_count = column_sum(st, 6, samples, blocks),
-        .live = column_sum(st, 10, live_samples, bytes),
-        .live_count = column_sum(st, 13, live_samples, blocks),
+        .allocated = column_sum(st, 3, samples, bytes, lost),
+        .allocated_count = column_sum(st, 6, samples, blocks, lost),
+        .live = column_sum(st, 10, live_samples, bytes, lost),
+        .live_count = column_sum(st, 13, live_samples, blocks, lost),
         .first_s = kp_column_amount(st, 17),
         .last_s = kp_column_amount(st, 18),
     };
 }
 
-/* The frame that stands for a stack in a group; an empty one for a stack without frames. */
-static const struct kp_frame *group_frame(const struct kp_stacks *s, int64_t stack_id)
+/* The frame that stands for a stack in a group; an empty one for a stack without such a frame. */
+static const struct kp_frame *group_frame(const struct kp_stacks *s, enum kp_group group,
+                                          int64_t stack_id)
 {
     static const struct kp_frame none = {.function = "", .file = "", .module = ""};
     uint32_t node = kp_stacks_find(s, stack_id);
     if (node == KP_NO_INDEX)
         return &none;
-    uint32_t frame = kp_stacks_telling(s, node);
+    struct kp_stack_telling telling = kp_stacks_telling(s, node);
+    uint32_t frame = telling.line;
+    if (group == KP_GROUP_PYTHON_LINE)
+        frame = telling.python;
+    else if (group == KP_GROUP_NATIVE_LINE)
+        frame = telling.native;
+    else if (group == KP_GROUP_MODULE && telling.native != KP_NO_INDEX)
+        frame = telling.native;
     return frame == KP_NO_INDEX ? &none : &s->frames[frame];
 }
 
@@ -90,13 +107,13 @@ static void set_key(struct kp_query *query, enum kp_group group, struct keyed_si
         return;
     }
     const struct kp_frame *frame = keyed->site.group =
-        group_frame(query->stacks, keyed->site.stack_id);
-    keyed->key[0] = frame->module;
+        group_frame(query->stacks, group, keyed->site.stack_id);
+    keyed->key[0] = frame->python ? frame->file : frame->module;
     if (group == KP_GROUP_MODULE)
         return;
     keyed->key[1] = frame->function;
     keyed->key[2] = frame->file;
-    keyed->number = group == KP_GROUP_LINE ? frame->line : 0;
+    keyed->number = group == KP_GROUP_FUNCTION ? 0 : frame->line;
 }
 
 static int load_rows(struct kp_query *query, const struct kp_filter *filter, enum kp_group group,
@@ -104,11 +121,11 @@ static int load_rows(struct kp_query *query, const struct kp_filter *filter, enu
 {
     sqlite3_stmt *st = kp_query_prepare(
         query,
-        "SELECT stack_id, kind, samples, allocated_bytes, allocated_bytes_var, "
+        "SELECT s.stack_id, s.kind, s.samples, allocated_bytes, allocated_bytes_var, "
         "allocated_bytes_max, allocated_count, allocated_count_var, allocated_count_max, "
         "live_samples, live_bytes, live_bytes_var, live_bytes_max, live_count, live_count_var, "
-        "live_count_max, rate_max, first_s, last_s FROM site "
-        "WHERE ?1 = 0 OR process_id IN (SELECT id FROM process WHERE pid = ?1)",
+        "live_count_max, s.rate_max, first_s, last_s, s.process_id, p.samples, p.lost_samples "
+        "FROM site s LEFT JOIN process p ON p.id = s.process_id WHERE ?1 = 0 OR p.pid = ?1",
         error);
     int step = st ? 1 : -1;
     sqlite3_bind_int64(st, 1, filter->pid);

@@ -7,6 +7,7 @@
  */
 #include "query_stacks.h"
 #include "query_db.h"
+#include "query_interpreter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static int load_modules(struct kp_query *query, struct kp_stacks *s, struct kp_e
         s->modules = grown;
         s->modules[s->module_count++] =
             (struct kp_module){sqlite3_column_int64(st, 0), kp_column_name(query, st, 1),
-                               kp_column_name(query, st, 2), kp_column_name(query, st, 3)};
+                               kp_column_name(query, st, 2), kp_column_name(query, st, 3), false};
     }
     sqlite3_finalize(st);
     return step;
@@ -61,16 +62,27 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* What stands for a name where the symbols were not looked up (yet). */
-static const char *address_name(struct kp_query *query, const char *module, int64_t address)
+/* "libzip.so.4+0x12345 [cc030123]": the build-id tells which libzip that was. */
+static const char *address_name(struct kp_query *query, const struct kp_module *module,
+                                int64_t address)
 {
     char text[300];
-    if (*module)
-        snprintf(text, sizeof text, "%.200s+0x%llx", base_name(module),
-                 (unsigned long long)address);
-    else
+    if (!module || !*module->path)
         snprintf(text, sizeof text, "0x%llx", (unsigned long long)address);
+    else
+        snprintf(text, sizeof text, *module->build_id ? "%.200s+0x%llx [%.8s]" : "%.200s+0x%llx",
+                 base_name(module->path), (unsigned long long)address, module->build_id);
     return kp_names_add(&query->names, text);
+}
+
+/* The symboliser found no name at all: module+0xoffset. */
+static bool is_nameless(const struct kp_frame *frame)
+{
+    const char *module = base_name(frame->module);
+    size_t length = strlen(module);
+    return !frame->exact && !*frame->file && strncmp(frame->function, module, length) == 0 &&
+           (length > 0 ? strncmp(frame->function + length, "+0x", 3) == 0
+                       : strncmp(frame->function, "0x", 2) == 0);
 }
 
 static int add_frame(struct kp_stacks *s, const struct kp_frame *frame)
@@ -85,22 +97,34 @@ static int add_frame(struct kp_stacks *s, const struct kp_frame *frame)
     return 0;
 }
 
-/* One row: columns id, module_id, address of the location, then function, file, line, exact. */
+/* Columns id, module_id, address of the location, then function, file, line, exact, lang. */
+static struct kp_frame read_frame(struct kp_query *query, const struct kp_module *module,
+                                  sqlite3_stmt *st)
+{
+    const char *lang = (const char *)sqlite3_column_text(st, 7);
+    struct kp_frame frame = {.function = "", .file = "", .module = module ? module->path : ""};
+    if (sqlite3_column_type(st, 3) != SQLITE_NULL) {
+        frame.function = kp_column_name(query, st, 3);
+        frame.file = kp_column_name(query, st, 4);
+        frame.line = kp_column_whole(st, 5);
+        frame.exact = sqlite3_column_int64(st, 6) != 0;
+        frame.python = lang && strcmp(lang, "python") == 0;
+    }
+    frame.nameless = !frame.python && (!*frame.function || is_nameless(&frame));
+    if (frame.nameless)
+        frame.function = address_name(query, module, sqlite3_column_int64(st, 2));
+    frame.library = frame.python && kp_is_standard_library(frame.file);
+    frame.plumbing = !frame.python && kp_frame_is_plumbing(frame.function, frame.module);
+    return frame;
+}
+
 static int add_location_row(struct kp_query *query, struct kp_stacks *s, sqlite3_stmt *st)
 {
     int64_t id = sqlite3_column_int64(st, 0);
     uint32_t module =
         find_id(s->modules, s->module_count, sizeof *s->modules, sqlite3_column_int64(st, 1));
-    struct kp_frame frame = {.file = "",
-                             .module = module == KP_NO_INDEX ? "" : s->modules[module].path};
-    if (sqlite3_column_type(st, 3) == SQLITE_NULL) {
-        frame.function = address_name(query, frame.module, sqlite3_column_int64(st, 2));
-    } else {
-        frame.function = kp_column_name(query, st, 3);
-        frame.file = kp_column_name(query, st, 4);
-        frame.line = kp_column_whole(st, 5);
-        frame.exact = sqlite3_column_int64(st, 6) != 0;
-    }
+    struct kp_frame frame =
+        read_frame(query, module == KP_NO_INDEX ? NULL : &s->modules[module], st);
     struct kp_location *last = s->location_count ? &s->locations[s->location_count - 1] : NULL;
     if (last && last->id == id) {
         s->frames[s->frame_count - 1].inlined = true;
@@ -111,45 +135,110 @@ static int add_location_row(struct kp_query *query, struct kp_stacks *s, sqlite3
     if (!grown || s->location_count >= KP_NO_INDEX - 1)
         return -1;
     s->locations = grown;
-    s->locations[s->location_count++] =
-        (struct kp_location){id, (uint32_t)s->frame_count, 1, KP_NO_INDEX};
+    s->locations[s->location_count++] = (struct kp_location){.id = id,
+                                                             .module = module,
+                                                             .first_frame =
+                                                                 (uint32_t)s->frame_count,
+                                                             .frame_count = 1,
+                                                             .own = KP_NO_INDEX};
     return add_frame(s, &frame);
+}
+
+static void mark_module(struct kp_stacks *s, const char *path)
+{
+    for (size_t i = 0; i < s->module_count; i++)
+        if (s->modules[i].path == path)
+            s->modules[i].interpreter = true;
+}
+
+/* A program is the interpreter itself if it is called python, or if there is no library that is:
+ * one that embeds Python has frames of its own to show. */
+static int mark_programs(struct kp_query *query, struct kp_stacks *s, struct kp_error *error)
+{
+    bool library = false;
+    for (size_t i = 0; i < s->module_count; i++)
+        library |= s->modules[i].interpreter;
+    sqlite3_stmt *st =
+        kp_query_prepare(query, "SELECT DISTINCT exe FROM process WHERE python <> ''", error);
+    int step = st ? 1 : -1;
+    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
+        const char *exe = kp_column_name(query, st, 0);
+        if (!library || strncmp(base_name(exe), "python", 6) == 0)
+            mark_module(s, exe);
+    }
+    sqlite3_finalize(st);
+    return step;
+}
+
+static int mark_interpreters(struct kp_query *query, struct kp_stacks *s, struct kp_error *error)
+{
+    for (size_t i = 0; i < s->module_count; i++)
+        s->modules[i].interpreter = kp_is_python_library(s->modules[i].path);
+    for (size_t i = 0; i < s->frame_count; i++)
+        if (!s->frames[i].python && *s->frames[i].module &&
+            kp_is_python_loop(s->frames[i].function))
+            mark_module(s, s->frames[i].module);
+    return mark_programs(query, s, error);
+}
+
+/* What the nodes ask of each location. */
+static void sum_up_location(struct kp_stacks *s, struct kp_location *l)
+{
+    bool interpreter = l->module != KP_NO_INDEX && s->modules[l->module].interpreter;
+    for (uint32_t f = l->first_frame; f < l->first_frame + l->frame_count; f++) {
+        struct kp_frame *frame = &s->frames[f];
+        frame->of_python = interpreter && !frame->python;
+        l->python |= frame->python;
+        l->of_python |= frame->of_python;
+        if (!frame->plumbing && l->own == KP_NO_INDEX)
+            l->own = f;
+    }
 }
 
 static int load_locations(struct kp_query *query, struct kp_stacks *s, struct kp_error *error)
 {
     sqlite3_stmt *st = kp_query_prepare(
         query,
-        "SELECT l.id, l.module_id, l.address, f.function, f.file, f.line, f.exact FROM location l "
-        "LEFT JOIN frame f ON f.location_id = l.id ORDER BY l.id, f.depth",
+        "SELECT l.id, l.module_id, l.address, f.function, f.file, f.line, f.exact, f.lang "
+        "FROM location l LEFT JOIN frame f ON f.location_id = l.id ORDER BY l.id, f.depth",
         error);
     int step = st ? 1 : -1;
     while (step == 1 && (step = kp_query_step(query, st, error)) == 1)
         if (add_location_row(query, s, st) != 0)
             step = kp_query_no_memory(error);
     sqlite3_finalize(st);
-    for (size_t i = 0; i < s->location_count; i++) {
-        struct kp_location *l = &s->locations[i];
-        for (uint32_t f = l->first_frame; f < l->first_frame + l->frame_count; f++) {
-            s->frames[f].plumbing =
-                kp_frame_is_plumbing(s->frames[f].function, s->frames[f].module);
-            if (!s->frames[f].plumbing && l->own == KP_NO_INDEX)
-                l->own = f;
-        }
-    }
+    if (step == 0)
+        step = mark_interpreters(query, s, error);
+    for (size_t i = 0; i < s->location_count; i++)
+        sum_up_location(s, &s->locations[i]);
     return step;
 }
 
-static void link_node(struct kp_stacks *s, struct kp_stack_node *node, int64_t parent_id,
-                      int64_t location_id)
+/* What the stack is told by: as its caller's, unless this location changes it. */
+static void tell_node(const struct kp_stacks *s, struct kp_stack_node *node)
 {
-    node->location = find_id(s->locations, s->location_count, sizeof *s->locations, location_id);
-    node->parent = find_id(s->nodes, s->node_count, sizeof *s->nodes, parent_id);
-    node->own = KP_NO_INDEX;
-    if (node->location != KP_NO_INDEX)
-        node->own = s->locations[node->location].own;
-    if (node->own == KP_NO_INDEX && node->parent != KP_NO_INDEX)
-        node->own = s->nodes[node->parent].own;
+    static const struct kp_stack_node none = {.line = KP_NO_INDEX,
+                                              .python = KP_NO_INDEX,
+                                              .native = KP_NO_INDEX,
+                                              .own = KP_NO_INDEX};
+    const struct kp_stack_node *caller = node->parent == KP_NO_INDEX ? &none
+                                                                     : &s->nodes[node->parent];
+    node->line = caller->line;
+    node->python = caller->python;
+    node->native = caller->native;
+    node->own = caller->own;
+    if (node->location == KP_NO_INDEX || s->locations[node->location].own == KP_NO_INDEX)
+        return;
+    const struct kp_location *l = &s->locations[node->location];
+    node->own = l->own;
+    if (l->python) {
+        node->python = l->own;
+        node->native = KP_NO_INDEX;
+        if (!s->frames[l->own].library)
+            node->line = l->own;
+    } else if (!l->of_python) {
+        node->native = l->own;
+    }
 }
 
 static int load_nodes(struct kp_query *query, struct kp_stacks *s, struct kp_error *error)
@@ -164,8 +253,14 @@ static int load_nodes(struct kp_query *query, struct kp_stacks *s, struct kp_err
             break;
         }
         s->nodes = grown;
-        struct kp_stack_node node = {.id = sqlite3_column_int64(st, 0)};
-        link_node(s, &node, sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2));
+        struct kp_stack_node node = {
+            .id = sqlite3_column_int64(st, 0),
+            .parent = find_id(s->nodes, s->node_count, sizeof *s->nodes,
+                              sqlite3_column_int64(st, 1)),
+            .location = find_id(s->locations, s->location_count, sizeof *s->locations,
+                                sqlite3_column_int64(st, 2)),
+        };
+        tell_node(s, &node);
         s->nodes[s->node_count++] = node;
     }
     sqlite3_finalize(st);
@@ -190,31 +285,50 @@ uint32_t kp_stacks_find(const struct kp_stacks *s, int64_t stack_id)
     return find_id(s->nodes, s->node_count, sizeof *s->nodes, stack_id);
 }
 
-/* The innermost frame with an exact name in this module, no plumbing, from node outwards. */
-static uint32_t exact_in_module(const struct kp_stacks *s, uint32_t node, const char *module)
+/* The innermost frame with a name of its own in this module, no plumbing, from node outwards to
+ * the first Python line. */
+static uint32_t named_in_module(const struct kp_stacks *s, uint32_t node, const char *module)
 {
     for (; node != KP_NO_INDEX; node = s->nodes[node].parent) {
         if (s->nodes[node].location == KP_NO_INDEX)
             continue;
         const struct kp_location *l = &s->locations[s->nodes[node].location];
-        for (uint32_t f = l->first_frame; f < l->first_frame + l->frame_count; f++)
-            if (s->frames[f].exact && !s->frames[f].plumbing && s->frames[f].module == module)
+        if (l->python)
+            break;
+        for (uint32_t f = l->first_frame; f < l->first_frame + l->frame_count; f++) {
+            const struct kp_frame *frame = &s->frames[f];
+            if ((frame->exact || *frame->file) && !frame->plumbing && frame->module == module)
                 return f;
+        }
     }
     return KP_NO_INDEX;
 }
 
-uint32_t kp_stacks_telling(const struct kp_stacks *s, uint32_t node)
+struct kp_stack_telling kp_stacks_telling(const struct kp_stacks *s, uint32_t node)
 {
-    uint32_t own = s->nodes[node].own;
-    if (own == KP_NO_INDEX) {
-        uint32_t location = s->nodes[node].location;
-        return location == KP_NO_INDEX ? KP_NO_INDEX : s->locations[location].first_frame;
+    const struct kp_stack_node *n = &s->nodes[node];
+    struct kp_stack_telling telling = {n->line, n->python, n->native};
+    if (telling.native != KP_NO_INDEX && !s->frames[telling.native].exact) {
+        uint32_t named = named_in_module(s, node, s->frames[telling.native].module);
+        telling.native = named == KP_NO_INDEX ? telling.native : named;
     }
-    if (s->frames[own].exact)
-        return own;
-    uint32_t exact = exact_in_module(s, node, s->frames[own].module);
-    return exact == KP_NO_INDEX ? own : exact;
+    if (telling.native == KP_NO_INDEX && telling.python == KP_NO_INDEX)
+        telling.native = n->own;
+    if (telling.native == KP_NO_INDEX && telling.python == KP_NO_INDEX &&
+        n->location != KP_NO_INDEX)
+        telling.native = s->locations[n->location].first_frame;
+    if (telling.line == KP_NO_INDEX)
+        telling.line = telling.python == KP_NO_INDEX ? telling.native : telling.python;
+    return telling;
+}
+
+bool kp_stacks_has_native(const struct kp_stacks *s, uint32_t node)
+{
+    for (; node != KP_NO_INDEX; node = s->nodes[node].parent)
+        if (s->nodes[node].location != KP_NO_INDEX &&
+            !s->locations[s->nodes[node].location].python)
+            return true;
+    return false;
 }
 
 const struct kp_module *kp_stacks_module(const struct kp_stacks *s, const char *path)
@@ -237,6 +351,7 @@ size_t kp_query_frames(const struct kp_query *query, int64_t stack_id, struct kp
         for (uint32_t f = 0; f < l->frame_count && count < max; f++)
             frames[count++] = s->frames[l->first_frame + f];
     }
+    kp_frames_mark_interpreter(frames, count);
     return count;
 }
 

@@ -15,17 +15,24 @@
 struct kp_module {
     int64_t id;
     const char *path, *build_id, *symbols;
+    bool interpreter; /* Python's */
 };
 struct kp_location {
     int64_t id;
+    uint32_t module;                   /* index, KP_NO_INDEX none */
     uint32_t first_frame, frame_count; /* in kp_stacks.frames, innermost first; at least 1 */
-    uint32_t own;                      /* the innermost frame that is no plumbing, or KP_NO_INDEX */
+    uint32_t own;      /* the innermost frame that is no plumbing, or KP_NO_INDEX */
+    bool python;       /* of Python: then `own` is its line */
+    bool of_python;    /* native, of the interpreter */
 };
 /* A caller has a lower index than what it calls, so a walk outwards ends. */
 struct kp_stack_node {
     int64_t id;
     uint32_t parent, location; /* indices, KP_NO_INDEX none */
-    uint32_t own;              /* the same of the whole stack that ends here */
+    /* Of the whole stack that ends here: frames, KP_NO_INDEX none. See struct kp_telling. */
+    uint32_t line, python; /* Python lines; line: outside the standard library */
+    uint32_t native;       /* inside the innermost Python line, no plumbing, not the interpreter */
+    uint32_t own;          /* as above: no plumbing */
 };
 struct kp_stacks {
     struct kp_module *modules; /* sorted by id, like the two below */
@@ -35,8 +42,12 @@ struct kp_stacks {
     size_t module_count, location_count, node_count, frame_count;
 };
 
-/* The frame that tells most of the stack that ends at this node; see kp_frames_telling(). */
-uint32_t kp_stacks_telling(const struct kp_stacks *stacks, uint32_t node);
+/* kp_frames_telling() of the stack that ends at this node; indices of stacks->frames. */
+struct kp_stack_telling {
+    uint32_t line, python, native;
+};
+struct kp_stack_telling kp_stacks_telling(const struct kp_stacks *stacks, uint32_t node);
+bool kp_stacks_has_native(const struct kp_stacks *stacks, uint32_t node);
 uint32_t kp_stacks_find(const struct kp_stacks *stacks, int64_t stack_id);
 const struct kp_module *kp_stacks_module(const struct kp_stacks *stacks, const char *path);
 void kp_stacks_free(struct kp_stacks *stacks);

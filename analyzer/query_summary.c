@@ -18,7 +18,7 @@ static int load_session(struct kp_query *query, struct kp_summary *summary, stru
         "max(coalesce((SELECT max(coalesce(ended_s, started_s)) FROM process), 0), "
         "coalesce((SELECT max(start_s + slice_s) FROM timeline WHERE process_id IN "
         "(SELECT id FROM process WHERE ended_s IS NULL)), 0), "
-        "coalesce((SELECT max(time_s) FROM memory), 0)) "
+        "coalesce((SELECT max(time_s) FROM memory), 0)), start_unix "
         "FROM session",
         error);
     int step = st ? kp_query_step(query, st, error) : -1;
@@ -28,6 +28,7 @@ static int load_session(struct kp_query *query, struct kp_summary *summary, stru
         summary->lost_processes = kp_column_whole(st, 2);
         summary->schema = (int)kp_column_whole(st, 3);
         summary->elapsed_s = kp_column_amount(st, 4);
+        summary->start_unix_s = kp_column_amount(st, 5);
         step = 0;
     }
     sqlite3_finalize(st);
@@ -96,30 +97,37 @@ static int compare_blind(const void *left, const void *right)
     return strcmp(a->path, b->path);
 }
 
-/* A stack counts as resolved when its innermost frame that is no plumbing has an exact name. */
+/* A stack counts as resolved when its innermost frame that is no plumbing has a name, which a
+ * Python line always has. It is blind in that frame when the name is no more than the nearest. */
+static int count_stack(struct kp_summary *summary, const struct kp_stacks *s,
+                       const struct kp_site *site)
+{
+    uint32_t node = kp_stacks_find(s, site->stack_id);
+    summary->stacks++;
+    if (node == KP_NO_INDEX || s->nodes[node].location == KP_NO_INDEX) {
+        summary->stacks_without++;
+        summary->stacks_unresolved++;
+        return 0;
+    }
+    struct kp_stack_telling telling = kp_stacks_telling(s, node);
+    summary->stacks_with_python += telling.python != KP_NO_INDEX;
+    summary->stacks_with_native += kp_stacks_has_native(s, node);
+    uint32_t own = s->nodes[node].native != KP_NO_INDEX ? s->nodes[node].native : telling.line;
+    const struct kp_frame *frame = &s->frames[own];
+    if (frame->exact || frame->python)
+        return 0;
+    summary->stacks_unresolved += frame->nameless;
+    return add_blind(summary, s, frame->module, site->allocated.value);
+}
+
 int kp_query_count_stacks(struct kp_query *query, const struct kp_sites *sites,
                           struct kp_summary *summary, struct kp_error *error)
 {
     if (kp_query_load_stacks(query, error) != 0)
         return -1;
-    const struct kp_stacks *s = query->stacks;
-    for (size_t i = 0; i < sites->count; i++) {
-        uint32_t node = kp_stacks_find(s, sites->items[i].stack_id);
-        summary->stacks++;
-        if (node == KP_NO_INDEX || s->nodes[node].location == KP_NO_INDEX) {
-            summary->stacks_without++;
-            summary->stacks_unresolved++;
-            continue;
-        }
-        uint32_t frame = s->nodes[node].own;
-        if (frame == KP_NO_INDEX)
-            frame = s->locations[s->nodes[node].location].first_frame;
-        if (s->frames[frame].exact)
-            continue;
-        summary->stacks_unresolved++;
-        if (add_blind(summary, s, s->frames[frame].module, sites->items[i].allocated.value) != 0)
+    for (size_t i = 0; i < sites->count; i++)
+        if (count_stack(summary, query->stacks, &sites->items[i]) != 0)
             return kp_query_no_memory(error);
-    }
     if (summary->blind_count > 0)
         qsort(summary->blind, summary->blind_count, sizeof *summary->blind, compare_blind);
     return 0;

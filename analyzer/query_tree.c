@@ -12,17 +12,27 @@
 
 struct tree_builder {
     struct kp_tree *tree;
-    uint32_t *slots; /* hash of (parent, function, module) to node + 1; at most half full */
+    uint32_t *slots; /* hash of what child_of() goes by, to node + 1; at most half full */
     size_t capacity;
     const char *no_stack;
+    struct kp_frame frames[KP_FRAMES_MAX];
+    bool bottom_up, all_frames;
 };
 
 static size_t hash_of(size_t parent, const struct kp_frame *frame)
 {
     uint64_t h = parent * 0x9e3779b97f4a7c15ULL ^
                  (uintptr_t)frame->function * 0xbf58476d1ce4e5b9ULL ^
-                 (uintptr_t)frame->module * 0x94d049bb133111ebULL;
+                 (uintptr_t)(frame->python ? frame->file : frame->module) * 0x94d049bb133111ebULL ^
+                 (frame->python ? (uint64_t)frame->line * 0xd6e8feb86659fd93ULL : 0);
     return (size_t)(h ^ h >> 31);
+}
+
+/* A call of native code is a function, one of Python a line: that is how people think of them. */
+static bool is_same_call(const struct kp_frame *a, const struct kp_frame *b)
+{
+    return a->function == b->function && a->module == b->module && a->python == b->python &&
+           (!a->python || (a->file == b->file && a->line == b->line));
 }
 
 static uint32_t *find_slot(const struct tree_builder *b, size_t parent,
@@ -31,8 +41,7 @@ static uint32_t *find_slot(const struct tree_builder *b, size_t parent,
     size_t at = hash_of(parent, frame) & (b->capacity - 1);
     for (; b->slots[at]; at = (at + 1) & (b->capacity - 1)) {
         const struct kp_tree_node *node = &b->tree->nodes[b->slots[at] - 1];
-        if (node->parent == parent && node->frame.function == frame->function &&
-            node->frame.module == frame->module)
+        if (node->parent == parent && is_same_call(&node->frame, frame))
             break;
     }
     return &b->slots[at];
@@ -80,16 +89,16 @@ static size_t child_of(struct tree_builder *b, size_t parent, const struct kp_fr
     return *slot - 1;
 }
 
-static int insert_site(struct kp_query *query, struct tree_builder *b, const struct kp_site *site,
-                       bool bottom_up)
+static int insert_site(struct kp_query *query, struct tree_builder *b, const struct kp_site *site)
 {
-    struct kp_frame frames[KP_FRAMES_MAX];
-    size_t count = kp_query_frames(query, site->stack_id, frames, KP_FRAMES_MAX), node = 0;
+    size_t count = kp_query_frames(query, site->stack_id, b->frames, KP_FRAMES_MAX), node = 0;
+    if (!b->all_frames)
+        count = kp_frames_without_interpreter(b->frames, count);
     if (count == 0)
-        frames[count++] =
+        b->frames[count++] =
             (struct kp_frame){.function = b->no_stack, .file = "", .module = b->no_stack};
     for (size_t i = 0; i < count; i++) {
-        node = child_of(b, node, &frames[bottom_up ? i : count - 1 - i]);
+        node = child_of(b, node, &b->frames[b->bottom_up ? i : count - 1 - i]);
         if (node == 0)
             return -1;
     }
@@ -101,17 +110,24 @@ static int insert_site(struct kp_query *query, struct tree_builder *b, const str
 }
 
 int kp_query_tree(struct kp_query *query, const struct kp_sites *sites, bool bottom_up,
-                  struct kp_tree *tree, struct kp_error *error)
+                  bool all_frames, struct kp_tree *tree, struct kp_error *error)
 {
     static const struct kp_frame root = {.function = "", .file = "", .module = ""};
-    struct tree_builder b = {.tree = tree, .no_stack = kp_names_add(&query->names, "")};
     *tree = (struct kp_tree){0};
     if (kp_query_load_stacks(query, error) != 0)
         return -1;
+    struct tree_builder *b = calloc(1, sizeof *b);
+    if (!b)
+        return kp_query_no_memory(error);
+    b->tree = tree;
+    b->no_stack = kp_names_add(&query->names, "");
+    b->bottom_up = bottom_up;
+    b->all_frames = all_frames;
     int result = add_node(tree, 0, &root);
     for (size_t i = 0; i < sites->count && result == 0; i++)
-        result = insert_site(query, &b, &sites->items[i], bottom_up);
-    free(b.slots);
+        result = insert_site(query, b, &sites->items[i]);
+    free(b->slots);
+    free(b);
     if (result != 0)
         return kp_query_no_memory(error);
     for (size_t i = tree->count - 1; i > 0; i--) {

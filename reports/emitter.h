@@ -33,6 +33,7 @@ enum kp_type {
     KP_TYPE_BYTES_BARE, /* an estimate, in text without its spread */
     KP_TYPE_COUNT_BARE,
     KP_TYPE_STACK,
+    KP_TYPE_LIST, /* text that is a JSON list of texts: in JSON a list, elsewhere as it is */
 };
 
 struct kp_value {

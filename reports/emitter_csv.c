@@ -72,7 +72,8 @@ static void put_value(FILE *out, enum kp_type type, const struct kp_value *value
     if (value->unknown)
         return;
     switch (type) {
-    case KP_TYPE_TEXT: put_text(out, value->text); break;
+    case KP_TYPE_TEXT:
+    case KP_TYPE_LIST: put_text(out, value->text); break;
     case KP_TYPE_BOOL: fputs(value->whole ? "true" : "false", out); break;
     case KP_TYPE_NUMBER:
     case KP_TYPE_WHOLE: fprintf(out, "%lld", (long long)value->whole); break;

@@ -52,13 +52,15 @@ static void put_estimate(FILE *out, const struct kp_estimate *e)
 
 static void put_frame(FILE *out, const struct kp_frame *frame)
 {
-    fputs("{\"lang\": \"native\", \"function\": ", out);
+    fprintf(out, "{\"lang\": \"%s\", \"function\": ", frame->python ? "python" : "native");
     put_string(out, frame->function);
     fputs(", \"file\": ", out);
     put_string(out, frame->file);
     fprintf(out, ", \"line\": %lld, \"module\": ", (long long)frame->line);
     put_string(out, frame->module);
-    fprintf(out, ", \"inlined\": %s}", frame->inlined ? "true" : "false");
+    fprintf(out, ", \"inlined\": %s, \"exact\": %s, \"interpreter\": %s}",
+            frame->inlined ? "true" : "false", frame->exact ? "true" : "false",
+            frame->interpreter ? "true" : "false");
 }
 
 static void put_stack(FILE *out, const struct kp_value *value)
@@ -69,6 +71,19 @@ static void put_stack(FILE *out, const struct kp_value *value)
         put_frame(out, &value->frames[i]);
     }
     putc(']', out);
+}
+
+/* JSON already, but for bytes that are no UTF-8. */
+static void put_json(FILE *out, const char *text)
+{
+    while (*text) {
+        size_t length = kp_utf8_length(text);
+        if (length == 0)
+            fputs("\\ufffd", out);
+        else
+            fwrite(text, 1, length, out);
+        text += length ? length : 1;
+    }
 }
 
 static void put_value(FILE *out, enum kp_type type, const struct kp_value *value)
@@ -87,6 +102,7 @@ static void put_value(FILE *out, enum kp_type type, const struct kp_value *value
     case KP_TYPE_BYTES_BARE:
     case KP_TYPE_COUNT_BARE: put_estimate(out, &value->estimate); break;
     case KP_TYPE_STACK: put_stack(out, value); break;
+    case KP_TYPE_LIST: put_json(out, value->text); break;
     case KP_TYPE_COUNT:
     case KP_TYPE_BYTES:
     case KP_TYPE_SECONDS:

@@ -36,7 +36,10 @@ void kp_text_line(struct kp_emitter *e, size_t indent, const char *raw)
     size_t room = e->width;
     for (const char *p = text; p;) {
         size_t length = e->width ? piece_length(p, room) : strlen(p);
-        fprintf(e->out, "%*s%.*s\n", (int)(p == text ? 0 : indent), "", (int)length, p);
+        size_t shown = length;
+        while (shown > 0 && p[shown - 1] == ' ')
+            shown--;
+        fprintf(e->out, "%*s%.*s\n", (int)(p == text ? 0 : indent), "", (int)shown, p);
         e->lines++;
         p += length + strspn(p + length, " ");
         room = e->width > indent + 20 ? e->width - indent : 20;
@@ -53,7 +56,8 @@ static char *cell_text(enum kp_type type, const struct kp_value *value)
     if (value->unknown)
         return strdup("-");
     switch (type) {
-    case KP_TYPE_TEXT: return kp_utf8_printable(value->text, 0);
+    case KP_TYPE_TEXT:
+    case KP_TYPE_LIST: return kp_utf8_printable(value->text, 0);
     case KP_TYPE_BOOL: return strdup(value->whole ? "yes" : "no");
     case KP_TYPE_NUMBER:
         snprintf(figure, sizeof figure, "%lld", (long long)value->whole);

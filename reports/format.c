@@ -117,7 +117,8 @@ char *kp_format_plural(char *out, int64_t count, const char *noun, const char *b
     char number[KP_FORMAT_BYTES];
     size_t length = strlen(noun);
     const char *ending = count == 1 ? "" : length > 0 && noun[length - 1] == 's' ? "es" : "s";
-    snprintf(out, 256, "%s %s%s %s", kp_format_whole(number, count), noun, ending, behind);
+    snprintf(out, 256, "%s %s%s%s%s", kp_format_whole(number, count), noun, ending,
+             *behind ? " " : "", behind);
     return out;
 }
 

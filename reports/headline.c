@@ -112,6 +112,17 @@ void kp_process_program(const struct kp_process *process, char *out, size_t out_
     snprintf(out, out_bytes, "%s", *program ? program : "(unknown program)");
 }
 
+/* "python 3.11.2", or the program that runs the script; "" when there is none. */
+static void name_interpreter(const struct kp_process *p, const char *program, char *out,
+                             size_t out_bytes)
+{
+    const char *exe = kp_base_name(p->exe);
+    if (*p->python)
+        snprintf(out, out_bytes, "python %s", p->python);
+    else
+        snprintf(out, out_bytes, "%s", strcmp(program, exe) == 0 ? "" : exe);
+}
+
 void kp_report_program(struct kp_report_context *context)
 {
     const struct kp_process *p = kp_process_main(&context->processes);
@@ -125,8 +136,8 @@ void kp_report_program(struct kp_report_context *context)
     if (context->filter.pid > 0)
         elapsed = (p->ended_s < 0 ? elapsed : p->ended_s) - context->processes.items[0].started_s;
     size_t others = kp_process_count(&context->processes) - 1;
-    const char *interpreter =
-        strcmp(program, kp_base_name(p->exe)) == 0 ? "" : kp_base_name(p->exe);
+    char interpreter[80];
+    name_interpreter(p, program, interpreter, sizeof interpreter);
     if (others > 0)
         snprintf(children, sizeof children, " and %s %s", kp_format_whole(number, (int64_t)others),
                  others == 1 ? "child" : "children");
@@ -136,7 +147,8 @@ void kp_report_program(struct kp_report_context *context)
 }
 
 struct losses {
-    int64_t samples, frees, nested, definitions, frames, broken, processes, running;
+    int64_t samples, frees, nested, definitions, frames, broken, python_frames, python_broken,
+        processes, running;
 };
 
 static struct losses sum_losses(const struct kp_report_context *context)
@@ -150,6 +162,8 @@ static struct losses sum_losses(const struct kp_report_context *context)
         l.definitions += p->lost_definitions;
         l.frames += p->cut_frames;
         l.broken += p->broken_stacks;
+        l.python_frames += p->python_cut_frames;
+        l.python_broken += p->python_broken;
         l.running += p->ended_s < 0;
     }
     return l;
@@ -186,6 +200,9 @@ static void loss_lines(struct kp_report_context *context, const struct losses *l
     loss_line(out, "NOT SEEN", l->nested, "sample", "in signal handlers, while kprof was at work");
     loss_line(out, "NOT SEEN", l->frames, "outer frame", "of very deep stacks");
     loss_line(out, "NOT SEEN", l->broken, "stack", "cut short by code without unwind tables");
+    loss_line(out, "NOT SEEN", l->python_frames, "outer Python frame", "of very deep stacks");
+    loss_line(out, "NOT SEEN", l->python_broken, "stack",
+              "whose Python frames could not be read; the native ones are there");
 }
 
 static void emit_lost(struct kp_emitter *out, const struct losses *l)
@@ -197,6 +214,8 @@ static void emit_lost(struct kp_emitter *out, const struct losses *l)
     kp_emit_value(out, "definitions", KP_TYPE_WHOLE, kp_whole(l->definitions));
     kp_emit_value(out, "frames", KP_TYPE_WHOLE, kp_whole(l->frames));
     kp_emit_value(out, "broken_stacks", KP_TYPE_WHOLE, kp_whole(l->broken));
+    kp_emit_value(out, "python_frames", KP_TYPE_WHOLE, kp_whole(l->python_frames));
+    kp_emit_value(out, "broken_python_stacks", KP_TYPE_WHOLE, kp_whole(l->python_broken));
     kp_emit_value(out, "processes", KP_TYPE_WHOLE, kp_whole(l->processes));
     kp_emit_object_end(out);
     kp_emit_value(out, "running", KP_TYPE_WHOLE, kp_whole(l->running));

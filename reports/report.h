@@ -25,7 +25,7 @@ enum kp_report_bit {
 };
 
 struct kp_report_options {
-    bool json, csv, wide, no_wait, help, version;
+    bool json, csv, wide, no_wait, all_frames, help, version;
     int64_t top;                         /* -1: what fits */
     int64_t pid, min_bytes, depth, site; /* 0: not given */
     const char *kind;

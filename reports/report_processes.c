@@ -6,6 +6,7 @@
 #include "report.h"
 #include "where.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,9 +19,12 @@ static const struct kp_column columns[] = {
     {"parent", NULL, KP_TYPE_WHOLE},
     {"origin", NULL, KP_TYPE_TEXT},
     {"exe", NULL, KP_TYPE_TEXT},
-    {"argv", NULL, KP_TYPE_TEXT},
+    {"argv", NULL, KP_TYPE_LIST},
+    {"python", NULL, KP_TYPE_TEXT},
+    {"directory", NULL, KP_TYPE_TEXT},
     {"allocator", NULL, KP_TYPE_TEXT},
     {"unwinder", NULL, KP_TYPE_TEXT},
+    {"before_join_s", NULL, KP_TYPE_SECONDS},
     {"started_s", NULL, KP_TYPE_SECONDS},
     {"ended_s", NULL, KP_TYPE_SECONDS},
     {NULL, "ran", KP_TYPE_SECONDS},
@@ -55,8 +59,10 @@ static struct kp_value end_of(const struct kp_report_context *context, const str
 
 static void emit_process(struct kp_report_context *context, const struct kp_process *p)
 {
-    char program[256];
-    kp_process_program(p, program, sizeof program);
+    char program[320];
+    kp_process_program(p, program, sizeof program - 64);
+    if (*p->python)
+        snprintf(program + strlen(program), 64, " (python %.40s)", p->python);
     bool running = p->ended_s < 0;
     double until = running ? context->summary.elapsed_s : p->ended_s;
     struct kp_value row[COLUMNS] = {
@@ -66,9 +72,12 @@ static void emit_process(struct kp_report_context *context, const struct kp_proc
         p->parent_id ? kp_whole(p->parent_id) : kp_unknown(),
         kp_text(p->origin),
         kp_text(p->exe),
-        kp_text(p->argv),
+        p->has_argv ? kp_text(p->argv) : kp_unknown(),
+        text_or_unknown(p->python),
+        text_or_unknown(p->directory),
         text_or_unknown(p->allocator),
         text_or_unknown(p->unwinder),
+        kp_amount(p->before_join_s),
         kp_amount(p->started_s),
         running ? kp_unknown() : kp_amount(p->ended_s),
         kp_amount(until > p->started_s ? until - p->started_s : 0),

@@ -5,6 +5,7 @@
  */
 #include "format.h"
 #include "report.h"
+#include "stack_view.h"
 #include "where.h"
 
 #include <stdio.h>
@@ -72,12 +73,6 @@ static bool is_below_minimum(const struct kp_report_context *context, const stru
 static void emit_stack_text(struct kp_report_context *context, const struct kp_site *site,
                             size_t number, size_t of)
 {
-    static const struct kp_column columns[] = {
-        {NULL, "#", KP_TYPE_NUMBER},
-        {NULL, "line", KP_TYPE_TEXT},
-        {NULL, "module", KP_TYPE_TEXT},
-        {NULL, "function", KP_TYPE_TEXT},
-    };
     char live[KP_FORMAT_BYTES], allocated[KP_FORMAT_BYTES], count[KP_FORMAT_BYTES],
         total[KP_FORMAT_BYTES];
     char first[KP_FORMAT_BYTES], last[KP_FORMAT_BYTES], range[KP_FORMAT_BYTES];
@@ -90,24 +85,7 @@ static void emit_stack_text(struct kp_report_context *context, const struct kp_s
                  kp_format_count(count, site->allocated_count.value),
                  kp_format_seconds(first, site->first_s), kp_format_seconds(last, site->last_s));
     kp_emit_line(context->out, 0, "%s", "");
-    struct kp_frame frames[KP_FRAMES_MAX];
-    size_t frame_count = kp_query_frames(context->query, site->stack_id, frames, KP_FRAMES_MAX);
-    kp_emit_table(context->out, "frames", columns, 4);
-    for (size_t i = 0; i < frame_count; i++) {
-        char line[320] = "";
-        if (*frames[i].file)
-            snprintf(line, sizeof line, "%.280s:%lld", kp_base_name(frames[i].file),
-                     (long long)frames[i].line);
-        char function[4096];
-        snprintf(function, sizeof function, "%s%s", frames[i].function,
-                 frames[i].inlined ? " [inlined]" : "");
-        struct kp_value row[] = {kp_whole((int64_t)i), kp_text(line),
-                                 kp_text(kp_base_name(frames[i].module)), kp_text(function)};
-        kp_emit_row(context->out, row);
-    }
-    kp_emit_table_end(context->out);
-    if (frame_count == 0)
-        kp_emit_line(context->out, 0, "(no stack was recorded)");
+    kp_stack_view(context, site);
 }
 
 static void emit_one(struct kp_report_context *context, const struct kp_sites *sites)
@@ -127,11 +105,12 @@ static void emit_one(struct kp_report_context *context, const struct kp_sites *s
 static void emit_headline(struct kp_report_context *context, const struct kp_sites *sites,
                           size_t shown)
 {
-    static const char *const units[] = {"stacks", "lines", "functions", "modules"};
+    static const char *const units[] = {"stack",  "line",        "function",
+                                        "module", "Python line", "native line"};
     static const char *const keys[] = {"live", "allocated", "number of blocks"};
-    char count[KP_FORMAT_BYTES], live[KP_FORMAT_BYTES], allocated[KP_FORMAT_BYTES];
-    kp_emit_line(context->out, 2, "%s %s allocated %s, %s of it live; the first %zu by %s",
-                 kp_format_whole(count, (int64_t)sites->count), units[context->options->group],
+    char count[256], live[KP_FORMAT_BYTES], allocated[KP_FORMAT_BYTES];
+    kp_emit_line(context->out, 2, "%s allocated %s, %s of it live; the first %zu by %s",
+                 kp_format_plural(count, (int64_t)sites->count, units[context->options->group], ""),
                  kp_format_size(allocated, sites->total.allocated.value),
                  kp_format_size(live, sites->total.live.value), shown, keys[context->sort]);
     kp_emit_line(context->out, 0, "%s", "");

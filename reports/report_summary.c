@@ -5,6 +5,7 @@
  */
 #include "debug_package.h"
 #include "format.h"
+#include "phases_view.h"
 #include "report.h"
 #include "where.h"
 
@@ -20,6 +21,7 @@
 struct figures {
     struct kp_sites stacks, lines; /* the same by stack, and by the line that tells most */
     struct kp_timeline timeline;
+    struct kp_phase_list phases;
     struct kp_site total;
     int64_t samples, lost_samples, rate_min, rate_max;
     double sampling_s, cpu_s;
@@ -188,9 +190,9 @@ static void sites_table(struct kp_report_context *context, const struct figures 
     }
     kp_emit_table_end(context->out);
     if (shown < f->lines.count) {
-        char more[KP_FORMAT_BYTES];
-        kp_emit_line(context->out, 0, "... and %s more lines",
-                     kp_format_whole(more, (int64_t)(f->lines.count - shown)));
+        char more[256];
+        kp_emit_line(context->out, 0, "... and %s",
+                     kp_format_plural(more, (int64_t)(f->lines.count - shown), "more line", ""));
     }
 }
 
@@ -201,6 +203,7 @@ static void text_view(struct kp_report_context *context, const struct figures *f
     kp_emit_line(context->out, 0, "%s", "");
     size_t before = kp_emitter_lines(context->out);
     kp_report_losses(context, false);
+    kp_phases_line(context, &f->phases);
     blind_lines(context, f);
     if (kp_emitter_lines(context->out) > before)
         kp_emit_line(context->out, 0, "%s", "");
@@ -231,6 +234,9 @@ static void emit_program(struct kp_report_context *context)
     kp_emit_object_end(out);
     kp_emit_value(out, "exe", KP_TYPE_TEXT, p ? kp_text(p->exe) : kp_unknown());
     kp_emit_value(out, "pid", KP_TYPE_WHOLE, p ? kp_whole(p->pid) : kp_unknown());
+    kp_emit_value(out, "python", KP_TYPE_TEXT, p && *p->python ? kp_text(p->python) : kp_unknown());
+    kp_emit_value(out, "directory", KP_TYPE_TEXT,
+                  p && *p->directory ? kp_text(p->directory) : kp_unknown());
     kp_emit_value(out, "processes", KP_TYPE_WHOLE,
                   kp_whole((int64_t)kp_process_count(&context->processes)));
     kp_emit_value(out, "allocator", KP_TYPE_TEXT, *allocator ? kp_text(allocator) : kp_unknown());
@@ -273,8 +279,8 @@ static void emit_stacks(struct kp_report_context *context)
     struct kp_emitter *out = context->out;
     kp_emit_object(out, "stacks");
     kp_emit_value(out, "total", KP_TYPE_WHOLE, kp_whole(s->stacks));
-    kp_emit_value(out, "with_python", KP_TYPE_WHOLE, kp_whole(0));
-    kp_emit_value(out, "with_native", KP_TYPE_WHOLE, kp_whole(s->stacks - s->stacks_without));
+    kp_emit_value(out, "with_python", KP_TYPE_WHOLE, kp_whole(s->stacks_with_python));
+    kp_emit_value(out, "with_native", KP_TYPE_WHOLE, kp_whole(s->stacks_with_native));
     kp_emit_value(out, "unresolved", KP_TYPE_WHOLE, kp_whole(s->stacks_unresolved));
     kp_emit_object_end(out);
     kp_emit_table(out, "opaque", blind, 4);
@@ -288,12 +294,43 @@ static void emit_stacks(struct kp_report_context *context)
     kp_emit_table_end(out);
 }
 
+/* What each kind has of the totals. */
+static void emit_kinds(struct kp_report_context *context, const struct figures *f)
+{
+    static const struct kp_column columns[] = {
+        {"kind", NULL, KP_TYPE_TEXT},
+        {"allocated", NULL, KP_TYPE_BYTES_ESTIMATE},
+        {"live", NULL, KP_TYPE_BYTES_ESTIMATE},
+        {"count", NULL, KP_TYPE_COUNT_ESTIMATE},
+    };
+    kp_emit_table(context->out, "kinds", columns, 4);
+    for (unsigned kind = 1; kind <= KP_KINDS_ALL; kind <<= 1) {
+        struct kp_site sum = {.kind = 0};
+        for (size_t i = 0; i < f->stacks.count; i++) {
+            const struct kp_site *site = &f->stacks.items[i];
+            if (site->kind != kind)
+                continue;
+            sum.kind = kind;
+            kp_sum_add(&sum.allocated, &site->allocated);
+            kp_sum_add(&sum.live, &site->live);
+            kp_sum_add(&sum.allocated_count, &site->allocated_count);
+        }
+        struct kp_value row[] = {kp_text(kp_kinds_name(kind)), kp_sum_value(&sum.allocated),
+                                 kp_sum_value(&sum.live), kp_sum_value(&sum.allocated_count)};
+        if (sum.kind)
+            kp_emit_row(context->out, row);
+    }
+    kp_emit_table_end(context->out);
+}
+
 static void data_view(struct kp_report_context *context, const struct figures *f)
 {
     emit_program(context);
     kp_report_losses(context, false);
     emit_figures(context, f);
     emit_stacks(context);
+    emit_kinds(context, f);
+    kp_phases_tables(context, &f->phases);
     sites_table(context, f);
 }
 
@@ -309,6 +346,8 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
                                   error);
     if (result == 0)
         result = kp_query_timeline(context->query, &context->filter, 1, &f.timeline, error);
+    if (result == 0)
+        result = kp_query_phase_list(context->query, &context->filter, &f.phases, error);
     if (result == 0) {
         sum_processes(&context->processes, &f);
         sum_sites(&f);
@@ -320,5 +359,6 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
     kp_sites_release(&f.stacks);
     kp_sites_release(&f.lines);
     kp_timeline_release(&f.timeline);
+    kp_phase_list_release(&f.phases);
     return result;
 }

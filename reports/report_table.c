@@ -17,7 +17,8 @@ const struct kp_report kp_reports[] = {
 };
 
 static const char *const sort_choices[] = {"live", "allocated", "count", NULL};
-static const char *const group_choices[] = {"stack", "line", "function", "module", NULL};
+static const char *const group_choices[] = {"stack", "line", "function", "module",
+                                             "python-line", "native-line", NULL};
 
 static bool check_kind(const char *text)
 {
@@ -39,7 +40,7 @@ const struct kp_option kp_report_option_table[] = {
      .fixed = 1,
      .offset = AT(pid), .groups = KP_REPORT_EACH},
     {.name = "kind", .argument = "KIND",
-     .help = "malloc, new, mmap, reserve, arena or all (default: the first three)",
+     .help = "malloc, new, mmap, object, mem (default: these), reserve, arena, all",
      .type = KP_OPTION_TEXT, .check = check_kind, .offset = AT(kind), .groups = LISTS},
     {.name = "sort", .argument = "KEY", .help = "live (default), allocated or count",
      .type = KP_OPTION_CHOICE,
@@ -47,7 +48,7 @@ const struct kp_option kp_report_option_table[] = {
     {.name = "min", .argument = "SIZE",
      .help = "leave out what is below it (by --sort; not for count)",
      .type = KP_OPTION_SIZE, .offset = AT(min_bytes), .groups = KP_REPORT_SITES | KP_REPORT_TREE},
-    {.name = "group", .argument = "BY", .help = "stack (default), line, function or module",
+    {.name = "group", .argument = "BY", .help = "stack (default), line, function, module, python-line, native-line",
      .type = KP_OPTION_CHOICE,
      .choices = group_choices, .offset = AT(group), .groups = KP_REPORT_SITES},
     {.name = "site", .argument = "N", .help = "the whole stack of site N of the list",
@@ -61,6 +62,9 @@ const struct kp_option kp_report_option_table[] = {
      .offset = AT(bottom_up), .groups = KP_REPORT_TREE},
     {.name = "top-down", .help = "from main inwards (default)", .type = KP_OPTION_ENUM, .fixed = 0,
      .offset = AT(bottom_up), .groups = KP_REPORT_TREE},
+    {.name = "all-frames", .help = "with the frames of the Python interpreter",
+     .type = KP_OPTION_FLAG, .offset = AT(all_frames),
+     .groups = KP_REPORT_SITES | KP_REPORT_TREE},
     {.name = "wide", .help = "cut no names to the width of the terminal", .type = KP_OPTION_FLAG,
      .offset = AT(wide), .groups = KP_REPORT_EACH},
     {.name = "no-wait", .help = "do not wait for a recording that is being finished",

@@ -4,12 +4,16 @@
  * together, in slices of one width. One thread.
  */
 #include "format.h"
+#include "phases_view.h"
 #include "report.h"
 
 #include <math.h>
 #include <string.h>
 
+#define SCREEN_LINES 24
 #define FITS 17
+#define ROWS_MIN 5
+#define OTHER_LINES 5 /* peaks, titles, what is next */
 #define SLICES_AT_MOST 1000 /* of JSON and CSV, unless --top says otherwise */
 #define BAR_COLUMNS 30
 
@@ -86,27 +90,46 @@ static void emit_peaks(struct kp_emitter *out, const struct kp_timeline *t)
     kp_emit_object_end(out);
 }
 
+static void emit_slices(struct kp_emitter *out, const struct kp_timeline *t)
+{
+    double most = 0;
+    for (size_t i = 0; i < t->count; i++)
+        most = fmax(most, t->slices[i].live_bytes);
+    kp_emit_table(out, "timeline", columns, COLUMNS);
+    bool anything = t->peak_live_bytes > 0 || t->peak_rss_s >= 0;
+    for (size_t i = 0; anything && i < t->count; i++)
+        emit_slice(out, &t->slices[i], most);
+    kp_emit_table_end(out);
+}
+
+/* What is left of a screen below the phases. */
+static size_t slices_that_fit(struct kp_report_context *context)
+{
+    size_t used = kp_emitter_lines(context->out) + OTHER_LINES;
+    size_t fits = used + ROWS_MIN < SCREEN_LINES ? SCREEN_LINES - used : ROWS_MIN;
+    size_t rows = kp_report_top(context, fits < FITS ? fits : FITS);
+    return context->options->top <= 0 && rows > SLICES_AT_MOST ? SLICES_AT_MOST
+           : rows < 1000000                                    ? rows
+                                                               : 1000000;
+}
+
 int kp_report_timeline(struct kp_report_context *context, struct kp_error *error)
 {
-    struct kp_timeline t;
-    size_t rows = kp_report_top(context, FITS);
-    rows = context->options->top <= 0 && rows > SLICES_AT_MOST ? SLICES_AT_MOST : rows;
-    if (kp_query_timeline(context->query, &context->filter, rows < 1000000 ? rows : 1000000, &t,
-                          error) != 0) {
-        kp_timeline_release(&t);
-        return -1;
+    struct kp_timeline t = {0};
+    struct kp_phase_list phases;
+    int result = kp_query_phase_list(context->query, &context->filter, &phases, error);
+    if (result == 0) {
+        kp_report_losses(context, true);
+        kp_phases_tables(context, &phases);
+        result = kp_query_timeline(context->query, &context->filter, slices_that_fit(context), &t,
+                                   error);
     }
-    kp_report_losses(context, true);
-    emit_peaks(context->out, &t);
-    double most = 0;
-    for (size_t i = 0; i < t.count; i++)
-        most = fmax(most, t.slices[i].live_bytes);
-    kp_emit_table(context->out, "timeline", columns, COLUMNS);
-    bool anything = t.peak_live_bytes > 0 || t.peak_rss_s >= 0;
-    for (size_t i = 0; anything && i < t.count; i++)
-        emit_slice(context->out, &t.slices[i], most);
-    kp_emit_table_end(context->out);
+    if (result == 0) {
+        emit_peaks(context->out, &t);
+        emit_slices(context->out, &t);
+        kp_report_next(context, "sites", "where what is live was allocated");
+    }
     kp_timeline_release(&t);
-    kp_report_next(context, "sites", "where what is live was allocated");
-    return 0;
+    kp_phase_list_release(&phases);
+    return result;
 }

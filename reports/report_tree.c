@@ -35,8 +35,10 @@ static const struct kp_column columns[] = {
     {"allocated", "allocated", KP_TYPE_BYTES_ESTIMATE},
     {"count", NULL, KP_TYPE_COUNT_ESTIMATE},
     {"share", "share", KP_TYPE_SHARE},
+    {"lang", NULL, KP_TYPE_TEXT},
     {"function", NULL, KP_TYPE_TEXT},
     {"file", NULL, KP_TYPE_TEXT},
+    {"line", NULL, KP_TYPE_WHOLE},
     {"module", NULL, KP_TYPE_TEXT},
     {NULL, "calls", KP_TYPE_TEXT},
 };
@@ -105,22 +107,34 @@ static void emit_node(struct kp_report_context *context, const struct tree_view 
         kp_sum_value(&n->allocated),
         kp_sum_value(&n->allocated_count),
         whole > 0 ? kp_amount(weight_of(v, node) / whole) : kp_unknown(),
+        kp_text(n->frame.python ? "python" : "native"),
         kp_text(n->frame.function),
         kp_text(n->frame.file),
+        n->frame.python ? kp_whole(n->frame.line) : kp_unknown(),
         kp_text(n->frame.module),
         kp_text(calls),
     };
     kp_emit_row(context->out, row);
 }
 
+/* Of Python a line, of native code a function; that is what a node is. */
+static void name_node(const struct kp_frame *frame, char *name, size_t name_bytes)
+{
+    if (frame->python)
+        kp_where_frame(frame, name, name_bytes);
+    else if (*frame->function)
+        kp_where_function(frame, name, name_bytes);
+    else
+        snprintf(name, name_bytes, "(no stack)");
+}
+
 static void append_name(char *line, size_t line_bytes, const struct kp_frame *frame,
                         const char *before)
 {
-    char name[200];
+    char name[400] = "";
     size_t used = strlen(line);
-    *name = '\0';
     if (frame)
-        kp_function_short(*frame->function ? frame->function : "(no stack)", name, sizeof name);
+        name_node(frame, name, sizeof name);
     snprintf(line + used, line_bytes - used, "%s%s", before, name);
 }
 
@@ -135,8 +149,8 @@ static size_t chain_end(const struct tree_view *v, size_t node)
 
 static size_t name_columns(const struct tree_view *v, size_t node)
 {
-    char name[200];
-    kp_function_short(v->tree->nodes[node].frame.function, name, sizeof name);
+    char name[400];
+    name_node(&v->tree->nodes[node].frame, name, sizeof name);
     return strlen(name) + strlen(" -> ");
 }
 
@@ -263,7 +277,8 @@ int kp_report_tree(struct kp_report_context *context, struct kp_error *error)
     int result = kp_query_sites(context->query, &context->filter, KP_GROUP_STACK, context->sort,
                                 &sites, error);
     if (result == 0)
-        result = kp_query_tree(context->query, &sites, context->options->bottom_up, &tree, error);
+        result = kp_query_tree(context->query, &sites, context->options->bottom_up,
+                               context->options->all_frames, &tree, error);
     if (result == 0)
         result = show(context, &view, error);
     free(view.order);

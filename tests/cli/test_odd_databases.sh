@@ -33,8 +33,10 @@ sqlite3 foreign.db 'CREATE TABLE site (a)'
 untouched "another program's database" 1 "^kprof-report: foreign.db is a database of another program" foreign.db
 sqlite3 foreign_wal.db 'PRAGMA journal_mode = WAL; CREATE TABLE site (a)' > /dev/null
 untouched "another program's database in WAL mode" 1 "foreign_wal.db is a database of another program" foreign_wal.db
-fixture engine newer.db 'PRAGMA user_version = 2'
-untouched "a newer schema" 1 "^kprof-report: newer.db has schema 2, this kprof knows up to 1; use a newer" newer.db
+fixture engine newer.db 'PRAGMA user_version = 3'
+untouched "a newer schema" 1 "^kprof-report: newer.db has schema 3, this kprof knows up to 2; use a newer" newer.db
+fixture engine older.db 'PRAGMA user_version = 1'
+untouched "an older schema" 1 "^kprof-report: older.db was made by an older version of kprof; record again$" older.db
 fixture engine zero.db 'PRAGMA user_version = 0'
 untouched "a schema of zero" 1 "zero.db is damaged" zero.db
 fixture engine table.db 'DROP TABLE site'
@@ -84,7 +86,8 @@ PY
 assert_eq "flipped bits: a report or one line" "" "$(head -5 flips.txt)"
 
 fixture odd odd.db
-for report in summary sites tree "tree --bottom-up" processes timeline "sites --kind all --group line" "sites --site 1"; do
+for report in summary sites tree "tree --bottom-up" processes timeline "sites --kind all --group line" "sites --site 1" \
+    "sites --site 4 --all-frames" "tree --all-frames" "sites --group python-line" "sites --group native-line"; do
     for format in --json --csv --wide; do
         # shellcheck disable=SC2086
         timeout 20 "$REPORT" odd.db $report $format > out.txt 2> err.txt

@@ -6,6 +6,7 @@
 fixture engine engine.db
 fixture exact exact.db
 fixture empty empty.db
+fixture python python.db
 
 expect "summary" summary.txt "$REPORT" engine.db
 expect "summary at 80 columns" summary_80.txt env COLUMNS=80 "$REPORT" engine.db
@@ -44,12 +45,50 @@ expect "timeline of one process" timeline_process.txt "$REPORT" engine.db timeli
 expect "timeline as JSON" timeline.json "$REPORT" engine.db timeline --top 3 --json
 expect "timeline as CSV" timeline.csv "$REPORT" engine.db timeline --csv --top 3
 expect "timeline of next to nothing" timeline_empty.txt "$REPORT" empty.db timeline
+expect "summary of Python" summary_python.txt "$REPORT" python.db
+expect "summary of Python at 80 columns" summary_python_80.txt env COLUMNS=80 "$REPORT" python.db
+expect "summary of Python at 120 columns" summary_python_120.txt env COLUMNS=120 "$REPORT" python.db
+expect "summary of Python as JSON" summary_python.json "$REPORT" python.db --json --top 3
+expect "sites of Python" sites_python.txt "$REPORT" python.db sites
+expect "sites of Python as JSON, interpreter frames marked" sites_python.json "$REPORT" python.db sites --json --top 3
+expect "sites by Python line" sites_python_line.txt "$REPORT" python.db sites --group python-line
+expect "sites by native line" sites_native_line.txt "$REPORT" python.db sites --group native-line
+expect "sites of Python by function" sites_python_function.txt "$REPORT" python.db sites --group function
+expect "sites of Python by module" sites_python_module.txt "$REPORT" python.db sites --group module
+expect "objects alone" sites_python_object.txt "$REPORT" python.db sites --kind object
+expect "a stack of Python and an extension" sites_python_one.txt "$REPORT" python.db sites --site 1
+expect "the same with the interpreter" sites_python_all.txt "$REPORT" python.db sites --site 1 --all-frames
+expect "recursion is told once" sites_python_recursion.txt "$REPORT" python.db sites --site 6
+expect "tree of Python" tree_python.txt "$REPORT" python.db tree
+expect "tree of Python bottom-up" tree_python_bottom_up.txt "$REPORT" python.db tree --bottom-up --sort allocated
+expect "tree of Python with the interpreter, as CSV" tree_python_all.csv "$REPORT" python.db tree --all-frames --csv
+expect "processes of Python" processes_python.txt "$REPORT" python.db processes
+expect "processes of Python as JSON" processes_python.json "$REPORT" python.db processes --json
+expect "timeline of Python: phases, imports" timeline_python.txt "$REPORT" python.db timeline
+expect "timeline of Python as JSON" timeline_python.json "$REPORT" python.db timeline --json --top 2
+
+# The text of the lines, where the source is there; relative names start at the working directory.
+mkdir app
+{ seq 1 30; printf '        self.items.append(\033[31mkey)   \r\n'; seq 32 40; } > app/cache.py
+touch -d @1600000000 app/cache.py
+fixture python source.db "UPDATE process SET directory = '$PWD/app'"
+assert_match "the text of the line is shown" "^ +self.items.append\(.*key\)$" \
+    "$("$REPORT" source.db sites --site 2 | grep -A1 'cache.py:31' | tail -1)"
+assert_eq "without control characters" 0 "$("$REPORT" source.db sites --site 2 | grep -c $'\033')"
+assert_eq "an old source is as it was" 0 "$("$REPORT" source.db sites --site 2 | grep -c newer)"
+touch app/cache.py
+assert_match "a newer source may have changed" "^the source may have changed: it is newer than the recording$" \
+    "$("$REPORT" source.db sites --site 2)"
+rm app/cache.py && mkfifo app/cache.py
+assert_eq "a pipe is not read" 0 "$(timeout 10 "$REPORT" source.db sites --site 2 > out.txt; echo $?)"
+rm app/cache.py && truncate -s 17M app/cache.py
+assert_eq "nor is a huge file" 0 "$(timeout 10 "$REPORT" source.db sites --site 2 > out.txt; echo $?)"
 
 assert_eq "the report may come before the database, options anywhere" "$("$REPORT" engine.db sites --top 2)" \
     "$("$REPORT" --top 2 sites engine.db)"
 
 for report in summary sites tree processes timeline; do
-    for db in engine exact empty; do
+    for db in engine exact empty python; do
         "$REPORT" $db.db $report --json | python3 -c 'import json, sys; json.load(sys.stdin, parse_constant=sys.exit)'
         assert_eq "valid JSON without NaN: $report of $db" "0 0" "${PIPESTATUS[*]}"
     done
@@ -61,7 +100,7 @@ done
 
 # Many sites: still one screen, and the three formats say the same.
 fixture engine many.db "INSERT INTO stack SELECT value + 100, 2, 3 + value % 2 + 10 * value FROM generate_series(1, 500)" \
-    "INSERT INTO location SELECT 3 + value % 2 + 10 * value, 1, 100000 + value FROM generate_series(1, 500)" \
+    "INSERT INTO location SELECT 3 + value % 2 + 10 * value, 1, 0, 100000 + value FROM generate_series(1, 500)" \
     "INSERT INTO site SELECT value + 100, 1, value + 100, 'malloc', value, value * 65536.0, value * 4294967296.0, 65536, value * 1000.0,
      value * 1000000.0, 1000, value / 2, value / 2 * 65536.0, value / 2 * 4294967296.0, 65536, value / 2 * 1000.0,
      value / 2 * 1000000.0, 1000, 65536, 1, 2 FROM generate_series(1, 500)" 2> series.err

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A Python call is half a dozen native calls in the interpreter. A reader wants the Python lines,
+ * the extension that they called, and what that asked of the interpreter: the frames that run
+ * Python code, or lead from one line to the next or into the extension, are marked, and a text
+ * leaves them out. So are the lines of the import system, as in Python's own tracebacks. In a stack
+ * without Python nothing is marked. Pure functions, any thread.
+ */
+#include "query_interpreter.h"
+
+#include <ctype.h>
+#include <string.h>
+
+bool kp_is_python_library(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    return strncmp(name, "libpython3", 10) == 0 && strstr(name, ".so");
+}
+
+bool kp_is_python_loop(const char *function)
+{
+    return strncmp(function, "_PyEval_EvalFrame", 17) == 0 ||
+           strncmp(function, "_TAIL_CALL_", 11) == 0;
+}
+
+/* What follows the digits at text. */
+static const char *skip_digits(const char *text)
+{
+    while (isdigit((unsigned char)*text))
+        text++;
+    return text;
+}
+
+bool kp_is_standard_library(const char *file)
+{
+    if (strncmp(file, "<frozen ", 8) == 0)
+        return true;
+    for (const char *at = strstr(file, "/python3"); at; at = strstr(at + 1, "/python3")) {
+        const char *rest = at + strlen("/python3");
+        if (strncmp(skip_digits(rest), ".zip/", 5) == 0)
+            return true;
+        bool in_lib = (at - file >= 4 && strncmp(at - 4, "/lib", 4) == 0) ||
+                      (at - file >= 6 && strncmp(at - 6, "/lib64", 6) == 0);
+        if (!in_lib || *rest != '.')
+            continue;
+        rest = skip_digits(rest + 1);
+        rest += *rest == 't'; /* free-threaded */
+        return *rest == '/' && strncmp(rest, "/site-packages/", 15) != 0 &&
+               strncmp(rest, "/dist-packages/", 15) != 0;
+    }
+    return false;
+}
+
+bool kp_is_import_system(const char *file)
+{
+    return strncmp(file, "<frozen importlib", 17) == 0;
+}
+
+static size_t innermost_python(const struct kp_frame *frames, size_t count)
+{
+    size_t i = 0;
+    while (i < count && !frames[i].python)
+        i++;
+    return i;
+}
+
+/* Of which there is one. */
+static size_t outermost_python(const struct kp_frame *frames, size_t count)
+{
+    do {
+        count--;
+    } while (!frames[count].python);
+    return count;
+}
+
+void kp_frames_mark_interpreter(struct kp_frame *frames, size_t count)
+{
+    size_t python = innermost_python(frames, count);
+    if (python == count)
+        return;
+    for (size_t i = python; i < count; i++) {
+        bool import = frames[i].python && kp_is_import_system(frames[i].file);
+        frames[i].interpreter = frames[i].of_python || import;
+    }
+    frames[outermost_python(frames, count)].interpreter = false;
+    for (size_t i = count; i-- > 0 && (frames[i].plumbing || frames[i].of_python);)
+        frames[i].interpreter = true; /* the start of the process or of the thread */
+    for (size_t i = python; i-- > 0;) {
+        const struct kp_frame *caller = &frames[i + 1];
+        bool within = caller->python || caller->interpreter;
+        frames[i].interpreter =
+            frames[i].of_python ? within || caller->of_python : frames[i].plumbing && within;
+    }
+}
+
+size_t kp_frames_without_interpreter(struct kp_frame *frames, size_t count)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!frames[i].interpreter)
+            frames[left++] = frames[i];
+    return left;
+}
