@@ -141,7 +141,7 @@ void kp_ingest_phases_sample(struct kp_ingest *ingest, struct kp_recorded *proce
                              const struct kp_live_sample *sample);
 /* The process has ended, and when is known. */
 void kp_ingest_phases_end(struct kp_ingest *ingest, struct kp_recorded *process);
-void kp_ingest_phases_write(struct kp_ingest *ingest, struct kp_recorded *process);
+void kp_ingest_phases_write(struct kp_ingest *ingest, const struct kp_recorded *process);
 
 /* For tests: called at the points of a flush and of a finish with their names. */
 extern void (*kp_ingest_fault_hook)(const char *point);

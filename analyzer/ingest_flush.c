@@ -164,7 +164,7 @@ static void write_cursors(struct kp_store *store, const struct kp_recorded *proc
     }
 }
 
-static void write_of_process(struct kp_ingest *ingest, struct kp_recorded *process)
+static void write_of_process(struct kp_ingest *ingest, const struct kp_recorded *process)
 {
     struct kp_store *store = ingest->store;
 

@@ -380,6 +380,6 @@ int kp_ingest_load(struct kp_ingest *ingest, struct kp_error *error)
         return 1;
     kp_stack_tree_settle(&ingest->tree);
     for (uint32_t i = 0; i < ingest->process_count; i++)
-        kp_phases_settle(&ingest->processes[i]->phases);
+        kp_phases_loaded(&ingest->processes[i]->phases, &ingest->contexts);
     return 0;
 }

@@ -7,7 +7,9 @@
 #include "phases.h"
 
 #include "alloc.h"
+#include "import_name.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void kp_phases_release(struct kp_phases *phases)
@@ -49,6 +51,21 @@ static void give_pending(struct kp_phases *phases, struct kp_open_import *open, 
     open->pending = (struct kp_phase_sums){0};
 }
 
+/* The row of an import that shows no name, from those that are open around it. */
+static uint32_t unnamed(const struct kp_phases *phases, struct kp_import_contexts *contexts,
+                        uint32_t around)
+{
+    const char *importer = KP_PHASES_PROGRAM;
+    char name[KP_IMPORT_NAME_BYTES + sizeof KP_PHASES_UNNAMED];
+
+    while (around && !phases->open[around - 1].module)
+        around--;
+    if (around)
+        importer = contexts->names[phases->open[around - 1].module];
+    snprintf(name, sizeof name, KP_PHASES_UNNAMED, importer);
+    return kp_import_name_number(contexts, name);
+}
+
 static void close_down_to(struct kp_phases *phases, struct kp_import_contexts *contexts,
                           uint32_t depth)
 {
@@ -57,7 +74,7 @@ static void close_down_to(struct kp_phases *phases, struct kp_import_contexts *c
 
         give_pending(phases, open,
                      open->module ? open->module
-                                  : kp_import_name_number(contexts, KP_PHASES_FINDER));
+                                  : unnamed(phases, contexts, phases->open_count));
     }
 }
 
@@ -155,9 +172,8 @@ static void take_memory(struct kp_phases *phases, struct kp_import_contexts *con
         if (!module && sample->is_main)
             kp_phase_sums_add(&phases->open[phases->open_count - 1].pending, &memory);
         else
-            kp_import_table_add(
-                &phases->modules,
-                module ? module : kp_import_name_number(contexts, KP_PHASES_FINDER), &memory);
+            kp_import_table_add(&phases->modules, module ? module : unnamed(phases, contexts, 0),
+                                &memory);
     }
 }
 
@@ -199,13 +215,18 @@ void kp_phases_end(struct kp_phases *phases, struct kp_import_contexts *contexts
     phases->dirty = true;
 }
 
-struct kp_phase_sums kp_phases_pending(const struct kp_phases *phases)
+void kp_phases_loaded(struct kp_phases *phases, struct kp_import_contexts *contexts)
 {
-    struct kp_phase_sums sums = {0};
+    struct kp_phase_sums rest = phases->loaded[KP_PHASE_IMPORTS];
 
-    for (uint32_t i = 0; i < phases->open_count; i++)
-        kp_phase_sums_add(&sums, &phases->open[i].pending);
-    return sums;
+    for (uint32_t i = 1; i <= phases->modules.count; i++) {
+        const struct kp_phase_sums *sums = &phases->modules.rows[i].sums;
+
+        kp_phase_sums_add(&rest, &(struct kp_phase_sums){-sums->us, -sums->bytes, -sums->count});
+    }
+    kp_phases_settle(phases);
+    if (rest.us >= 1 || rest.count >= 1)
+        kp_import_table_add(&phases->modules, unnamed(phases, contexts, 0), &rest);
 }
 
 void kp_phases_settle(struct kp_phases *phases)

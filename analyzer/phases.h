@@ -93,13 +93,15 @@ void kp_phases_end(struct kp_phases *phases, struct kp_import_contexts *contexts
 /* The sums so far; their times add up to the life. False: the process has no phases. */
 bool kp_phases_sum(const struct kp_phases *phases, const struct kp_phases_life *life,
                    struct kp_phase_sums sums[KP_PHASE_COUNT]);
-/* What of the modules' sums has no module yet, for the row KP_PHASES_FINDER. */
-struct kp_phase_sums kp_phases_pending(const struct kp_phases *phases);
-#define KP_PHASES_FINDER "(finder)" /* imports that never showed what they import */
+/* An import that never showed what it imports, by the innermost one around it that did. */
+#define KP_PHASES_UNNAMED "(imported by %s)"
+#define KP_PHASES_PROGRAM "the program"
 
-/* Puts back a row of a killed collector. */
+/* Puts back a row of a killed collector; when its modules are there as well, settles what was not
+ * known to be of any of them. */
 void kp_phases_load(struct kp_phases *phases, enum kp_phase phase,
                     const struct kp_phase_sums *what);
+void kp_phases_loaded(struct kp_phases *phases, struct kp_import_contexts *contexts);
 void kp_phases_settle(struct kp_phases *phases);
 
 /* 'start-up', ... and back; KP_PHASE_COUNT: no such name. */

@@ -40,29 +40,21 @@ void kp_ingest_phases_end(struct kp_ingest *ingest, struct kp_recorded *process)
     kp_phases_end(&process->phases, &ingest->contexts, life_of(process).end_us);
 }
 
-/* What is pending has the finder's row meanwhile, which may become empty again. */
-static void write_imports(struct kp_ingest *ingest, struct kp_recorded *process)
+static void write_imports(struct kp_ingest *ingest, const struct kp_recorded *process)
 {
-    struct kp_import_table *modules = &process->phases.modules;
-    struct kp_phase_sums pending = kp_phases_pending(&process->phases);
-    uint32_t finder = kp_import_name_number(&ingest->contexts, KP_PHASES_FINDER);
+    const struct kp_import_table *modules = &process->phases.modules;
 
-    if (pending.us > 0 || pending.count > 0)
-        kp_import_table_add(modules, finder, &(struct kp_phase_sums){0});
     for (uint32_t i = 1; i <= modules->count; i++) {
-        struct kp_import_row row = modules->rows[i];
+        const struct kp_import_row *row = &modules->rows[i];
 
-        if (row.module == finder)
-            kp_phase_sums_add(&row.sums, &pending);
-        else if (!row.dirty)
-            continue;
-        kp_store_run(ingest->store, KP_SQL_IMPORT, "itddd", (int64_t)process->number,
-                     row.module ? ingest->contexts.names[row.module] : KP_IMPORT_OTHERS,
-                     row.sums.us / 1e6, row.sums.bytes, row.sums.count);
+        if (row->dirty)
+            kp_store_run(ingest->store, KP_SQL_IMPORT, "itddd", (int64_t)process->number,
+                         row->module ? ingest->contexts.names[row->module] : KP_IMPORT_OTHERS,
+                         row->sums.us / 1e6, row->sums.bytes, row->sums.count);
     }
 }
 
-void kp_ingest_phases_write(struct kp_ingest *ingest, struct kp_recorded *process)
+void kp_ingest_phases_write(struct kp_ingest *ingest, const struct kp_recorded *process)
 {
     struct kp_phases_life life = life_of(process);
     struct kp_phase_sums sums[KP_PHASE_COUNT];
