@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# limit: 120
+# Workers of multiprocessing: one database, each process named, and all of it there for the one that was
+# killed, whichever way they were started.
+. "$(dirname "$0")/lib_real.sh"
+
+for way in fork spawn forkserver; do
+    db=$TMP/$way.db
+    KPROF_RATE=1 KPROF_SPOOL_MAX=1G shim "$db" timeout 60 "$PYTHON" "$HERE/workers.py" $way "$TMP/pids" 2> err
+    assert_eq "runs to its end [$way]" "0|" "$?|$(cat err)"
+    wait_for 10 ended "$db"
+    assert_whole "$way" "$db" || continue
+    assert_eq "every process is named, and its Python [$way]" 0 "$(unnamed "$db")"
+    read -r -a pids < "$TMP/pids"
+    found=$(for pid in "${pids[@]}"; do kept "$db" hold "$pid"; done | sort | uniq -c | tr -s ' ')
+    assert_eq "what each worker keeps is exact, the killed one's too [$way]" " 3 100 1000100" "$found"
+done
