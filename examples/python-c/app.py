@@ -53,7 +53,7 @@ def handle(text, labels):
 
 
 def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20000
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 200000
     labels = Labels()
     turnover = 0.0
     for text in kprof.iterations(incoming(count)):
