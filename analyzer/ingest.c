@@ -33,7 +33,7 @@ int kp_ingest_open(struct kp_ingest *ingest, struct kp_spool *spool, struct kp_s
 void kp_ingest_close(struct kp_ingest *ingest)
 {
     for (uint32_t i = 0; i < ingest->process_count; i++)
-        kp_process_free(ingest->processes[i], &ingest->live);
+        kp_process_free(ingest->processes[i]);
     free(ingest->processes);
     free(ingest->chunks);
     free(ingest->buffer);
@@ -45,7 +45,6 @@ void kp_ingest_close(struct kp_ingest *ingest)
     free(ingest->loaded_cursors);
     kp_import_contexts_release(&ingest->contexts);
     kp_stack_tree_release(&ingest->tree);
-    kp_live_pool_release(&ingest->live);
     kp_watch_release(&ingest->watch);
     memset(ingest, 0, sizeof *ingest);
 }
@@ -64,7 +63,7 @@ static void end_process(struct kp_ingest *ingest, struct kp_recorded *process)
                                 ? process->last_us
                                 : process->info.joined_ns / 1000;
     kp_ingest_phases_end(ingest, process);
-    kp_site_table_recount(&process->sites, &ingest->live, &process->live, &ingest->dirty_sites);
+    kp_site_table_recount(&process->sites, &process->live, &ingest->dirty_sites);
     process->is_over = process->dirty = true;
     ingest->is_changed = true;
 }

@@ -62,7 +62,6 @@ struct kp_ingest {
     uint64_t detail_us; /* spent on detailed readings, which have a clock of their own */
     struct kp_stack_tree tree;
     struct kp_import_contexts contexts; /* of its stacks */
-    struct kp_live_pool live;
 
     struct kp_recorded **processes; /* those that have anything in the spool, in order of number */
     size_t process_capacity;

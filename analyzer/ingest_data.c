@@ -88,8 +88,8 @@ static void take_alloc(struct run *run, const struct kp_rec_alloc *record)
 {
     struct kp_data_chunk *chunk = run->chunk;
     uint64_t counter = chunk->first_sample + chunk->samples++;
-    struct kp_live_sample *sample = kp_live_set_insert(&run->ingest->live, &run->process->live,
-                                                       KP_SAMPLE_ID((uint64_t)run->slot, counter));
+    struct kp_live_sample *sample =
+        kp_live_set_insert(&run->process->live, KP_SAMPLE_ID((uint64_t)run->slot, counter));
 
     run->queue->next_sample = counter + 1;
     run->ingest->samples++;
@@ -141,9 +141,9 @@ static void free_sample(struct run *run, struct kp_live_sample *sample)
         run->slice.freed_bytes += bytes;
         run->slice.freed_count += sample->weight;
     }
-    if (sample->stored)
+    if (kp_live_set_is_stored(&run->process->live, sample))
         list_row(&ingest->gone, sample->row, 0);
-    kp_live_set_remove(&ingest->live, &run->process->live, sample->id);
+    kp_live_set_remove(&run->process->live, sample);
 }
 
 static void shrink_sample(struct run *run, struct kp_live_sample *sample, uint64_t size)
@@ -157,7 +157,7 @@ static void shrink_sample(struct run *run, struct kp_live_sample *sample, uint64
         run->slice.freed_bytes += (double)(sample->size - size) * sample->weight;
     }
     sample->size = size;
-    if (sample->stored)
+    if (kp_live_set_is_stored(&run->process->live, sample))
         list_row(&run->ingest->shrunk, sample->row, size);
 }
 
@@ -182,7 +182,7 @@ static bool is_to_come(const struct kp_recorded *process, uint64_t id)
 /* NULL: there is none; then either the slot waits for it, or it will never come. */
 static struct kp_live_sample *find_sample(struct run *run, uint64_t id)
 {
-    struct kp_live_sample *sample = kp_live_set_find(&run->ingest->live, &run->process->live, id);
+    struct kp_live_sample *sample = kp_live_set_find(&run->process->live, id);
 
     if (sample)
         return sample;
@@ -215,9 +215,10 @@ static void thin_marks(struct kp_recorded *process)
 static void take_mark(struct run *run, const struct kp_rec_mark *record)
 {
     struct kp_recorded *process = run->process;
-    struct kp_mark_row mark = {kp_decode_id(record->type_iteration), record->time_us,
-                               thread_of(run)};
+    struct kp_mark_row mark = {kp_decode_id(record->type_iteration & ~KP_MARK_AT_BEGIN),
+                               record->time_us, thread_of(run)};
 
+    process->phases.is_begin_marked = record->type_iteration & KP_MARK_AT_BEGIN;
     kp_phases_mark(&process->phases, mark.iteration, mark.time_us);
     if (!is_kept(process, mark.iteration))
         return;

@@ -259,36 +259,44 @@ static void write_old_samples(struct kp_ingest *ingest)
         kp_store_run(ingest->store, KP_SQL_SAMPLE_GONE, "i", ingest->gone.rows[i].row);
 }
 
-#define SAMPLE_COLUMNS 9
+/* Goes over the samples without a row, process by process. */
+struct new_samples {
+    struct kp_ingest *ingest;
+    uint32_t process; /* place of the next one */
+    const struct kp_live_set *live;
+    uint32_t next;
+};
 
-/* Rows [0, count) of a statement that makes as many. Returns the sample after them. */
-static uint32_t write_some(struct kp_ingest *ingest, uint32_t from, int count)
+static bool next_new_sample(void *context, struct kp_sample_row *row)
 {
-    enum kp_sql sql = count == 1 ? KP_SQL_SAMPLE_NEW : KP_SQL_SAMPLES_NEW;
+    struct new_samples *at = context;
 
-    for (int i = 0; i < count; i++) {
-        struct kp_live_sample *sample = kp_live_set_at(&ingest->live, from);
-
-        sample->row = ingest->next_sample++;
-        kp_store_bind(ingest->store, sql, 1 + i * SAMPLE_COLUMNS, "iiiiidiii", sample->row,
-                      sample->site->row, sample->thread->row, (int64_t)sample->id,
-                      number(sample->size), sample->weight, (int64_t)sample->address,
-                      number(sample->born_us), number(sample->born_iteration));
-        from = sample->next;
+    while (!at->next) {
+        if (at->process == at->ingest->process_count)
+            return false;
+        at->live = &at->ingest->processes[at->process++]->live;
+        at->next = at->live->first_unstored;
     }
-    kp_store_step(ingest->store, sql);
-    return from;
+    struct kp_live_sample *sample = kp_live_set_at(at->live, at->next);
+    at->next = sample->next;
+    sample->row = at->ingest->next_sample++;
+    *row = (struct kp_sample_row){.id = sample->row,
+                                  .site = sample->site->row,
+                                  .thread = sample->thread->row,
+                                  .shim_id = (int64_t)sample->id,
+                                  .size = number(sample->size),
+                                  .weight = sample->weight,
+                                  .address = (int64_t)sample->address,
+                                  .born_us = number(sample->born_us),
+                                  .born_iteration = number(sample->born_iteration)};
+    return true;
 }
 
 static void write_new_samples(struct kp_ingest *ingest)
 {
-    uint32_t next = ingest->live.first_unstored;
-    uint64_t left = ingest->live.unstored;
+    struct new_samples at = {.ingest = ingest};
 
-    for (; left >= KP_STORE_ROWS && ingest->store->failure == SQLITE_OK; left -= KP_STORE_ROWS)
-        next = write_some(ingest, next, KP_STORE_ROWS);
-    for (; left && ingest->store->failure == SQLITE_OK; left--)
-        next = write_some(ingest, next, 1);
+    kp_store_write_samples(ingest->store, next_new_sample, &at);
 }
 
 static void write_all(struct kp_ingest *ingest)
@@ -352,6 +360,7 @@ static void settle_process(struct kp_ingest *ingest, struct kp_recorded *process
         process->threads[i]->stored = true;
         process->threads[i]->dirty = false;
     }
+    kp_live_set_settle(&process->live, ingest->next_sample - 1);
     kp_slices_settle(&process->timeline);
     kp_memory_series_settle(&process->memory);
     kp_phases_settle(&process->phases);
@@ -379,7 +388,7 @@ static void let_go(struct kp_ingest *ingest, struct kp_recorded *process)
     if (ingest->spool->writable)
         atomic_fetch_add(&ingest->spool->header->ended_samples, samples_of(process));
     free_chunk(ingest, process->chunk);
-    kp_process_free(process, &ingest->live);
+    kp_process_free(process);
 }
 
 static void settle_all(struct kp_ingest *ingest)
@@ -388,7 +397,6 @@ static void settle_all(struct kp_ingest *ingest)
 
     kp_stack_tree_settle(&ingest->tree);
     kp_dirty_sites_settle(&ingest->dirty_sites);
-    kp_live_set_settle(&ingest->live);
     ingest->gone.count = ingest->shrunk.count = ingest->old_cursor_count = 0;
     for (uint32_t i = 0; i < ingest->process_count; i++) {
         struct kp_recorded *process = ingest->processes[i];

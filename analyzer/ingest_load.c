@@ -205,18 +205,17 @@ static void load_sample(struct loader *load)
     struct kp_thread_row *thread = rows_get(&load->threads, integer(load, 2));
     struct kp_recorded *process = site ? kp_ingest_process(ingest, site->process) : NULL;
 
-    if (row >= ingest->next_sample)
+    if (row >= ingest->next_sample && row < INT64_MAX)
         ingest->next_sample = row + 1;
     if (!process)
         return;
     uint64_t id = (uint64_t)integer(load, 3);
     struct kp_live_sample *sample =
-        thread ? kp_live_set_insert(&ingest->live, &process->live, id) : NULL;
+        thread && row > 0 && row < INT64_MAX ? kp_live_set_insert(&process->live, id) : NULL;
     if (!sample) {
         fail(load);
         return;
     }
-    sample->row = row;
     sample->site = site;
     sample->thread = thread;
     sample->size = (uint64_t)integer(load, 4);
@@ -224,7 +223,7 @@ static void load_sample(struct loader *load)
     sample->address = (uint64_t)integer(load, 6);
     sample->born_us = (uint64_t)integer(load, 7);
     sample->born_iteration = (uint64_t)integer(load, 8);
-    kp_live_set_mark_stored(&ingest->live, &process->live, id);
+    kp_live_set_mark_stored(&process->live, sample, row);
 }
 
 static void load_timeline(struct loader *load)

@@ -37,9 +37,9 @@ static void free_slots(struct kp_recorded *process)
     free(process->slots);
 }
 
-void kp_process_free(struct kp_recorded *process, struct kp_live_pool *pool)
+void kp_process_free(struct kp_recorded *process)
 {
-    kp_live_set_release(pool, &process->live);
+    kp_live_set_release(&process->live);
     kp_site_table_release(&process->sites);
     kp_slices_release(&process->timeline);
     kp_recorded_codes_release(&process->codes);

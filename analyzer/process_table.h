@@ -142,7 +142,7 @@ struct kp_recorded {
 };
 
 struct kp_recorded *kp_process_new(uint32_t number);
-void kp_process_free(struct kp_recorded *process, struct kp_live_pool *pool);
+void kp_process_free(struct kp_recorded *process);
 
 /* NULL: the process has no such node. */
 struct kp_node *kp_process_node(struct kp_recorded *process, uint32_t id);

@@ -163,8 +163,8 @@ static bool is_exact(const struct kp_site_table *table)
     return true;
 }
 
-void kp_site_table_recount(struct kp_site_table *table, const struct kp_live_pool *pool,
-                           const struct kp_live_set *set, struct kp_dirty_sites *dirty)
+void kp_site_table_recount(struct kp_site_table *table, const struct kp_live_set *set,
+                           struct kp_dirty_sites *dirty)
 {
     if (is_exact(table))
         return;
@@ -176,7 +176,7 @@ void kp_site_table_recount(struct kp_site_table *table, const struct kp_live_poo
     for (uint32_t at = 0; set->places && at <= set->mask; at++) {
         if (!set->places[at].sample)
             continue;
-        const struct kp_live_sample *sample = kp_live_set_at(pool, set->places[at].sample);
+        const struct kp_live_sample *sample = kp_live_set_at(set, set->places[at].sample);
         struct worth worth = worth_of(sample);
 
         live_add(sample->site, &worth);

@@ -60,8 +60,8 @@ void kp_site_resize(struct kp_site_sums *site, const struct kp_live_sample *samp
                     uint64_t size_now);
 /* Sums the live samples of a process anew, which rids them of the rounding of many additions and
  * subtractions, and finds the true largest weights. Where all weights were 1, it is so. */
-void kp_site_table_recount(struct kp_site_table *table, const struct kp_live_pool *pool,
-                           const struct kp_live_set *set, struct kp_dirty_sites *dirty);
+void kp_site_table_recount(struct kp_site_table *table, const struct kp_live_set *set,
+                           struct kp_dirty_sites *dirty);
 /* The dirty ones are in the database. */
 void kp_dirty_sites_settle(struct kp_dirty_sites *dirty);
 

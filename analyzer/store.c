@@ -11,11 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SAMPLE "(?,?,?,?,?,?,?,?,?)"
-#define SAMPLES_8                                                                                  \
-    SAMPLE "," SAMPLE "," SAMPLE "," SAMPLE "," SAMPLE "," SAMPLE "," SAMPLE "," SAMPLE
-_Static_assert(KP_STORE_ROWS == 4 * 8, "as many as there are in SAMPLES_NEW");
-
 static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_SESSION] = "UPDATE session SET finished = ?1, lost_processes = ?2",
     [KP_SQL_PROCESS] = "INSERT OR REPLACE INTO process VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
@@ -37,9 +32,7 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
         "allocated_count_max=?8, live_samples=?9, live_bytes=?10, live_bytes_var=?11, "
         "live_bytes_max=?12, live_count=?13, live_count_var=?14, live_count_max=?15, "
         "rate_max=?16, first_s=?17, last_s=?18 WHERE id=?1",
-    [KP_SQL_SAMPLE_NEW] = "INSERT INTO sample VALUES " SAMPLE,
-    [KP_SQL_SAMPLES_NEW] = "INSERT INTO sample VALUES " SAMPLES_8 "," SAMPLES_8 "," SAMPLES_8
-                           "," SAMPLES_8,
+    [KP_SQL_SAMPLES_NEW] = "INSERT INTO sample SELECT * FROM new_samples",
     [KP_SQL_SAMPLE_SIZE] = "UPDATE sample SET size = ?2 WHERE id = ?1",
     [KP_SQL_SAMPLE_GONE] = "DELETE FROM sample WHERE id = ?1",
     [KP_SQL_LIFETIME] =
@@ -139,42 +132,38 @@ static void bind_next(sqlite3_stmt *to, int at, char type, va_list *values)
     }
 }
 
-static void bind_values(struct kp_store *store, enum kp_sql sql, int at, const char *types,
-                        va_list *values)
+static void step(struct kp_store *store, sqlite3_stmt *prepared)
 {
-    sqlite3_stmt *to = store->failure == SQLITE_OK ? statement(store, sql) : NULL;
+    int code = sqlite3_step(prepared);
 
-    for (; to && *types; at++, types++)
-        bind_next(to, at, *types, values);
-}
-
-void kp_store_bind(struct kp_store *store, enum kp_sql sql, int first, const char *types, ...)
-{
-    va_list values;
-
-    va_start(values, types);
-    bind_values(store, sql, first, types, &values);
-    va_end(values);
-}
-
-void kp_store_step(struct kp_store *store, enum kp_sql sql)
-{
-    if (store->failure != SQLITE_OK)
-        return;
-    int code = sqlite3_step(store->statements[sql]);
     if (code != SQLITE_DONE)
         note_failure(store, code);
-    sqlite3_reset(store->statements[sql]);
+    sqlite3_reset(prepared);
 }
 
 void kp_store_run(struct kp_store *store, enum kp_sql sql, const char *types, ...)
 {
+    sqlite3_stmt *to = store->failure == SQLITE_OK ? statement(store, sql) : NULL;
     va_list values;
 
+    if (!to)
+        return;
     va_start(values, types);
-    bind_values(store, sql, 1, types, &values);
+    for (int at = 1; *types; at++, types++)
+        bind_next(to, at, *types, &values);
     va_end(values);
-    kp_store_step(store, sql);
+    step(store, to);
+}
+
+void kp_store_write_samples(struct kp_store *store,
+                            bool (*next)(void *context, struct kp_sample_row *row), void *context)
+{
+    sqlite3_stmt *insert =
+        store->failure == SQLITE_OK ? statement(store, KP_SQL_SAMPLES_NEW) : NULL;
+
+    store->new_samples = (struct kp_sample_rows){next, context};
+    if (insert)
+        step(store, insert);
 }
 
 static void execute(struct kp_store *store, const char *sql)

@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "record.h"
+#include "sample_rows.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -31,8 +32,7 @@ enum kp_sql {
     KP_SQL_STACK,
     KP_SQL_SITE_NEW,
     KP_SQL_SITE_CHANGE,
-    KP_SQL_SAMPLE_NEW,
-    KP_SQL_SAMPLES_NEW, /* KP_STORE_ROWS of them: 40 % less work a row */
+    KP_SQL_SAMPLES_NEW,
     KP_SQL_SAMPLE_SIZE,
     KP_SQL_SAMPLE_GONE,
     KP_SQL_LIFETIME,
@@ -60,6 +60,7 @@ enum kp_store_status {
 struct kp_store {
     sqlite3 *db;
     sqlite3_stmt *statements[KP_SQL_COUNT];
+    struct kp_sample_rows new_samples;
     int failure; /* first SQLite code of this transaction that is no success */
     bool was_finished; /* the recording was already complete when we opened it */
     bool was_created;  /* there was none of this session */
@@ -83,11 +84,9 @@ int kp_store_commit(struct kp_store *store, struct kp_error *error);
  * (const char *, NULL is null), I int64_t with 0 for null, N int64_t with less than 0 for null, D double likewise. */
 void kp_store_run(struct kp_store *store, enum kp_sql sql, const char *types, ...);
 
-/* The two halves of it, for a statement that makes several rows: binds the parameters from `first`
- * on (counted from 1), runs. */
-#define KP_STORE_ROWS 32
-void kp_store_bind(struct kp_store *store, enum kp_sql sql, int first, const char *types, ...);
-void kp_store_step(struct kp_store *store, enum kp_sql sql);
+/* Rows for table sample, until `next` says that there is no more. */
+void kp_store_write_samples(struct kp_store *store,
+                            bool (*next)(void *context, struct kp_sample_row *row), void *context);
 
 /* A query of its own, for loading; NULL on failure. Finish with sqlite3_finalize(). */
 sqlite3_stmt *kp_store_query(struct kp_store *store, const char *sql, struct kp_error *error);

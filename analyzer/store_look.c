@@ -133,6 +133,8 @@ int kp_store_open_file(struct kp_store *store, const char *path, struct kp_error
     int code = sqlite3_open_v2(
         path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
+    if (code == SQLITE_OK)
+        code = kp_sample_rows_register(store->db, &store->new_samples);
     if (code == SQLITE_OK) {
         sqlite3_busy_timeout(store->db, LOCK_PATIENCE_MS);
         return 0;

@@ -123,7 +123,7 @@ int kp_store_open(struct kp_store *store, const char *path, const struct kp_spoo
     if (sqlite3_exec(store->db,
                      "PRAGMA synchronous = NORMAL;"
                      "PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -65536;"
-                     "PRAGMA temp_store = MEMORY",
+                     "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF",
                      NULL, NULL, NULL) == SQLITE_OK)
         return KP_STORE_OK;
     kp_error_set(error, "cannot write %s: %s", path, sqlite3_errmsg(store->db));
