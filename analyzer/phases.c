@@ -19,9 +19,9 @@ void kp_phases_release(struct kp_phases *phases)
     *phases = (struct kp_phases){0};
 }
 
-static enum kp_iterations iterations_of(uint64_t iteration)
+static enum kp_marked marked(uint64_t marks)
 {
-    return iteration < KP_LATER_ITERATIONS ? (enum kp_iterations)iteration : KP_LATER_ITERATIONS;
+    return marks < KP_MORE_MARKS ? (enum kp_marked)marks : KP_MORE_MARKS;
 }
 
 static void start(struct kp_phases *phases, int64_t time_us)
@@ -37,7 +37,7 @@ static void charge_last(struct kp_phases *phases, double us)
 
     if (!phases->open_count || us <= 0)
         return;
-    kp_phase_sums_add(&phases->imports[phases->last_iteration], &time);
+    kp_phase_sums_add(&phases->imports[phases->last_marked], &time);
     if (phases->last_module)
         kp_import_table_add(&phases->modules, phases->last_module, &time);
     else
@@ -148,7 +148,7 @@ static void take_time(struct kp_phases *phases, struct kp_import_contexts *conte
         charge_last(phases, half);
         reopen(phases, contexts, context);
     }
-    phases->last_iteration = iterations_of(sample->iteration);
+    phases->last_marked = marked(sample->iteration);
     phases->last_module = context->module;
     charge_last(phases, half);
     note_program(phases, context, middle_us, time_us);
@@ -166,9 +166,9 @@ static void take_memory(struct kp_phases *phases, struct kp_import_contexts *con
     if (!phases->is_started) {
         kp_phase_sums_add(&phases->start_up, &memory);
     } else if (!context->place) {
-        kp_phase_sums_add(&phases->others[iterations_of(sample->iteration)], &memory);
+        kp_phase_sums_add(&phases->others[marked(sample->iteration)], &memory);
     } else {
-        kp_phase_sums_add(&phases->imports[iterations_of(sample->iteration)], &memory);
+        kp_phase_sums_add(&phases->imports[marked(sample->iteration)], &memory);
         if (!module && sample->is_main)
             kp_phase_sums_add(&phases->open[phases->open_count - 1].pending, &memory);
         else

@@ -27,8 +27,8 @@ enum kp_phase {
     KP_PHASE_COUNT
 };
 
-/* By the number of iterations that have begun: 0, 1, more. */
-enum kp_iterations { KP_NO_ITERATION, KP_FIRST_ITERATION, KP_LATER_ITERATIONS, KP_ITERATIONS };
+/* By the number of marks so far: 0, 1, more. */
+enum kp_marked { KP_NO_MARK, KP_ONE_MARK, KP_MORE_MARKS, KP_MARKED };
 
 struct kp_mark_time {
     uint64_t iteration; /* 0: there is none */
@@ -47,11 +47,12 @@ struct kp_phases {
     struct kp_phase_sums loaded[KP_PHASE_COUNT];
     double loaded_us; /* of life that is in `loaded` */
     struct kp_phase_sums start_up;
-    struct kp_phase_sums imports[KP_ITERATIONS];
-    struct kp_phase_sums others[KP_ITERATIONS]; /* bytes and blocks only */
+    struct kp_phase_sums imports[KP_MARKED];
+    struct kp_phase_sums others[KP_MARKED]; /* bytes and blocks only */
     bool is_started; /* start-up is over */
     bool dirty;
     int64_t started_us;
+    bool is_begin_marked; /* marks are at the begin of iterations, not at the end */
     struct kp_mark_time first_mark, second_mark, last_mark;
 
     struct kp_import_table modules;
@@ -61,7 +62,7 @@ struct kp_phases {
     bool has_last;   /* a sample of the main thread has been seen */
     int64_t last_us; /* its time, */
     uint32_t last_module;               /* the import it was in, 0: not known */
-    enum kp_iterations last_iteration;
+    enum kp_marked last_marked;
     uint32_t program;       /* outermost code of the program */
     bool is_in_program;     /* it is on the stack of the last sample */
     int64_t program_end_us; /* last time seen there */

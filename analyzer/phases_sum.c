@@ -37,19 +37,25 @@ static double part_in(const struct window *window, double from, double to)
     return fmax(0, fmin(to, window->to) - fmax(from, window->from));
 }
 
-static double cold_end(const struct kp_phases *phases, const struct window *window)
+/* When the cold and the warm iterations ran, and which marks had been set meanwhile. */
+struct division {
+    double cold_from, cold_to, warm_from, warm_to;
+    enum kp_marked of_cold;
+    bool is_warm;
+};
+
+/* The end of a single iteration, or of the last one, is not marked. The single one lasts to the end
+ * of the program's own code. */
+static double single_end(const struct kp_phases *phases, const struct window *window)
 {
-    if (phases->second_mark.iteration)
-        return (double)phases->second_mark.time_us;
     if (!phases->program || phases->is_in_program ||
         phases->program_end_us <= phases->first_mark.time_us)
         return window->to;
     return (double)phases->program_end_us;
 }
 
-/* The end of the last iteration is not marked: it is given the mean length of the warm ones before
- * it, or that of the cold one. */
-static double warm_end(const struct kp_phases *phases)
+/* The last one is given the mean length of the warm ones before it, or that of the cold one. */
+static double last_end(const struct kp_phases *phases)
 {
     const struct kp_mark_time *second = &phases->second_mark, *last = &phases->last_mark;
 
@@ -59,17 +65,62 @@ static double warm_end(const struct kp_phases *phases)
     return (double)(2 * second->time_us - phases->first_mark.time_us);
 }
 
-static void sum_memory(const struct kp_phases *phases, bool is_python,
+static struct division divide_by_begins(const struct kp_phases *phases, const struct window *window)
+{
+    struct division by = {.of_cold = KP_ONE_MARK};
+
+    by.cold_from = (double)phases->first_mark.time_us;
+    by.cold_to = single_end(phases, window);
+    by.is_warm = phases->second_mark.iteration != 0;
+    if (by.is_warm) {
+        by.cold_to = by.warm_from = (double)phases->second_mark.time_us;
+        by.warm_to = last_end(phases);
+    }
+    return by;
+}
+
+/* The begin of the first iteration is not marked: it has all that goes before its end. */
+static struct division divide_by_ends(const struct kp_phases *phases, const struct window *window)
+{
+    struct division by = {.of_cold = KP_NO_MARK};
+
+    by.cold_from = window->from;
+    by.cold_to = by.warm_from = (double)phases->first_mark.time_us;
+    by.warm_to = (double)phases->last_mark.time_us;
+    by.is_warm = phases->second_mark.iteration != 0;
+    return by;
+}
+
+static struct division divide(const struct kp_phases *phases, const struct window *window)
+{
+    if (!phases->first_mark.iteration)
+        return (struct division){.of_cold = KP_ONE_MARK};
+    return phases->is_begin_marked ? divide_by_begins(phases, window)
+                                   : divide_by_ends(phases, window);
+}
+
+/* Which phase has what was allocated after so many marks. */
+static enum kp_phase phase_of(const struct kp_phases *phases, const struct division *by,
+                              enum kp_marked marks)
+{
+    if (!phases->first_mark.iteration)
+        return KP_PHASE_OTHER;
+    if (marks == by->of_cold)
+        return KP_PHASE_COLD;
+    return marks > by->of_cold && by->is_warm ? KP_PHASE_WARM : KP_PHASE_OTHER;
+}
+
+static void sum_memory(const struct kp_phases *phases, const struct division *by, bool is_python,
                        struct kp_phase_sums sums[KP_PHASE_COUNT])
 {
-    kp_phase_sums_add(&sums[is_python ? KP_PHASE_START_UP : KP_PHASE_OTHER], &phases->start_up);
-    for (int i = 0; i < KP_ITERATIONS; i++) {
+    enum kp_phase early = is_python ? KP_PHASE_START_UP : phase_of(phases, by, KP_NO_MARK);
+
+    kp_phase_sums_add(&sums[early], &phases->start_up);
+    for (int i = 0; i < KP_MARKED; i++) {
         sums[KP_PHASE_IMPORTS].bytes += phases->imports[i].bytes;
         sums[KP_PHASE_IMPORTS].count += phases->imports[i].count;
+        kp_phase_sums_add(&sums[phase_of(phases, by, (enum kp_marked)i)], &phases->others[i]);
     }
-    kp_phase_sums_add(&sums[KP_PHASE_OTHER], &phases->others[KP_NO_ITERATION]);
-    kp_phase_sums_add(&sums[KP_PHASE_COLD], &phases->others[KP_FIRST_ITERATION]);
-    kp_phase_sums_add(&sums[KP_PHASE_WARM], &phases->others[KP_LATER_ITERATIONS]);
 }
 
 static double take(double *left, double us)
@@ -80,31 +131,25 @@ static double take(double *left, double us)
     return taken;
 }
 
-static void sum_time(const struct kp_phases *phases, const struct kp_phases_life *life,
-                     struct kp_phase_sums sums[KP_PHASE_COUNT])
+static double imports_us(const struct kp_phases *phases, int from, int to)
 {
-    struct window window = {(double)life->start_us + phases->loaded_us, (double)life->end_us};
-    const struct kp_phase_sums *imports = phases->imports;
-    double left = fmax(0, window.to - window.from);
-    double started = phases->is_started ? (double)phases->started_us : window.to;
+    double us = 0;
 
-    if (life->is_python && !life->is_forked) {
-        sums[KP_PHASE_START_UP].us += take(&left, started - window.from);
-        window.from = fmax(window.from, fmin(started, window.to));
-    }
-    sums[KP_PHASE_IMPORTS].us += take(&left, imports[KP_NO_ITERATION].us +
-                                                 imports[KP_FIRST_ITERATION].us +
-                                                 imports[KP_LATER_ITERATIONS].us);
-    if (phases->first_mark.iteration)
-        sums[KP_PHASE_COLD].us +=
-            take(&left, part_in(&window, (double)phases->first_mark.time_us,
-                                cold_end(phases, &window)) -
-                            imports[KP_FIRST_ITERATION].us);
-    if (phases->second_mark.iteration)
-        sums[KP_PHASE_WARM].us +=
-            take(&left, part_in(&window, (double)phases->second_mark.time_us, warm_end(phases)) -
-                            imports[KP_LATER_ITERATIONS].us);
-    sums[KP_PHASE_OTHER].us += left;
+    for (int i = from; i <= to; i++)
+        us += phases->imports[i].us;
+    return us;
+}
+
+static void sum_iterations(const struct kp_phases *phases, const struct division *by,
+                           const struct window *window, double *left,
+                           struct kp_phase_sums sums[KP_PHASE_COUNT])
+{
+    sums[KP_PHASE_COLD].us += take(left, part_in(window, by->cold_from, by->cold_to) -
+                                             phases->imports[by->of_cold].us);
+    sums[KP_PHASE_WARM].us +=
+        take(left, part_in(window, by->warm_from, by->warm_to) -
+                       imports_us(phases, (int)by->of_cold + 1, KP_MORE_MARKS));
+    sums[KP_PHASE_OTHER].us += *left;
 }
 
 bool kp_phases_sum(const struct kp_phases *phases, const struct kp_phases_life *life,
@@ -112,9 +157,19 @@ bool kp_phases_sum(const struct kp_phases *phases, const struct kp_phases_life *
 {
     if (!life->is_python && !phases->first_mark.iteration)
         return false;
+    struct window window = {(double)life->start_us + phases->loaded_us, (double)life->end_us};
+    double left = fmax(0, window.to - window.from);
+    double started = phases->is_started ? (double)phases->started_us : window.to;
+
     memcpy(sums, phases->loaded, sizeof phases->loaded);
-    sum_memory(phases, life->is_python, sums);
-    sum_time(phases, life, sums);
+    if (life->is_python && !life->is_forked) {
+        sums[KP_PHASE_START_UP].us += take(&left, started - window.from);
+        window.from = fmax(window.from, fmin(started, window.to));
+    }
+    struct division by = divide(phases, &window);
+    sums[KP_PHASE_IMPORTS].us += take(&left, imports_us(phases, KP_NO_MARK, KP_MORE_MARKS));
+    sum_iterations(phases, &by, &window, &left, sums);
+    sum_memory(phases, &by, life->is_python, sums);
     return true;
 }
 

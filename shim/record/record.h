@@ -195,10 +195,13 @@ struct kp_rec_thread {
     uint32_t tid;
     char name[16]; /* NUL-padded, at the time the thread took the slot */
 };
+/* kprof_iteration() marks the end of an iteration; KPROF_ITERATION marks the begin of one, and says
+ * so. */
 struct kp_rec_mark {
-    uint64_t type_iteration; /* type | number of this mark, from 1, << 8 */
+    uint64_t type_iteration; /* type | number of this mark, from 1, << 8 [| KP_MARK_AT_BEGIN] */
     uint64_t time_us;
 };
+#define KP_MARK_AT_BEGIN (1ULL << 63)
 /* Bytes; KP_TOTAL_UNKNOWN where nobody can say. */
 struct kp_rec_totals {
     uint64_t type_iteration; /* type | number of the mark << 8 */

@@ -36,6 +36,7 @@ static void begin(int64_t start_us, bool is_python)
     memset(&tree, 0, sizeof tree);
     memset(&phases, 0, sizeof phases);
     kp_import_contexts_init(&contexts, &tree);
+    phases.is_begin_marked = true;
     life = (struct kp_phases_life){.start_us = start_us, .is_python = is_python};
 }
 
@@ -205,7 +206,8 @@ static void test_contexts(void)
     at = kp_import_context_of(&contexts, builtin);
     check(at->module && !strcmp(contexts.names[at->module], "(built-in)"),
           "built-in modules are told as such", "they are not");
-    uint32_t frozen = python(finding(program(4)), "<frozen importlib._bootstrap>", "exec_module", 6);
+    uint32_t frozen =
+        python(finding(program(4)), "<frozen importlib._bootstrap>", "exec_module", 6);
     at = kp_import_context_of(&contexts, python(frozen, "<frozen abc>", "<module>", 1));
     check(!strcmp(contexts.names[at->module], "abc"), "frozen ones are not built-in", "they are");
     end();
@@ -299,6 +301,29 @@ static void test_one_mark(void)
     sample(python(native(0, EXE, 0x12), LIB "threading.py", "_shutdown", 1), 11000, 1, 1);
     life.end_us = 15000;
     check_times("... of the program, before the interpreter's", TIMES(1000, 0, 6000, 0, 8000));
+    end();
+}
+
+static void test_marks_at_ends(void)
+{
+    begin(0, true);
+    phases.is_begin_marked = false;
+    sample(program(1), 2000, 0, 1);
+    sample(body(program(2), "/app/a.py", 1), 4000, 0, 2);
+    sample(program(3), 6000, 0, 4);
+    kp_phases_mark(&phases, 1, 8000);
+    sample(program(3), 8500, 1, 8);
+    life.end_us = 9000;
+    check_times("a mark at the end: all before it is cold", TIMES(1000, 2000, 5000, 0, 1000));
+    check(sums[KP_PHASE_COLD].bytes == 5 && sums[KP_PHASE_OTHER].bytes == 8, "so are the bytes",
+          "another sum");
+    kp_phases_mark(&phases, 2, 9000);
+    kp_phases_mark(&phases, 3, 9500);
+    sample(body(program(4), "/app/b.py", 1), 9500, 3, 2);
+    sample(program(3), 9800, 3, 16);
+    life.end_us = 10000;
+    check_times("warm lasts to the last mark", TIMES(1000, 2650, 5000, 850, 500));
+    check(sums[KP_PHASE_WARM].bytes == 24, "so do the bytes", "another sum");
     end();
 }
 
@@ -411,6 +436,7 @@ int main(void)
     test_sequence();
     test_iterations();
     test_one_mark();
+    test_marks_at_ends();
     test_other_lives();
     test_order();
     test_resume();
