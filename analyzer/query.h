@@ -64,12 +64,13 @@ size_t kp_query_frames(const struct kp_query *query, int64_t stack_id, struct kp
 size_t kp_frames_without_interpreter(struct kp_frame *frames, size_t count);
 
 /* What a stack is told by; indices of frames, KP_NO_FRAME where there is none.
- * line:   the innermost Python line outside the standard library, else the innermost Python line;
- *         without Python `native`.
+ * line:   the innermost Python line outside the standard library, else outside the import system,
+ *         else any; without Python `native`.
  * python: the innermost Python line.
  * native: the innermost native frame inside it that is neither plumbing nor the interpreter; where
  *         that has only the nearest symbol for a name, the first caller in the same module with an
- *         exact one. In a stack without Python the innermost frame if there is nothing better. */
+ *         exact one. In a stack without Python that is nothing but the interpreter, what the
+ *         interpreter was asked for; else the innermost frame. */
 #define KP_NO_FRAME SIZE_MAX
 struct kp_telling {
     size_t line, python, native;

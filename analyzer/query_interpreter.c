@@ -23,6 +23,15 @@ bool kp_is_python_loop(const char *function)
            strncmp(function, "_TAIL_CALL_", 11) == 0;
 }
 
+/* Py_InitializeFromConfig, Py_FinalizeEx, ...: seen from outside the first call of the API that is
+ * no main. */
+bool kp_is_python_entry(const struct kp_frame *frame)
+{
+    const char *name = frame->function + (*frame->function == '_');
+    return frame->of_python && frame->exact && !frame->plumbing && strncmp(name, "Py", 2) == 0 &&
+           !strstr(name, "Main");
+}
+
 /* What follows the digits at text. */
 static const char *skip_digits(const char *text)
 {
@@ -64,13 +73,20 @@ static size_t innermost_python(const struct kp_frame *frames, size_t count)
     return i;
 }
 
-/* Of which there is one. */
-static size_t outermost_python(const struct kp_frame *frames, size_t count)
+static bool is_import(const struct kp_frame *frame)
 {
-    do {
-        count--;
-    } while (!frames[count].python);
-    return count;
+    return frame->python && kp_is_import_system(frame->file);
+}
+
+/* Lines of the import system, unless there are no others. */
+static void mark_imports(struct kp_frame *frames, size_t count)
+{
+    bool others = false;
+    for (size_t i = 0; i < count; i++)
+        others |= frames[i].python && !is_import(&frames[i]);
+    for (size_t i = 0; i < count; i++)
+        if (others && is_import(&frames[i]))
+            frames[i].interpreter = true;
 }
 
 void kp_frames_mark_interpreter(struct kp_frame *frames, size_t count)
@@ -78,11 +94,9 @@ void kp_frames_mark_interpreter(struct kp_frame *frames, size_t count)
     size_t python = innermost_python(frames, count);
     if (python == count)
         return;
-    for (size_t i = python; i < count; i++) {
-        bool import = frames[i].python && kp_is_import_system(frames[i].file);
-        frames[i].interpreter = frames[i].of_python || import;
-    }
-    frames[outermost_python(frames, count)].interpreter = false;
+    for (size_t i = python; i < count; i++)
+        frames[i].interpreter = frames[i].of_python;
+    mark_imports(frames, count);
     for (size_t i = count; i-- > 0 && (frames[i].plumbing || frames[i].of_python);)
         frames[i].interpreter = true; /* the start of the process or of the thread */
     for (size_t i = python; i-- > 0;) {

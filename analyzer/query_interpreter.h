@@ -15,6 +15,8 @@
 bool kp_is_python_library(const char *path);
 /* Is this a native function that runs Python code? Its module is an interpreter. */
 bool kp_is_python_loop(const char *function);
+/* Does this frame of the interpreter say what it was about, where no Python line does? */
+bool kp_is_python_entry(const struct kp_frame *frame);
 /* Is this Python file a part of the standard library (site-packages is none)? */
 bool kp_is_standard_library(const char *file);
 

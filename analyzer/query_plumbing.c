@@ -6,6 +6,7 @@
  * functions, any thread.
  */
 #include "query.h"
+#include "query_interpreter.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -86,6 +87,9 @@ static size_t telling_native(const struct kp_frame *frames, size_t count)
 /* In a stack without Python whose frames are all plumbing or the interpreter. */
 static size_t anything(const struct kp_frame *frames, size_t count)
 {
+    for (size_t i = count; i-- > 0;)
+        if (kp_is_python_entry(&frames[i]))
+            return i;
     for (size_t i = 0; i < count; i++)
         if (!frames[i].plumbing)
             return i;
@@ -95,12 +99,19 @@ static size_t anything(const struct kp_frame *frames, size_t count)
 struct kp_telling kp_frames_telling(const struct kp_frame *frames, size_t count)
 {
     struct kp_telling telling = {KP_NO_FRAME, KP_NO_FRAME, KP_NO_FRAME};
+    size_t library = KP_NO_FRAME;
     for (size_t i = 0; i < count && telling.line == KP_NO_FRAME; i++) {
-        if (frames[i].python && telling.python == KP_NO_FRAME)
+        if (!frames[i].python)
+            continue;
+        if (telling.python == KP_NO_FRAME)
             telling.python = i;
-        if (frames[i].python && !frames[i].library)
+        if (library == KP_NO_FRAME && !kp_is_import_system(frames[i].file))
+            library = i;
+        if (!frames[i].library)
             telling.line = i;
     }
+    if (telling.line == KP_NO_FRAME)
+        telling.line = library;
     telling.native =
         telling_native(frames, telling.python == KP_NO_FRAME ? count : telling.python);
     if (telling.python == KP_NO_FRAME && telling.native == KP_NO_FRAME)

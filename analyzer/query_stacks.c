@@ -140,7 +140,8 @@ static int add_location_row(struct kp_query *query, struct kp_stacks *s, sqlite3
                                                              .first_frame =
                                                                  (uint32_t)s->frame_count,
                                                              .frame_count = 1,
-                                                             .own = KP_NO_INDEX};
+                                                             .own = KP_NO_INDEX,
+                                                             .entry = KP_NO_INDEX};
     return add_frame(s, &frame);
 }
 
@@ -192,6 +193,8 @@ static void sum_up_location(struct kp_stacks *s, struct kp_location *l)
         l->of_python |= frame->of_python;
         if (!frame->plumbing && l->own == KP_NO_INDEX)
             l->own = f;
+        if (kp_is_python_entry(frame))
+            l->entry = f;
     }
 }
 
@@ -218,22 +221,30 @@ static int load_locations(struct kp_query *query, struct kp_stacks *s, struct kp
 static void tell_node(const struct kp_stacks *s, struct kp_stack_node *node)
 {
     static const struct kp_stack_node none = {.line = KP_NO_INDEX,
+                                              .library = KP_NO_INDEX,
                                               .python = KP_NO_INDEX,
                                               .native = KP_NO_INDEX,
-                                              .own = KP_NO_INDEX};
+                                              .own = KP_NO_INDEX,
+                                              .entry = KP_NO_INDEX};
     const struct kp_stack_node *caller = node->parent == KP_NO_INDEX ? &none
                                                                      : &s->nodes[node->parent];
     node->line = caller->line;
+    node->library = caller->library;
     node->python = caller->python;
     node->native = caller->native;
     node->own = caller->own;
+    node->entry = caller->entry;
     if (node->location == KP_NO_INDEX || s->locations[node->location].own == KP_NO_INDEX)
         return;
     const struct kp_location *l = &s->locations[node->location];
     node->own = l->own;
+    if (node->entry == KP_NO_INDEX)
+        node->entry = l->entry;
     if (l->python) {
         node->python = l->own;
         node->native = KP_NO_INDEX;
+        if (!kp_is_import_system(s->frames[l->own].file))
+            node->library = l->own;
         if (!s->frames[l->own].library)
             node->line = l->own;
     } else if (!l->of_python) {
@@ -313,10 +324,12 @@ struct kp_stack_telling kp_stacks_telling(const struct kp_stacks *s, uint32_t no
         telling.native = named == KP_NO_INDEX ? telling.native : named;
     }
     if (telling.native == KP_NO_INDEX && telling.python == KP_NO_INDEX)
-        telling.native = n->own;
+        telling.native = n->entry != KP_NO_INDEX ? n->entry : n->own;
     if (telling.native == KP_NO_INDEX && telling.python == KP_NO_INDEX &&
         n->location != KP_NO_INDEX)
         telling.native = s->locations[n->location].first_frame;
+    if (telling.line == KP_NO_INDEX)
+        telling.line = n->library;
     if (telling.line == KP_NO_INDEX)
         telling.line = telling.python == KP_NO_INDEX ? telling.native : telling.python;
     return telling;

@@ -22,6 +22,7 @@ struct kp_location {
     uint32_t module;                   /* index, KP_NO_INDEX none */
     uint32_t first_frame, frame_count; /* in kp_stacks.frames, innermost first; at least 1 */
     uint32_t own;      /* the innermost frame that is no plumbing, or KP_NO_INDEX */
+    uint32_t entry;    /* the outermost that is an entry into the interpreter, or KP_NO_INDEX */
     bool python;       /* of Python: then `own` is its line */
     bool of_python;    /* native, of the interpreter */
 };
@@ -30,9 +31,10 @@ struct kp_stack_node {
     int64_t id;
     uint32_t parent, location; /* indices, KP_NO_INDEX none */
     /* Of the whole stack that ends here: frames, KP_NO_INDEX none. See struct kp_telling. */
-    uint32_t line, python; /* Python lines; line: outside the standard library */
+    uint32_t line, library, python; /* Python lines; line: outside the standard library, library:
+                                     * outside the import system */
     uint32_t native;       /* inside the innermost Python line, no plumbing, not the interpreter */
-    uint32_t own;          /* as above: no plumbing */
+    uint32_t own, entry;   /* as above; own the innermost, entry the outermost */
 };
 struct kp_stacks {
     struct kp_module *modules; /* sorted by id, like the two below */

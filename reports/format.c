@@ -174,7 +174,7 @@ char *kp_format_share(char *out, double share)
 
 int64_t kp_parse_size(const char *text)
 {
-    static const char letters[] = "KMGTP";
+    static const char letters[] = "KMGTPE";
     char *end;
     if (!isdigit((unsigned char)*text) || strncasecmp(text, "0x", 2) == 0)
         return -1;

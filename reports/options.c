@@ -25,7 +25,7 @@ static int wrong_choice(const struct kp_option *o, const char *text, struct kp_e
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", o->choices[i]);
     }
-    return -kp_error_set(error, "--%s: '%s' is not one of %s", o->name, text, list);
+    return -kp_error_set(error, "--%s: '%.100s' is not one of %s", o->name, text, list);
 }
 
 static int set_whole(const struct kp_option *o, const char *text, int64_t *value,
@@ -34,9 +34,9 @@ static int set_whole(const struct kp_option *o, const char *text, int64_t *value
     char *end;
     errno = 0;
     *value = strtoll(text, &end, 10);
-    if (end == text || *end || errno || *value < o->fixed)
-        return -kp_error_set(error, "--%s: '%s' is not a whole number from %d up", o->name, text,
-                             o->fixed);
+    if (end == text || *end || errno || *value < o->fixed || *value > KP_OPTION_WHOLE_MAX)
+        return -kp_error_set(error, "--%s: '%.100s' is not a whole number from %d to %d", o->name,
+                             text, o->fixed, KP_OPTION_WHOLE_MAX);
     return 0;
 }
 
@@ -54,13 +54,14 @@ static int set_value(const struct kp_option *o, const char *text, void *values,
     case KP_OPTION_SIZE:
         *(int64_t *)at = kp_parse_size(text);
         if (*(int64_t *)at < 0)
-            return -kp_error_set(error, "--%s: '%s' is not a size such as 4096, 10KB or 1MiB",
-                                 o->name, text);
+            return -kp_error_set(
+                error, "--%s: '%.100s' is not a size from 0 to 8E, such as 4096, 10KB or 1MiB",
+                o->name, text);
         return 0;
     case KP_OPTION_TEXT:
         *(const char **)at = text;
         if (o->check && !o->check(text))
-            return -kp_error_set(error, "--%s: '%.100s' will not do (%s)", o->name, text, o->help);
+            return -kp_error_set(error, "--%s: '%.100s' is not %s", o->name, text, o->range);
         return 0;
     }
     return 0;

@@ -18,10 +18,11 @@ enum kp_option_type {
     KP_OPTION_FLAG,   /* bool: true */
     KP_OPTION_ENUM,   /* int: set to `fixed`, no argument */
     KP_OPTION_CHOICE, /* int: index in `choices` */
-    KP_OPTION_WHOLE,  /* int64_t, at least `fixed` */
+    KP_OPTION_WHOLE,  /* int64_t, from `fixed` to KP_OPTION_WHOLE_MAX */
     KP_OPTION_SIZE,   /* int64_t, bytes */
-    KP_OPTION_TEXT,   /* const char *, checked by `check` when there is one */
+    KP_OPTION_TEXT,   /* const char *, checked by `check` when there is one, which `range` tells */
 };
+#define KP_OPTION_WHOLE_MAX 1000000000
 struct kp_option {
     const char *name, *argument, *help; /* argument: what --help calls it, NULL for flags */
     enum kp_option_type type;
@@ -30,6 +31,7 @@ struct kp_option {
     int fixed;
     const char *const *choices; /* ends with NULL */
     bool (*check)(const char *text);
+    const char *range; /* what passes the check: "a size from 1M to 4G" */
     unsigned groups; /* bits that mean something to the caller */
 };
 

@@ -153,6 +153,8 @@ void kp_where_of(const struct kp_frame *frames, size_t count, struct kp_where *w
     kp_where_frame(&frames[telling.line], where->text, sizeof where->text);
     if (frames[telling.line].python)
         append_python(where, frames, &telling);
+    else if (frames[telling.line].of_python) /* what it does inside is its own business */
+        snprintf(where->shorter, sizeof where->shorter, "%.255s", where->text);
     else
         append_native(where, frames, telling.line);
 }

@@ -29,14 +29,14 @@ refuse "no command" 2 "^kprof-run: which command\? usage: kprof-run" "$RUN"
 refuse "no command behind --" 2 "which command\?" "$RUN" -o a.db --
 refuse "an unknown option" 2 "no such option: --frob; see --help" "$RUN" --frob true
 for wrong in fast 0 -1 4Q 1.5K 99999G ""; do
-    refuse "--rate '$wrong'" 2 "rate: '$wrong' will not do \(auto, or mean bytes" "$RUN" --rate "$wrong" true
+    refuse "--rate '$wrong'" 2 "rate: '$wrong' is not auto, or a size from 1 to 1024G$" "$RUN" --rate "$wrong" true
 done
 for wrong in lots 0 101 1%% -3 1e1 ""; do
-    refuse "--budget '$wrong'" 2 "budget: '$wrong' will not do" "$RUN" --budget "$wrong" true
+    refuse "--budget '$wrong'" 2 "budget: '$wrong' is not a percentage from 0.0001 to 100$" "$RUN" --budget "$wrong" true
 done
-refuse "--follow some" 2 "follow: 'some' will not do \(which children" "$RUN" --follow some true
-refuse "--spool-max 1K" 2 "spool-max: '1K' will not do" "$RUN" --spool-max 1K true
-refuse "--iteration without a function" 2 "iteration: 'app:' will not do" "$RUN" --iteration app: true
+refuse "--follow some" 2 "follow: 'some' is not all, fork or none$" "$RUN" --follow some true
+refuse "--spool-max 1K" 2 "spool-max: '1K' is not a size from 1M to 4G$" "$RUN" --spool-max 1K true
+refuse "--iteration without a function" 2 "iteration: 'app:' is not of the form module:function$" "$RUN" --iteration app: true
 refuse "an unknown allocator" 2 "allocator: 'hoard' is not glibc, mimalloc, jemalloc, tcmalloc or a path" "$RUN" --allocator hoard true
 refuse "an allocator's file that is not there" 1 "no such library: \./none\.so" "$RUN" --allocator ./none.so true
 mkdir -p 'with space' && cp "$SHIM" 'with space/lib.so'

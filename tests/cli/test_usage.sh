@@ -24,13 +24,13 @@ refuse "an unknown option" 2 "no such option: --frobnicate" "$REPORT" engine.db 
 refuse "too many words" 2 "too many arguments: 'more'" "$REPORT" engine.db sites more
 refuse "an option without its value" 2 "^kprof-report: --top needs a value: N$" "$REPORT" engine.db --top
 refuse "a value where none belongs" 2 "json takes no value" "$REPORT" engine.db --json=yes
-refuse "no number" 2 "top: 'ten' is not a whole number from 1 up" "$REPORT" engine.db --top ten
-refuse "a number too low" 2 "top: '0' is not" "$REPORT" engine.db --top 0
+refuse "no number" 2 "top: 'ten' is not a whole number from 1 to 1000000000$" "$REPORT" engine.db --top ten
+refuse "a number too low" 2 "top: '0' is not a whole number from 1 to" "$REPORT" engine.db --top 0
 refuse "a number too high" 2 "top: '99999999999999999999' is not" "$REPORT" engine.db --top 99999999999999999999
-refuse "no size" 2 "min: 'big' is not a size such as" "$REPORT" engine.db sites --min big
-refuse "an unknown kind" 2 "kind: 'heap' will not do \(malloc, new," "$REPORT" engine.db --kind heap
+refuse "no size" 2 "min: 'big' is not a size from 0 to 8E, such as" "$REPORT" engine.db sites --min big
+refuse "an unknown kind" 2 "kind: 'heap' is not malloc, new, mmap, object, mem, reserve, arena or all$" "$REPORT" engine.db --kind heap
 refuse "an unknown order" 2 "sort: 'size' is not one of live, allocated, count" "$REPORT" engine.db --sort size
-refuse "an unknown group" 2 "group: 'file' is not one of stack, line, function, module" "$REPORT" engine.db sites --group file
+refuse "an unknown group" 2 "group: 'file' is not one of stack, line, function, module, python-line, native-line" "$REPORT" engine.db sites --group file
 refuse "an option of another report" 2 "depth does not go with sites; see kprof-report sites --help" "$REPORT" engine.db sites --depth 3
 refuse "two formats" 2 "json or --csv, not both" "$REPORT" engine.db --json --csv
 refuse "no such process" 1 "no process 1 in engine.db; see: kprof-report engine.db processes" "$REPORT" engine.db --process 1
