@@ -3,20 +3,20 @@
 # For tests with real Python programs: which Python, virtual environments, and what a tree of
 # processes must look like in the database.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-HERE=$ROOT/tests/python_real
+REAL=$ROOT/tests/python_real
 PYTHON=${KPROF_TEST_PYTHON:-/usr/bin/python3}
 [ -x "$PYTHON" ] || PYTHON=python3
-export PYTHONPATH=$HERE:$ROOT/python PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=$REAL:$ROOT/python PYTHONDONTWRITEBYTECODE=1
 
 venv() # name, requirement...: sets VENV, or says why not and fails
 {
-    VENV=$("$HERE/venv.sh" "$PYTHON" "$@" 2> "$TMP/venv.err") ||
+    VENV=$("$REAL/venv.sh" "$PYTHON" "$@" 2> "$TMP/venv.err") ||
         { skip "$1" "cannot be installed: $(tail -1 "$TMP/venv.err" | head -c 200)"; return 1; }
 }
 
 kept() # database, function, pid or '': live blocks and bytes of bytearrays made in this Python function
 {
-    "$PYTHON" "$HERE/check_kept.py" "$@"
+    "$PYTHON" "$REAL/check_kept.py" "$@"
 }
 
 ended() # database: nothing of what was recorded is running any more

@@ -7,7 +7,7 @@
 
 for way in fork spawn forkserver; do
     db=$TMP/$way.db
-    KPROF_RATE=1 KPROF_SPOOL_MAX=1G shim "$db" timeout 60 "$PYTHON" "$HERE/workers.py" $way "$TMP/pids" 2> err
+    KPROF_RATE=1 KPROF_SPOOL_MAX=1G shim "$db" timeout 60 "$PYTHON" "$REAL/workers.py" $way "$TMP/pids" 2> err
     assert_eq "runs to its end [$way]" "0|" "$?|$(cat err)"
     wait_for 10 ended "$db"
     assert_whole "$way" "$db" || continue

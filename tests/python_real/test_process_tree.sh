@@ -15,7 +15,7 @@ descendants() # pid: itself and what it has started, outermost first
 for way in "all at once" "outside in" "the middle first"; do
     db=$TMP/${way// /-}.db
     mkfifo said
-    env KPROF_RATE=1 KPROF_SPOOL_MAX=1G KPROF_DB="$db" LD_PRELOAD="$SHIM" "$PYTHON" "$HERE/tree.py" 2 > said 2> err &
+    env KPROF_RATE=1 KPROF_SPOOL_MAX=1G KPROF_DB="$db" LD_PRELOAD="$SHIM" "$PYTHON" "$REAL/tree.py" 2 > said 2> err &
     root=$!
     read -r -t 30 line < said
     rm -f said
