@@ -147,7 +147,19 @@ static int load_rows(struct kp_query *query, const struct kp_filter *filter, enu
     return step;
 }
 
-static int compare_keys(const void *left, const void *right)
+static int compare_weights(const struct kp_site *a, const struct kp_site *b, enum kp_sort sort)
+{
+    enum kp_sort orders[] = {sort, KP_SORT_LIVE, KP_SORT_ALLOCATED, KP_SORT_COUNT};
+    for (int i = 0; i < 4; i++) {
+        double x = kp_site_weight(a, orders[i]), y = kp_site_weight(b, orders[i]);
+        if (x != y)
+            return x > y ? -1 : 1;
+    }
+    return (a->stack_id > b->stack_id) - (a->stack_id < b->stack_id);
+}
+
+/* By key, and of one key the heaviest first: it leads its group. */
+static int compare_keys(const void *left, const void *right, void *sort)
 {
     const struct keyed_site *a = left, *b = right;
     for (int i = 0; i < 3; i++)
@@ -155,11 +167,7 @@ static int compare_keys(const void *left, const void *right)
             return (uintptr_t)a->key[i] < (uintptr_t)b->key[i] ? -1 : 1;
     if (a->number != b->number)
         return a->number < b->number ? -1 : 1;
-    if (a->site.live.value != b->site.live.value) /* the heaviest leads its group */
-        return a->site.live.value > b->site.live.value ? -1 : 1;
-    if (a->site.allocated.value != b->site.allocated.value)
-        return a->site.allocated.value > b->site.allocated.value ? -1 : 1;
-    return (a->site.stack_id > b->site.stack_id) - (a->site.stack_id < b->site.stack_id);
+    return compare_weights(&a->site, &b->site, *(enum kp_sort *)sort);
 }
 
 static void add_site(struct kp_site *to, const struct kp_site *from)
@@ -180,9 +188,9 @@ static bool same_key(const struct keyed_site *a, const struct keyed_site *b)
 }
 
 /* Merges neighbours of one key into sites->items. */
-static void merge(struct keyed_site *rows, size_t count, struct kp_sites *sites)
+static void merge(struct keyed_site *rows, size_t count, enum kp_sort sort, struct kp_sites *sites)
 {
-    qsort(rows, count, sizeof *rows, compare_keys);
+    qsort_r(rows, count, sizeof *rows, compare_keys, &sort);
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && same_key(&rows[i], &rows[i - 1]))
             add_site(&sites->items[sites->count - 1], &rows[i].site);
@@ -191,22 +199,11 @@ static void merge(struct keyed_site *rows, size_t count, struct kp_sites *sites)
     }
 }
 
-static int compare_sites(const struct kp_site *a, const struct kp_site *b, enum kp_sort sort)
+static int compare_sites_r(const void *left, const void *right, void *sort)
 {
-    enum kp_sort orders[] = {sort, KP_SORT_LIVE, KP_SORT_ALLOCATED, KP_SORT_COUNT};
-    for (int i = 0; i < 4; i++) {
-        double x = kp_site_weight(a, orders[i]), y = kp_site_weight(b, orders[i]);
-        if (x != y)
-            return x > y ? -1 : 1;
-    }
-    if (a->stack_id != b->stack_id)
-        return a->stack_id < b->stack_id ? -1 : 1;
-    return (a->kind > b->kind) - (a->kind < b->kind);
-}
-
-static int compare_sites_r(const void *a, const void *b, void *sort)
-{
-    return compare_sites(a, b, *(enum kp_sort *)sort);
+    const struct kp_site *a = left, *b = right;
+    int order = compare_weights(a, b, *(enum kp_sort *)sort);
+    return order ? order : (a->kind > b->kind) - (a->kind < b->kind);
 }
 
 /* The rows merged, sorted and summed up. */
@@ -219,7 +216,7 @@ static int make_list(struct keyed_site *rows, size_t count, enum kp_sort sort,
     sites->items = calloc(count, sizeof *sites->items);
     if (!sites->items)
         return kp_query_no_memory(error);
-    merge(rows, count, sites);
+    merge(rows, count, sort, sites);
     qsort_r(sites->items, sites->count, sizeof *sites->items, compare_sites_r, &sort);
     sites->total = sites->items[0];
     for (size_t i = 1; i < sites->count; i++) /* in this order, so that sums repeat to the bit */

@@ -68,8 +68,11 @@ static struct sums sum_phases(const struct kp_phase_list *phases)
 static const char *bare(char *out, double seconds, bool milliseconds)
 {
     double figure = milliseconds ? seconds * 1000 : seconds;
-    snprintf(out, KP_FORMAT_BYTES, figure >= 9.95 ? "%.0f" : figure >= 0.095 ? "%.1f" : "%.2g",
-             figure);
+    if (milliseconds)
+        snprintf(out, KP_FORMAT_BYTES, figure >= 9.95 ? "%.0f" : figure >= 0.095 ? "%.1f" : "%.2g",
+                 figure);
+    else
+        snprintf(out, KP_FORMAT_BYTES, figure >= 0.0995 ? "%.3g" : "%.2g", figure);
     return out;
 }
 
@@ -77,7 +80,7 @@ void kp_phases_line(struct kp_report_context *context, const struct kp_phase_lis
 {
     struct sums s = sum_phases(phases);
     double before = s.startup_s + s.imports_s + s.cold_s;
-    bool first = s.iterations > 0 && s.cold_s > 0, ms = before < 9.995;
+    bool first = s.iterations > 0 && s.cold_s > 0, ms = before < 0.9995;
     char startup[KP_FORMAT_BYTES], imports[KP_FORMAT_BYTES], cold[KP_FORMAT_BYTES],
         warm[KP_FORMAT_BYTES], total[KP_FORMAT_BYTES], line[512];
     if (s.startup_s + s.imports_s <= 0)

@@ -98,13 +98,14 @@ static void blind_lines(struct kp_report_context *context, const struct figures 
     for (size_t i = 0; i < s->blind_count && i < BLIND_MAX; i++) {
         const struct kp_blind *b = &s->blind[i];
         double share = f->total.allocated.value > 0 ? b->bytes / f->total.allocated.value : 0;
-        char percent[KP_FORMAT_BYTES], package[128];
+        char percent[KP_FORMAT_BYTES], package[128], module[256];
         if (share < BLIND_SHARE || !*b->path || b->pending || !kp_emitter_is_text(context->out))
             continue;
         kp_debug_package(b->path, package, sizeof package);
+        kp_module_label(b->path, module, sizeof module);
         kp_emit_line(context->out, LABEL_COLUMNS,
                      "%-*s%s: %s, %s of the bytes; debug symbols would give names%s%s%s",
-                     LABEL_COLUMNS, "NO NAMES", kp_base_name(b->path), b->reason,
+                     LABEL_COLUMNS, "NO NAMES", module, b->reason,
                      kp_format_share(percent, share), *package ? " (package " : "", package,
                      *package ? ")" : "");
     }

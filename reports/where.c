@@ -5,6 +5,7 @@
  */
 #include "where.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,14 +18,33 @@ const char *kp_base_name(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-const char *kp_file_label(const char *path)
+/* What follows the directory of installed packages, or of the standard library; NULL elsewhere. */
+static const char *in_library(const char *path)
 {
-    const char *name = kp_base_name(path);
-    if (strncmp(name, "__init__.", 9) != 0 && strncmp(name, "__main__.", 9) != 0)
-        return name;
-    for (name -= name > path; name > path && name[-1] != '/';)
-        name--;
-    return name;
+    static const char *const places[] = {"/site-packages/", "/dist-packages/", "/lib/python3.",
+                                         "/lib64/python3."};
+    for (int i = 0; i < 4; i++) {
+        const char *at = strstr(path, places[i]);
+        if (at)
+            return at + strlen(places[i]) + (i < 2 ? 0 : strcspn(at + strlen(places[i]), "/") + 1);
+    }
+    return NULL;
+}
+
+void kp_file_label(const char *path, char *out, size_t out_bytes)
+{
+    const char *name = kp_base_name(path), *library = in_library(path);
+    if (library && library < name) {
+        const char *slash = strchr(library, '/');
+        bool direct = slash + 1 == name;
+        snprintf(out, out_bytes, "%.*s/%s%s", (int)(slash - library), library, direct ? "" : ".../",
+                 name);
+        return;
+    }
+    if (strncmp(name, "__init__.", 9) == 0 || strncmp(name, "__main__.", 9) == 0)
+        for (name -= name > path; name > path && name[-1] != '/';)
+            name--;
+    snprintf(out, out_bytes, "%s", name);
 }
 
 void kp_module_label(const char *path, char *out, size_t out_bytes)
@@ -49,16 +69,15 @@ void kp_where_function(const struct kp_frame *frame, char *out, size_t out_bytes
 
 void kp_where_frame(const struct kp_frame *frame, char *out, size_t out_bytes)
 {
-    char name[NAME_BYTES], module[NAME_BYTES];
+    char name[NAME_BYTES], module[NAME_BYTES], file[NAME_BYTES];
     kp_where_function(frame, name, sizeof name);
+    kp_file_label(frame->file, file, sizeof file);
+    kp_module_label(frame->module, module, sizeof module);
     if (frame->python)
-        snprintf(module, sizeof module, "%s", kp_file_label(frame->file));
-    else
-        kp_module_label(frame->module, module, sizeof module);
+        strcpy(module, file);
     const char *base = kp_base_name(frame->module);
     if (*frame->file && frame->line > 0)
-        snprintf(out, out_bytes, "%s:%lld %s", kp_file_label(frame->file), (long long)frame->line,
-                 name);
+        snprintf(out, out_bytes, "%s:%lld %s", file, (long long)frame->line, name);
     else if (!*module || (*base && strncmp(name, base, strlen(base)) == 0))
         snprintf(out, out_bytes, "%s", name);
     else
@@ -101,10 +120,14 @@ static void append_call(char *out, size_t out_bytes, const struct kp_frame *call
     append(out, out_bytes, " -> %s", name);
 }
 
+/* Of a frame without a name the module is all that a line needs. */
 static void append_frame(char *out, size_t out_bytes, const struct kp_frame *callee)
 {
-    char frame[2 * NAME_BYTES];
-    kp_where_frame(callee, frame, sizeof frame);
+    char frame[3 * NAME_BYTES];
+    if (callee->nameless && *callee->module)
+        kp_module_label(callee->module, frame, sizeof frame);
+    else
+        kp_where_frame(callee, frame, sizeof frame);
     append(out, out_bytes, " -> %s", frame);
 }
 
@@ -135,20 +158,21 @@ static void append_python(struct kp_where *where, const struct kp_frame *frames,
     append_frame(where->shorter, sizeof where->shorter, &frames[telling->native]);
     append_frame(where->text, sizeof where->text, &frames[telling->native]);
     for (size_t i = telling->native; i-- > 0;) {
-        if (frames[i].interpreter)
+        if (frames[i].interpreter || frames[i].nameless)
             continue;
         append_call(where->text, sizeof where->text, &frames[i]);
         break;
     }
 }
 
-void kp_where_of(const struct kp_frame *frames, size_t count, struct kp_where *where)
+/* The line, and what it called; the index of its frame. */
+static size_t tell_line(const struct kp_frame *frames, size_t count, struct kp_where *where)
 {
     struct kp_telling telling = kp_frames_telling(frames, count);
     if (telling.line == KP_NO_FRAME) {
         strcpy(where->text, "(no stack)");
         strcpy(where->shorter, "(no stack)");
-        return;
+        return KP_NO_FRAME;
     }
     kp_where_frame(&frames[telling.line], where->text, sizeof where->text);
     if (frames[telling.line].python)
@@ -157,34 +181,68 @@ void kp_where_of(const struct kp_frame *frames, size_t count, struct kp_where *w
         snprintf(where->shorter, sizeof where->shorter, "%.255s", where->text);
     else
         append_native(where, frames, telling.line);
+    return telling.line;
 }
 
-/* Callers from the standard library say little: threads, decorators, the import system. */
+/* A line of an installed package, which the user has not written. */
+static bool is_installed(const struct kp_frame *frame)
+{
+    return frame->python && !frame->library && in_library(frame->file);
+}
+
+/* Callers from the standard library say little: threads, decorators, the import system. So do
+ * bare addresses. */
 static bool is_caller_of_note(const struct kp_frame *frame)
 {
-    return !frame->plumbing && !frame->interpreter && !frame->library;
+    return !frame->plumbing && !frame->interpreter && !frame->library && !frame->nameless;
+}
+
+static void name_caller(const struct kp_frame *frame, bool with_line, char name[NAME_BYTES])
+{
+    if (with_line)
+        kp_where_frame(frame, name, NAME_BYTES);
+    else if (frame->python && strcmp(frame->function, "<module>") == 0)
+        kp_file_label(frame->file, name, NAME_BYTES);
+    else
+        kp_where_function(frame, name, NAME_BYTES);
+}
+
+/* ", from handle, serve"; behind a line of a package, first the line that called the package. */
+static void append_callers(struct kp_where *where, const struct kp_frame *frames, size_t count,
+                           size_t line, size_t callers_max)
+{
+    char name[NAME_BYTES] = "", last[NAME_BYTES] = "";
+    bool in_package = is_installed(&frames[line]);
+    for (size_t i = line + 1, shown = 0; i < count && shown < callers_max; i++) {
+        bool own = frames[i].python && !is_installed(&frames[i]);
+        if (!is_caller_of_note(&frames[i]) || (in_package && !own))
+            continue;
+        name_caller(&frames[i], in_package, name);
+        in_package = false;
+        if (strcmp(name, last) == 0)
+            continue; /* recursion */
+        strcpy(last, name);
+        append(where->text, sizeof where->text, "%s%s", shown > 0 ? ", " : ", from ", name);
+        append(where->shorter, sizeof where->shorter, "%s%s", shown > 0 ? ", " : ", from ", name);
+        shown++;
+    }
+}
+
+void kp_where_of(const struct kp_frame *frames, size_t count, struct kp_where *where)
+{
+    size_t line = tell_line(frames, count, where);
+    if (line == KP_NO_FRAME || !is_installed(&frames[line]))
+        return;
+    kp_where_frame(&frames[line], where->shorter, sizeof where->shorter);
+    append_callers(where, frames, count, line, 1);
 }
 
 void kp_where_with_callers(const struct kp_frame *frames, size_t count, struct kp_where *where)
 {
-    kp_where_of(frames, count, where);
-    const char *before = ", from ";
-    char name[NAME_BYTES] = "", last[NAME_BYTES] = "";
-    size_t line = kp_frames_telling(frames, count).line;
-    for (size_t i = line == KP_NO_FRAME ? count : line + 1, shown = 0; i < count; i++) {
-        if (!is_caller_of_note(&frames[i]))
-            continue;
-        if (frames[i].python && strcmp(frames[i].function, "<module>") == 0)
-            snprintf(name, sizeof name, "%s", kp_file_label(frames[i].file));
-        else
-            kp_where_function(&frames[i], name, sizeof name);
-        if (strcmp(name, last) == 0)
-            continue; /* recursion */
-        strcpy(last, name);
-        if (shown++ == CALLERS_SHOWN)
-            break;
-        append(where->text, sizeof where->text, "%s%s", before, name);
-        append(where->shorter, sizeof where->shorter, "%s%s", before, name);
-        before = ", ";
-    }
+    size_t line = tell_line(frames, count, where);
+    if (line == KP_NO_FRAME)
+        return;
+    if (is_installed(&frames[line]))
+        kp_where_frame(&frames[line], where->shorter, sizeof where->shorter);
+    append_callers(where, frames, count, line, CALLERS_SHOWN);
 }

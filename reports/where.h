@@ -25,8 +25,9 @@ void kp_where_group(const struct kp_frame *frame, enum kp_group group, char *out
 void kp_where_function(const struct kp_frame *frame, char *out, size_t out_bytes);
 
 const char *kp_base_name(const char *path);
-/* The base name; with its directory where that alone tells the package: "re/__init__.py". */
-const char *kp_file_label(const char *path);
+/* A Python file in few characters: the base name, and where that is not enough its package:
+ * "re/__init__.py", "pydantic/main.py", "numpy/.../multiarray.py". */
+void kp_file_label(const char *path, char *out, size_t out_bytes);
 /* The base name without what tells Python versions apart: "_json.so". */
 void kp_module_label(const char *path, char *out, size_t out_bytes);
 
