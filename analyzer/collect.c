@@ -331,13 +331,15 @@ static int loop(struct collector *c)
 /* A disk that is full from the start may have room later. */
 static int open_store(struct collector *c, const char *path)
 {
-    int status = kp_store_open(&c->store, path, &c->spool.opened, c->error);
+    enum kp_store_readers readers =
+        c->options->follow || kp_recording_alive(&c->spool) ? KP_STORE_READ : KP_STORE_ALONE;
+    int status = kp_store_open(&c->store, path, &c->spool.opened, readers, c->error);
 
     while (status == KP_STORE_FULL && c->options->follow && !is_stopped(c) &&
            kp_recording_alive(&c->spool)) {
         nap(1000000);
         c->error->text[0] = 0;
-        status = kp_store_open(&c->store, path, &c->spool.opened, c->error);
+        status = kp_store_open(&c->store, path, &c->spool.opened, readers, c->error);
     }
     return status;
 }

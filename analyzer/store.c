@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Statements and transactions, see store.h. WAL, so that reports can read while we write; no fsync
- * per commit: what must survive is a kill, not a power cut.
+ * Statements and transactions, see store.h. No fsync per commit: what must survive is a kill, not a
+ * power cut.
  */
 #include "store_look.h"
 

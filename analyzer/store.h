@@ -70,9 +70,15 @@ struct kp_store {
     char path[4096];
 };
 
+/* Who else may want the database while we write it. */
+enum kp_store_readers {
+    KP_STORE_READ,  /* reports of a running program: WAL */
+    KP_STORE_ALONE, /* nobody: each row is written once. Only for one that is made now */
+};
+
 /* Opens the database of this session, makes it if there is none. Returns enum kp_store_status. */
 int kp_store_open(struct kp_store *store, const char *path, const struct kp_spool_header *header,
-                  struct kp_error *error);
+                  enum kp_store_readers readers, struct kp_error *error);
 void kp_store_close(struct kp_store *store);
 
 /* A transaction. Failures in between are kept and returned by the commit, which then has rolled

@@ -116,7 +116,8 @@ static bool pragma_is(sqlite3 *db, const char *sql, const char *wanted)
     return is;
 }
 
-/* What is told to be finished keeps nothing of the spool; what is not is in WAL mode. */
+/* What is told to be finished keeps nothing of the spool; what is not has no -wal, or is in that
+ * mode. */
 static bool is_in_order(struct kp_store *store)
 {
     char version[16];
@@ -125,7 +126,8 @@ static bool is_in_order(struct kp_store *store)
     return pragma_is(store->db, "PRAGMA user_version", version) && has_our_schema(store->db) &&
            pragma_is(store->db, "PRAGMA quick_check(1)", "ok") &&
            (store->was_finished ? pragma_is(store->db, "SELECT count(*) FROM spool_cursor", "0")
-                                : pragma_is(store->db, "PRAGMA journal_mode", "wal"));
+                                : !store->had_wal ||
+                                      pragma_is(store->db, "PRAGMA journal_mode", "wal"));
 }
 
 int kp_store_open_file(struct kp_store *store, const char *path, struct kp_error *error)

@@ -44,7 +44,7 @@ static int fill(struct kp_store *store, const struct kp_spool_header *header,
     snprintf(sql, sizeof sql,
              "PRAGMA application_id = %u; PRAGMA user_version = %d;"
              "INSERT INTO session VALUES (1, '%s', '" KP_VERSION "', %.9f, 0, 0, %" PRIu64 ");"
-             "COMMIT; PRAGMA journal_mode = WAL;",
+             "COMMIT",
              KP_APPLICATION_ID, KP_STORE_SCHEMA, session,
              (double)header->start_realtime_ns / 1e9, spool_bytes);
     if (sqlite3_exec(store->db, "PRAGMA journal_mode = OFF; BEGIN", NULL, NULL, NULL) ||
@@ -102,8 +102,30 @@ static int make(struct kp_store *store, const struct kp_spool_header *header,
     return kp_store_open_file(store, store->path, error) ? KP_STORE_FAILED : KP_STORE_OK;
 }
 
+/* With a rollback journal a new page is written once, to its place; with a WAL twice, but reports
+ * can read meanwhile. Without readers an fsync would only be for a power cut: there is one at the
+ * end. */
+static const char *const modes[] = {
+    [KP_STORE_READ] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+    [KP_STORE_ALONE] = "PRAGMA synchronous = OFF",
+};
+
+static int prepare(struct kp_store *store, enum kp_store_readers readers, struct kp_error *error)
+{
+    if (sqlite3_exec(store->db, modes[readers], NULL, NULL, NULL) == SQLITE_OK &&
+        sqlite3_exec(store->db,
+                     "PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -65536;"
+                     "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF",
+                     NULL, NULL, NULL) == SQLITE_OK)
+        return KP_STORE_OK;
+    kp_error_set(error, "cannot write %s: %s", store->path, sqlite3_errmsg(store->db));
+    int failed = sqlite3_errcode(store->db) == SQLITE_FULL ? KP_STORE_FULL : KP_STORE_FAILED;
+    kp_store_close(store);
+    return failed;
+}
+
 int kp_store_open(struct kp_store *store, const char *path, const struct kp_spool_header *header,
-                  struct kp_error *error)
+                  enum kp_store_readers readers, struct kp_error *error)
 {
     memset(store, 0, sizeof *store);
     snprintf(store->path, sizeof store->path, "%s", path);
@@ -118,18 +140,18 @@ int kp_store_open(struct kp_store *store, const char *path, const struct kp_spoo
         if (made != KP_STORE_OK)
             return made;
     }
-    if (store->was_finished)
-        return KP_STORE_OK;
-    if (sqlite3_exec(store->db,
-                     "PRAGMA synchronous = NORMAL;"
-                     "PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -65536;"
-                     "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF",
-                     NULL, NULL, NULL) == SQLITE_OK)
-        return KP_STORE_OK;
-    kp_error_set(error, "cannot write %s: %s", path, sqlite3_errmsg(store->db));
-    int failed = sqlite3_errcode(store->db) == SQLITE_FULL ? KP_STORE_FULL : KP_STORE_FAILED;
-    kp_store_close(store);
-    return failed;
+    return store->was_finished ? KP_STORE_OK : prepare(store, readers, error);
+}
+
+/* What was written without a reader has not been told to the disk yet. */
+static int sync_file(const struct kp_store *store, struct kp_error *error)
+{
+    int file = open(store->path, O_RDONLY | O_CLOEXEC);
+    int wrong = file < 0 || fdatasync(file) ? errno : 0;
+
+    if (file >= 0)
+        close(file);
+    return wrong ? kp_error_set(error, "cannot write %s: %s", store->path, strerror(wrong)) : 0;
 }
 
 /* Readers may hold it open in WAL mode: the busy handler does not help there, so try again. */
@@ -155,5 +177,5 @@ int kp_store_finish(struct kp_store *store, struct kp_error *error)
         kp_error_set(error, "cannot close %s: %s", store->path, message ? message : "in use");
     sqlite3_free(message);
     kp_store_close(store);
-    return code != SQLITE_OK;
+    return code != SQLITE_OK || sync_file(store, error);
 }
