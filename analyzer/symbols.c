@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Keeps the modules that were used last open and asks each in turn: debug information, PLT stubs,
- * symbol table. What none of them knows gets a name that still tells where it is, the same one for
- * the same address of the same file: module.so+0x1234 [build-id].
+ * symbol table, labels (docs/symbols.md). What none of them knows gets a name that still tells where
+ * it is, the same one for the same address of the same file: module.so+0x1234 [build-id].
  * Runs in the collector and the reports, on one thread.
  */
 #include "symbols.h"
@@ -19,7 +19,7 @@
 struct kp_symbols {
     struct kp_module *open[KP_SYMBOLS_OPEN];
     char *debug_directory;
-    char *text; /* the name that was made for the last answer */
+    char *text, *file; /* what was made for the last answer */
     uint64_t calls;
 };
 
@@ -59,6 +59,7 @@ void kp_symbols_free(struct kp_symbols *symbols)
     close_all(symbols);
     free(symbols->debug_directory);
     free(symbols->text);
+    free(symbols->file);
     free(symbols);
 }
 
@@ -99,20 +100,31 @@ static const char *keep(struct kp_symbols *symbols, char *text)
     return text ? text : "?";
 }
 
-static const char *address_name(struct kp_symbols *symbols, const char *path, const char *build_id,
-                                uint64_t address)
+/* " (.init)" for what the linker puts around the code, "" in it. */
+static void section_text(const struct kp_module *module, uint64_t address, char text[40])
+{
+    const struct kp_range *area = module ? kp_ranges_find(&module->table.code, address) : NULL;
+    const char *section = area ? (const char *)(uintptr_t)area->value : NULL;
+    text[0] = '\0';
+    if (section && *section && strcmp(section, ".text") != 0)
+        snprintf(text, 40, " (%.30s)", section);
+}
+
+static const char *address_name(struct kp_symbols *symbols, const struct kp_module *module,
+                                const char *path, const char *build_id, uint64_t address)
 {
     const char *slash = strrchr(path, '/'), *base = slash && slash[1] ? slash + 1 : path;
-    char *text = NULL;
+    char *text = NULL, section[40];
     int bytes;
+    section_text(module, address, section);
     if (!*path)
         bytes = asprintf(&text, "0x%" PRIx64, address);
     else if (is_vdso(path))
         bytes = asprintf(&text, "[vdso]+0x%" PRIx64, address);
     else if (!*build_id)
-        bytes = asprintf(&text, "%s+0x%" PRIx64, base, address);
+        bytes = asprintf(&text, "%s+0x%" PRIx64 "%s", base, address, section);
     else
-        bytes = asprintf(&text, "%s+0x%" PRIx64 " [%.8s]", base, address, build_id);
+        bytes = asprintf(&text, "%s+0x%" PRIx64 "%s [%.8s]", base, address, section, build_id);
     return keep(symbols, bytes < 0 ? NULL : text);
 }
 
@@ -130,9 +142,22 @@ static const char *symbol_name(struct kp_symbols *symbols, const char *mangled, 
     return keep(symbols, bytes < 0 ? NULL : text);
 }
 
+/* A symbol that ends before the address still names it if the function around the address starts
+ * there; one further inside the function at least says which function it is. */
+static bool is_same_function(struct kp_module *module, uint64_t address, uint64_t offset,
+                             bool *exact)
+{
+    const struct kp_labels *labels = kp_module_labels(module);
+    uint64_t start, end;
+    if (!labels || !kp_labels_function(labels, address, &start, &end) || offset > address - start)
+        return false;
+    *exact = offset == address - start;
+    return true;
+}
+
 /* Names the frame by the tables of symbols; false when they know nothing. */
-static bool name_by_symbol(struct kp_symbols *symbols, const struct kp_module *module,
-                           uint64_t address, struct kp_symbol_frame *frame)
+static bool name_by_symbol(struct kp_symbols *symbols, struct kp_module *module, uint64_t address,
+                           struct kp_symbol_frame *frame)
 {
     const struct kp_range *stub = kp_ranges_find(&module->plt.stubs, address);
     uint64_t offset = 0;
@@ -141,10 +166,24 @@ static bool name_by_symbol(struct kp_symbols *symbols, const struct kp_module *m
         return false;
     const char *name = stub ? (const char *)(uintptr_t)stub->value
                             : kp_symbol_table_find(&module->table, address, &offset, &exact);
-    if (!name)
+    if (!name || (!exact && !is_same_function(module, address, offset, &exact)))
         return false;
     frame->function = symbol_name(symbols, name, stub ? "@plt" : "", offset, exact);
     frame->exact = exact;
+    return true;
+}
+
+static bool name_by_label(struct kp_symbols *symbols, struct kp_module *module, uint64_t address,
+                          struct kp_symbol_frame *frame)
+{
+    const struct kp_labels *labels = kp_module_labels(module);
+    struct kp_label label;
+    if (!labels || !kp_labels_find(labels, address, &label))
+        return false;
+    free(symbols->file);
+    symbols->file = label.file;
+    *frame = (struct kp_symbol_frame){keep(symbols, label.function), label.file, label.line,
+                                      label.exact};
     return true;
 }
 
@@ -163,11 +202,13 @@ int kp_symbols_resolve(struct kp_symbols *symbols, const char *path, const char 
         if (frames[i].function)
             continue;
         bool outermost = i == count - 1;
-        if (outermost && module && name_by_symbol(symbols, module, address, &frames[i]))
+        if (outermost && module &&
+            (name_by_symbol(symbols, module, address, &frames[i]) ||
+             (!*frames[i].file && name_by_label(symbols, module, address, &frames[i]))))
             continue;
         frames[i].exact = false;
         frames[i].function =
-            outermost ? address_name(symbols, path, build_id, address) : "(unnamed)";
+            outermost ? address_name(symbols, module, path, build_id, address) : "(unnamed)";
     }
     return count;
 }

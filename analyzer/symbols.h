@@ -25,7 +25,7 @@ struct kp_symbol_frame {
     const char *function; /* demangled, without parameters; at the worst module+0xoffset */
     const char *file;     /* "" unknown */
     int line;             /* 0 unknown */
-    bool exact;           /* false: the nearest symbol below (name+0xoffset), or none at all */
+    bool exact;           /* false: a label (symbols_labels.h), name+0xoffset, or none at all */
 };
 
 struct kp_symbols *kp_symbols_new(void); /* NULL: no memory */

@@ -150,6 +150,7 @@ static void read_file(struct kp_module *module, int fd, const char *path)
     dwfl_report_end(module->dwfl, NULL, NULL);
     dwfl_module_info(dwfl_module, &user_data, NULL, NULL, NULL, NULL, NULL, NULL);
     *user_data = module;
+    module->dwfl_module = dwfl_module;
     read_tables(module, dwfl_module);
 }
 
@@ -175,8 +176,20 @@ struct kp_module *kp_module_open(const char *path, const char *build_id,
     return module;
 }
 
+const struct kp_labels *kp_module_labels(struct kp_module *module)
+{
+    GElf_Addr bias = 0;
+    if (!module->asked_labels) {
+        Elf *elf = module->dwfl_module ? dwfl_module_getelf(module->dwfl_module, &bias) : NULL;
+        module->labels = elf ? kp_labels_new(elf, module->path) : NULL;
+        module->asked_labels = true;
+    }
+    return module->labels;
+}
+
 void kp_module_close(struct kp_module *module)
 {
+    kp_labels_free(module->labels);
     kp_dwarf_free(module->dwarf);
     kp_symbol_table_release(&module->table);
     kp_plt_release(&module->plt);

@@ -58,10 +58,12 @@ static int add_code(struct kp_ranges *code, Elf *elf)
     Elf_Scn *section = NULL;
     GElf_Shdr header;
     GElf_Phdr segment;
-    size_t segments = 0;
+    size_t segments = 0, names = 0;
+    bool named = elf_getshdrstrndx(elf, &names) == 0;
     while ((section = elf_nextscn(elf, section)))
         if (gelf_getshdr(section, &header) && header.sh_flags & SHF_EXECINSTR &&
-            kp_ranges_add(code, header.sh_addr, header.sh_addr + header.sh_size, 0) != 0)
+            kp_ranges_add(code, header.sh_addr, header.sh_addr + header.sh_size,
+                          named ? (uintptr_t)elf_strptr(elf, names, header.sh_name) : 0) != 0)
             return -1;
     if (!code->count && elf_getphdrnum(elf, &segments) == 0)
         for (size_t i = 0; i < segments; i++)

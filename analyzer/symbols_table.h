@@ -15,7 +15,7 @@
 
 struct kp_symbol_table {
     struct kp_ranges symbols; /* value: the name, a const char * that belongs to the Dwfl */
-    struct kp_ranges code;    /* sections (or else segments) with code */
+    struct kp_ranges code;    /* sections (or else segments) with code; value: the section's name */
 };
 
 /* `full`: local symbols are in the table too, so that a function without a size (assembly) reaches
