@@ -4,6 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 HERE=$ROOT/tests/python
 PYTHONS=${KPROF_TEST_PYTHONS:-$ROOT/build/pythons}
+PY=$(readlink -f /usr/bin/python3) # for the tests' own scripts
 
 python_label() # path: "3.11.2 static"; nothing where it does not run
 {

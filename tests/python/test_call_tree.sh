@@ -15,7 +15,7 @@ tree() # label, path
     KPROF_RATE=1 shim "$db" timeout 60 "$2" "$HERE/tree.py" "$folder" > "$folder/out" 2>&1
     assert_eq "the program ends well [$label]" "0 " "$? $(head -c 300 "$folder/out")"
     assert_whole "$label" "$db"
-    python3 "$HERE/compare_tree.py" "$db" "$folder" "$label"
+    "$PY" "$HERE/compare_tree.py" "$db" "$folder" "$label" || not_ok "the comparison ends well [$label]" "see above"
     rm -rf "$folder" "$db"
 }
 
@@ -23,8 +23,8 @@ skip_missing_pythons 'call tree'
 each_python tree
 
 # Without any symbols: the interpreter of the system, which is linked statically.
-IFS=$'\t' read -r label path < <(pick_python '.* static')
-if [ -n "${label:-}" ] && need "stripped interpreter" strip; then
+label=$(python_label "$PY") path=$PY
+if [[ $label == *static ]] && need "stripped interpreter" strip; then
     mkdir -p "$TMP/stripped/bin"
     version=$(basename "$(readlink -f "$path")")
     strip --strip-all -o "$TMP/stripped/bin/$version" "$path"
