@@ -77,6 +77,9 @@ struct kp_telling {
 };
 struct kp_telling kp_frames_telling(const struct kp_frame *frames, size_t count);
 bool kp_frame_is_plumbing(const char *function, const char *module);
+/* A label of a function that has no symbol ("src/de.rs:212 (nearby)", see symbols_labels.h): the
+ * bytes before what is in parentheses; 0 for a name. */
+size_t kp_label_length(const char *function);
 /* The name without parameters, template arguments and return type; truncates to fit. */
 void kp_function_short(const char *function, char *out, size_t out_bytes);
 
@@ -114,6 +117,15 @@ int kp_query_regroup(struct kp_query *query, const struct kp_sites *from, enum k
 double kp_site_weight(const struct kp_site *site, enum kp_sort sort);
 void kp_sites_release(struct kp_sites *sites);
 
+/* Names of the threads that hold what a site has live, most samples first; at most max. */
+struct kp_site_thread {
+    const char *name;
+    int64_t samples;
+};
+int kp_query_site_threads(struct kp_query *query, const struct kp_filter *filter,
+                          const struct kp_site *site, struct kp_site_thread *threads, size_t max,
+                          size_t *count, struct kp_error *error);
+
 struct kp_process {
     int64_t id, pid, ppid, parent_id;
     const char *origin, *exe, *allocator, *unwinder;
@@ -141,6 +153,19 @@ struct kp_processes {
 int kp_query_processes(struct kp_query *query, const struct kp_filter *filter,
                        struct kp_processes *processes, struct kp_error *error);
 void kp_processes_release(struct kp_processes *processes);
+
+struct kp_thread {
+    int64_t process_id, pid, tid, samples;
+    const char *name;
+    double first_s;
+};
+struct kp_threads {
+    struct kp_thread *items; /* by process, in order of first sample */
+    size_t count;
+};
+int kp_query_threads(struct kp_query *query, const struct kp_filter *filter,
+                     struct kp_threads *threads, struct kp_error *error);
+void kp_threads_release(struct kp_threads *threads);
 
 struct kp_note {
     int64_t processes; /* that say the same */

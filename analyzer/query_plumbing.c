@@ -27,7 +27,9 @@ static const char *const plumbing_prefixes[] = {
     "g_malloc",         "g_realloc",       "g_slice_",
     "g_strdup",         "g_strndup",       "PyMem_",
     "PyObject_Malloc",  "PyObject_Calloc", "PyObject_Realloc",
-    "_PyObject_Malloc", "_PyMem_",         NULL,
+    "_PyObject_Malloc", "_PyMem_",         "alloc: ",
+    "core: ",           "std: ",           "hashbrown-",
+    NULL,
 };
 static const char *const plumbing_endings[] = {
     "malloc",   "calloc",   "realloc",      "zalloc",    "strdup",     "strndup",
@@ -170,8 +172,25 @@ static size_t rust_brackets(const char *function, const char *p, size_t group)
     return strncmp(p, " as ", 4) == 0 ? (size_t)(function + group - p) : 0;
 }
 
+size_t kp_label_length(const char *function)
+{
+    static const char *const marks[] = {" (nearby)", " (method)", " (called ", " (calls "};
+    for (int i = 0; i < 4; i++) {
+        const char *at = strstr(function, marks[i]);
+        if (at && at > function && function[strlen(function) - 1] == ')')
+            return (size_t)(at - function);
+    }
+    return 0;
+}
+
 void kp_function_short(const char *function, char *out, size_t out_bytes)
 {
+    size_t label = kp_label_length(function);
+    if (label > 0) { /* only "(method)" adds nothing to what comes before it */
+        bool method = strcmp(function + label, " (method)") == 0;
+        snprintf(out, out_bytes, "%.*s", method ? (int)label : (int)out_bytes, function);
+        return;
+    }
     size_t impl = *function == '<' ? group_length(function, '<', '>') : 0, used = 0;
     if (impl > 0 && strncmp(function + impl, "::", 2) != 0)
         impl = 0;

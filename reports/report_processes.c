@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define FITS 19
+#define THREADS_FIT 12
 
 static const struct kp_column columns[] = {
     {"process", NULL, KP_TYPE_WHOLE},
@@ -137,11 +138,38 @@ static void emit_headline(struct kp_report_context *context, size_t shown)
     kp_emit_line(context->out, 0, "%s", "");
 }
 
+/* In text of one process alone: of all there may be thousands. */
+static int emit_threads(struct kp_report_context *context, struct kp_error *error)
+{
+    static const struct kp_column thread_columns[] = {
+        {"process", NULL, KP_TYPE_WHOLE},     {"pid", NULL, KP_TYPE_WHOLE},
+        {"tid", "tid", KP_TYPE_NUMBER},       {"first_s", "first sample", KP_TYPE_SECONDS},
+        {"samples", "samples", KP_TYPE_WHOLE}, {"name", "thread", KP_TYPE_TEXT},
+    };
+    struct kp_threads threads;
+    bool text = kp_emitter_is_text(context->out);
+    int result = kp_query_threads(context->query, &context->filter, &threads, error);
+    size_t shown = text ? context->filter.pid > 0 ? THREADS_FIT : 0 : SIZE_MAX;
+    if (shown > 0)
+        kp_emit_line(context->out, 0, "%s", "");
+    kp_emit_table(context->out, "threads", thread_columns, 6);
+    for (size_t i = 0; result == 0 && i < threads.count && i < shown; i++) {
+        const struct kp_thread *t = &threads.items[i];
+        struct kp_value row[] = {kp_whole(t->process_id), kp_whole(t->pid), kp_whole(t->tid),
+                                 kp_amount(t->first_s), kp_whole(t->samples), kp_text(t->name)};
+        kp_emit_row(context->out, row);
+    }
+    kp_emit_table_end(context->out);
+    if (shown > 0 && threads.count > shown)
+        kp_emit_line(context->out, 0, "... and %zu more: --json has them", threads.count - shown);
+    kp_threads_release(&threads);
+    return result;
+}
+
 int kp_report_processes(struct kp_report_context *context, struct kp_error *error)
 {
     struct kp_processes *all = &context->processes;
     size_t top = kp_report_top(context, FITS), shown = all->count < top ? all->count : top;
-    (void)error;
     kp_report_losses(context, true);
     emit_headline(context, shown);
     if (shown < all->count) {
@@ -153,6 +181,8 @@ int kp_report_processes(struct kp_report_context *context, struct kp_error *erro
     for (size_t i = 0; i < shown; i++)
         emit_process(context, &all->items[i]);
     kp_emit_table_end(context->out);
+    if (emit_threads(context, error) != 0)
+        return -1;
     if (all->count > 1)
         kp_report_next(context, "sites --process PID", "where one of them allocates");
     else

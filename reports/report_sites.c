@@ -84,7 +84,6 @@ static void emit_stack_text(struct kp_report_context *context, const struct kp_s
                  *kp_format_size_range(range, &bytes) ? " " : "", range,
                  kp_format_count(count, site->allocated_count.value),
                  kp_format_seconds(first, site->first_s), kp_format_seconds(last, site->last_s));
-    kp_emit_line(context->out, 0, "%s", "");
     kp_stack_view(context, site);
 }
 

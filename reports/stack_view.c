@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define INDENT 5
+#define THREADS_SHOWN 3
 #define SOURCE_INDENT 9
 #define SOURCE_COLUMNS_MAX 500
 
@@ -21,7 +22,7 @@ struct stack_view {
     struct kp_report_context *context;
     struct kp_sources sources;
     size_t left_out;
-    bool approximate;
+    bool approximate, labelled;
     struct kp_frame frames[KP_FRAMES_MAX];
 };
 
@@ -33,22 +34,32 @@ static const char *directory_of(const struct kp_report_context *context, int64_t
     return "";
 }
 
+/* "engine.c:88  "; of Python the whole path. A label has them in it. */
+static void describe_line(const struct kp_frame *frame, bool label, char *out, size_t out_bytes)
+{
+    const char *file = frame->python ? frame->file : kp_base_name(frame->file);
+    *out = '\0';
+    if (label || !*file)
+        return;
+    if (frame->line > 0)
+        snprintf(out, out_bytes, "%s:%lld  ", file, (long long)frame->line);
+    else
+        snprintf(out, out_bytes, "%s  ", file);
+}
+
 static void emit_frame(struct stack_view *v, const struct kp_frame *frame, size_t number)
 {
-    char name[4096], module[256] = "", line[32] = "";
-    bool native = !frame->python;
-    if (native)
+    char line[4200], module[256] = "";
+    bool inexact = !frame->python && !frame->exact && !frame->nameless;
+    bool label = inexact && kp_label_length(frame->function) > 0;
+    if (!frame->python && !frame->nameless) /* there it is part of what stands for the name */
         kp_module_label(frame->module, module, sizeof module);
-    if (frame->nameless)
-        *module = '\0'; /* is part of what stands for the name */
-    if (*frame->file && frame->line > 0)
-        snprintf(line, sizeof line, ":%lld", (long long)frame->line);
-    bool approximate = native && !frame->exact && !frame->nameless;
-    v->approximate |= approximate;
-    snprintf(name, sizeof name, "%s", *frame->function ? frame->function : "(unknown)");
-    kp_emit_line(v->context->out, INDENT, "%3zu  %s%s%s%s%s%s%s%s%s", number,
-                 native ? kp_base_name(frame->file) : frame->file, line, *frame->file ? "  " : "",
-                 approximate ? "~" : "", name, *module ? "  (" : "", module, *module ? ")" : "",
+    describe_line(frame, label, line, sizeof line);
+    v->labelled |= label;
+    v->approximate |= inexact && !label;
+    kp_emit_line(v->context->out, INDENT, "%3zu  %s%s%s%s%s%s%s", number, line,
+                 inexact && !label ? "~" : "", *frame->function ? frame->function : "(unknown)",
+                 *module ? "  (" : "", module, *module ? ")" : "",
                  frame->inlined ? "  [inlined]" : "");
 }
 
@@ -110,7 +121,7 @@ static void emit_frames(struct stack_view *v, size_t count)
 static void emit_remarks(const struct stack_view *v)
 {
     struct kp_emitter *out = v->context->out;
-    if (v->left_out > 0 || v->approximate || v->sources.newer)
+    if (v->left_out > 0 || v->approximate || v->labelled || v->sources.newer)
         kp_emit_line(out, 0, "%s", "");
     if (v->left_out > 0)
         kp_emit_line(out, 0, "%zu %s of the interpreter left out; --all-frames shows %s",
@@ -118,8 +129,30 @@ static void emit_remarks(const struct stack_view *v)
                      v->left_out == 1 ? "it" : "them");
     if (v->approximate)
         kp_emit_line(out, 0, "~ the nearest name known in a library without its own");
+    if (v->labelled)
+        kp_emit_line(out, 0, "in parentheses: by what a function without a name can be told");
     if (v->sources.newer)
         kp_emit_line(out, 0, "the source may have changed: it is newer than the recording");
+}
+
+/* "live from thread tokio-runtime-w, python3": where it is known. */
+static void emit_threads(const struct stack_view *v, const struct kp_site *site)
+{
+    struct kp_site_thread threads[THREADS_SHOWN + 1];
+    struct kp_error error = {""};
+    size_t count;
+    char line[256] = "";
+    if (kp_query_site_threads(v->context->query, &v->context->filter, site, threads,
+                              THREADS_SHOWN + 1, &count, &error) != 0)
+        count = 0;
+    for (size_t i = 0; i < count && i < THREADS_SHOWN; i++) {
+        size_t used = strlen(line);
+        snprintf(line + used, sizeof line - used, "%s%.60s", i > 0 ? ", " : "", threads[i].name);
+    }
+    if (count > 0)
+        kp_emit_line(v->context->out, 2, "live from thread %s%s", line,
+                     count > THREADS_SHOWN ? ", ..." : "");
+    kp_emit_line(v->context->out, 0, "%s", "");
 }
 
 void kp_stack_view(struct kp_report_context *context, const struct kp_site *site)
@@ -131,6 +164,7 @@ void kp_stack_view(struct kp_report_context *context, const struct kp_site *site
     v->sources.directory = directory_of(context, site->process_id);
     v->sources.recorded_unix_s = context->summary.start_unix_s;
     size_t count = kp_query_frames(context->query, site->stack_id, v->frames, KP_FRAMES_MAX);
+    emit_threads(v, site);
     emit_frames(v, count);
     if (count == 0)
         kp_emit_line(context->out, 0, "(no stack was recorded)");

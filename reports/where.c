@@ -76,7 +76,9 @@ void kp_where_frame(const struct kp_frame *frame, char *out, size_t out_bytes)
     if (frame->python)
         strcpy(module, file);
     const char *base = kp_base_name(frame->module);
-    if (*frame->file && frame->line > 0)
+    if (!frame->exact && !frame->python && kp_label_length(frame->function) > 0)
+        snprintf(out, out_bytes, "%s", name); /* has file and line in it */
+    else if (*frame->file && frame->line > 0)
         snprintf(out, out_bytes, "%s:%lld %s", file, (long long)frame->line, name);
     else if (!*module || (*base && strncmp(name, base, strlen(base)) == 0))
         snprintf(out, out_bytes, "%s", name);

@@ -58,11 +58,14 @@ expect "sites of Python by module" sites_python_module.txt "$REPORT" python.db s
 expect "objects alone" sites_python_object.txt "$REPORT" python.db sites --kind object
 expect "a stack of Python and an extension" sites_python_one.txt "$REPORT" python.db sites --site 1
 expect "the same with the interpreter" sites_python_all.txt "$REPORT" python.db sites --site 1 --all-frames
+expect "labels of a stripped library" sites_python_labels.txt "$REPORT" python.db sites --site 9
+expect "a thread of its own" sites_python_thread.txt "$REPORT" python.db sites --site 4
 expect "recursion is told once" sites_python_recursion.txt "$REPORT" python.db sites --site 6
 expect "tree of Python" tree_python.txt "$REPORT" python.db tree
 expect "tree of Python bottom-up" tree_python_bottom_up.txt "$REPORT" python.db tree --bottom-up --sort allocated
 expect "tree of Python with the interpreter, as CSV" tree_python_all.csv "$REPORT" python.db tree --all-frames --csv
 expect "processes of Python" processes_python.txt "$REPORT" python.db processes
+expect "a process with its threads" processes_python_one.txt "$REPORT" python.db processes --process 4711
 expect "processes of Python as JSON" processes_python.json "$REPORT" python.db processes --json
 expect "timeline of Python: phases, imports" timeline_python.txt "$REPORT" python.db timeline
 expect "timeline of Python as JSON" timeline_python.json "$REPORT" python.db timeline --json --top 2

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: of a process, and of what a site has live. Samples that were freed are folded and no
+ * longer say which thread they came from. One thread.
+ */
+#include "query_db.h"
+
+#include <stdlib.h>
+
+int kp_query_site_threads(struct kp_query *query, const struct kp_filter *filter,
+                          const struct kp_site *site, struct kp_site_thread *threads, size_t max,
+                          size_t *count, struct kp_error *error)
+{
+    *count = 0;
+    sqlite3_stmt *st = kp_query_prepare(
+        query,
+        "SELECT t.name, count(*) FROM sample s JOIN thread t ON t.id = s.thread_id "
+        "WHERE s.site_id IN (SELECT id FROM site WHERE stack_id = ?1 AND kind = ?2 AND (?3 = 0 OR "
+        "process_id IN (SELECT id FROM process WHERE pid = ?3))) "
+        "GROUP BY t.name ORDER BY 2 DESC, 1",
+        error);
+    int step = st ? 1 : -1;
+    sqlite3_bind_int64(st, 1, site->stack_id);
+    sqlite3_bind_text(st, 2, kp_kinds_name(site->kind), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 3, filter->pid);
+    while (step == 1 && *count < max && (step = kp_query_step(query, st, error)) == 1)
+        threads[(*count)++] =
+            (struct kp_site_thread){kp_column_name(query, st, 0), kp_column_whole(st, 1)};
+    sqlite3_finalize(st);
+    return step < 0 ? -1 : 0;
+}
+
+int kp_query_threads(struct kp_query *query, const struct kp_filter *filter,
+                     struct kp_threads *threads, struct kp_error *error)
+{
+    *threads = (struct kp_threads){0};
+    sqlite3_stmt *st = kp_query_prepare(
+        query,
+        "SELECT p.id, p.pid, t.tid, t.samples, t.name, t.first_s FROM thread t "
+        "JOIN process p ON p.id = t.process_id WHERE ?1 = 0 OR p.pid = ?1 "
+        "ORDER BY p.id, t.first_s, t.id",
+        error);
+    int step = st ? 1 : -1;
+    sqlite3_bind_int64(st, 1, filter->pid);
+    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
+        struct kp_thread *grown = kp_grow(threads->items, threads->count, sizeof *grown);
+        if (!grown) {
+            step = kp_query_no_memory(error);
+            break;
+        }
+        threads->items = grown;
+        grown[threads->count++] = (struct kp_thread){.process_id = sqlite3_column_int64(st, 0),
+                                                     .pid = kp_column_whole(st, 1),
+                                                     .tid = kp_column_whole(st, 2),
+                                                     .samples = kp_column_whole(st, 3),
+                                                     .name = kp_column_name(query, st, 4),
+                                                     .first_s = kp_column_amount(st, 5)};
+    }
+    sqlite3_finalize(st);
+    return step;
+}
+
+void kp_threads_release(struct kp_threads *threads)
+{
+    free(threads->items);
+    *threads = (struct kp_threads){0};
+}
