@@ -7,6 +7,7 @@
 #include "finish.h"
 
 #include "clock.h"
+#include "iteration.h"
 #include "rate.h"
 #include "settings.h"
 #include "state.h"
@@ -119,6 +120,7 @@ void kp_finish(void)
         return;
     if (!atomic_exchange(&kp_state.exit_told, 1)) {
         kp_rate_settle();
+        kp_iteration_finish();
         if (KP_SYS2(SYS_getrusage, RUSAGE_SELF, &usage) == 0)
             kp_state.info->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
         kp_state.info->ended_ns = kp_clock_us() * 1000;

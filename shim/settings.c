@@ -5,6 +5,7 @@
  */
 #include "settings.h"
 
+#include "iteration.h"
 #include "record.h"
 #include "settings_table.h"
 #include "state.h"
@@ -157,7 +158,7 @@ static bool set_quiet(const char *text)
 static bool set_iteration(const char *text)
 {
     kp_settings.iteration = *text ? text : NULL;
-    return !*text || strchr(text, ':') != NULL;
+    return !*text || kp_iteration_parse(text);
 }
 
 static char *put(char *to, const char *end, const char *from)

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Begins in our constructor, before Python is initialised: an audit hook waits there for the first
+ * moment inside Python at which its API may be called, which is an import of its own start-up. Then
+ * the hook is taken out of Python's list, since with one in it every audited event costs more.
+ */
+#include "iteration.h"
+
+#include "iteration_api.h"
+#include "iteration_find.h"
+#include "iteration_hint.h"
+#include "iteration_monitor.h"
+#include "mark.h"
+#include "put.h"
+#include "scope.h"
+#include "spool.h"
+#include "start.h"
+#include "state.h"
+#include "sys.h"
+
+#include <string.h>
+
+struct kp_iteration kp_iteration __attribute__((visibility("hidden")));
+
+/* The head of Python's list of audit hooks. */
+struct audit_entry {
+    struct audit_entry *next;
+    void *function;
+    void *data;
+};
+static struct audit_entry **audit_list;
+
+bool kp_iteration_parse(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    size_t module = colon ? (size_t)(colon - text) : 0, name = colon ? strlen(colon + 1) : 0;
+
+    if (!module || !name || module >= sizeof kp_iteration.module ||
+        name >= sizeof kp_iteration.name || strpbrk(colon + 1, ":/ ()") ||
+        text[module - 1] == '.' || colon[1] == '.' || colon[name] == '.')
+        return false;
+    memcpy(kp_iteration.module, text, module);
+    kp_iteration.module[module] = 0;
+    memcpy(kp_iteration.name, colon + 1, name + 1);
+    kp_iteration.last = strrchr(kp_iteration.name, '.');
+    kp_iteration.last = kp_iteration.last ? kp_iteration.last + 1 : kp_iteration.name;
+    return true;
+}
+
+void kp_iteration_called(void)
+{
+    atomic_fetch_add_explicit(&kp_iteration.calls, 1, memory_order_relaxed);
+    kp_mark();
+}
+
+static bool is_safe_moment(const char *event)
+{
+    return strcmp(event, "import") == 0 || strcmp(event, "exec") == 0 ||
+           strcmp(event, "compile") == 0 || strncmp(event, "cpython.run_", 12) == 0;
+}
+
+static void leave_audit_list(void *function)
+{
+    if (audit_list && *audit_list && (*audit_list)->function == function)
+        *audit_list = (*audit_list)->next;
+}
+
+static int on_audit(const char *event, void *arguments, void *data)
+{
+    static bool is_installing;
+    void *exception[3];
+
+    (void)arguments, (void)data;
+    if (kp_iteration.is_watching || is_installing || !kp_python.is_initialised ||
+        !kp_python.is_initialised() || !is_safe_moment(event))
+        return 0;
+    is_installing = true;
+    kp_api.PyErr_Fetch(&exception[0], &exception[1], &exception[2]);
+    kp_iteration.is_watching =
+        kp_find_init() && (kp_python.minor >= 12 ? kp_monitor_install() : kp_eval_install());
+    if (kp_iteration.is_watching) {
+        leave_audit_list((void *)on_audit);
+        kp_hint_at_exit();
+    }
+    kp_api.PyErr_Restore(exception[0], exception[1], exception[2]);
+    is_installing = false;
+    return 0;
+}
+
+/* The one word of Python's state that has changed from nothing to something by adding our hook. */
+static struct audit_entry **changed_word(void **now, void **before, size_t words)
+{
+    void **found = NULL;
+
+    for (size_t i = 0; i < words; i++)
+        if (now[i] != before[i]) {
+            if (found || before[i])
+                return NULL;
+            found = &now[i];
+        }
+    return (struct audit_entry **)found;
+}
+
+static void add_audit_hook(void)
+{
+    void **state = kp_python_symbol("_PyRuntime");
+    size_t bytes = state ? kp_scope_size(kp_python.object, "_PyRuntime") : 0;
+    void **copy = bytes ? kp_sys_map(bytes) : NULL;
+
+    if (copy)
+        memcpy(copy, state, bytes);
+    kp_api.PySys_AddAuditHook(on_audit, NULL);
+    if (copy) {
+        audit_list = changed_word(state, copy, bytes / sizeof *copy);
+        if (audit_list && (*audit_list)->function != (void *)on_audit)
+            audit_list = NULL;
+        KP_SYS2(SYS_munmap, copy, bytes);
+    }
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    uint64_t cookie;
+    bool wanted;
+
+    if (!kp_guard_enter(&cookie))
+        return;
+    wanted = kp_start_ready() && kp_iteration.name[0] && kp_python_find() && kp_python.minor >= 9;
+    if (wanted && !kp_api_find()) {
+        static const char note[] = "KPROF_ITERATION: this Python lacks what is needed to count calls "
+                                   "by name; mark with kprof.iteration() instead";
+
+        kp_spool_text(KP_TEXT_NOTE, note, sizeof note - 1);
+        wanted = false;
+    }
+    kp_guard_leave();
+    if (wanted)
+        add_audit_hook();
+}
+
+void kp_iteration_finish(void)
+{
+    char text[1400], *at = text, *end = text + sizeof text - 1;
+    const char *const parts[] = {"KPROF_ITERATION=", kp_iteration.module, ":", kp_iteration.name,
+                                 " was never called in this process",
+                                 kp_iteration.reason[0] ? "; " : "", kp_iteration.reason};
+
+    if (!kp_iteration.is_watching || kp_iteration.calls || kp_state.info->origin == KP_ORIGIN_FORK)
+        return;
+    for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++)
+        at = kp_put(at, end, parts[i]);
+    kp_spool_text(KP_TEXT_NOTE, text, (uint32_t)(at - text));
+}
