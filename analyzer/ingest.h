@@ -135,9 +135,13 @@ int kp_ingest_data(struct kp_ingest *ingest, struct kp_recorded *process, struct
 int kp_ingest_skip(struct kp_ingest *ingest, struct kp_recorded *process, uint32_t slot,
                    struct kp_data_chunk *chunk, uint32_t offset, struct kp_error *error);
 
+/* Rows for all that has changed, in an open transaction. */
+void kp_ingest_write(struct kp_ingest *ingest);
 /* A sample was born: time and memory of the process's phases. */
 void kp_ingest_phases_sample(struct kp_ingest *ingest, struct kp_recorded *process,
                              const struct kp_live_sample *sample);
+void kp_ingest_phases_mark(struct kp_ingest *ingest, struct kp_recorded *process,
+                           const struct kp_mark_row *mark, bool is_begin);
 /* The process has ended, and when is known. */
 void kp_ingest_phases_end(struct kp_ingest *ingest, struct kp_recorded *process);
 void kp_ingest_phases_write(struct kp_ingest *ingest, const struct kp_recorded *process);

@@ -6,284 +6,16 @@
  * If it is, the slot waits and the others run on. As an ALLOC is published before its FREE can be,
  * waiting has no cycles, and the ALLOC is in the next round's snapshot at the latest: a FREE that
  * waits then for what the snapshot does not have is one that nobody can explain (its ALLOC was lost
- * to damage). It is dropped and counted.
+ * to damage). It is dropped and counted. What the
+ * records do is in ingest_record.c.
  */
-#include "ingest.h"
+#include "ingest_slot.h"
 
 #include "alloc.h"
-#include "weight.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum run_end { RUN_READ, RUN_WAITS, RUN_DAMAGED };
-
-/* One slot while it runs. */
-struct run {
-    struct kp_ingest *ingest;
-    struct kp_recorded *process;
-    struct kp_slot_queue *queue;
-    uint32_t slot;
-    struct kp_data_chunk *chunk;
-    struct kp_slice_sums slice; /* of the timeline, since the chunk's last STAMP */
-};
-
-static void flush_slice(struct run *run)
-{
-    if (!run->slice.used)
-        return;
-    kp_slices_add(&run->process->timeline, run->chunk->time_us, &run->slice);
-    run->slice = (struct kp_slice_sums){0};
-}
-
-static struct kp_site_sums *site_of(struct run *run, uint32_t id, uint8_t kind)
-{
-    struct kp_recorded *process = run->process;
-    struct kp_node *node = kp_process_node(process, id);
-
-    if (node && node->site && node->kind == kind)
-        return node->site;
-    struct kp_site_sums *site = kp_site_get(&process->sites, process->number,
-                                            node ? node->stack : 0, kind, &run->ingest->next_site);
-    if (node) {
-        node->site = site;
-        node->kind = kind;
-    }
-    return site;
-}
-
-static struct kp_thread_row *thread_of(struct run *run)
-{
-    if (!run->chunk->thread)
-        run->chunk->thread = kp_process_thread(run->process, run->process->watched.pid, "",
-                                               &run->ingest->next_thread);
-    return run->chunk->thread;
-}
-
-static void count_in_thread(struct run *run)
-{
-    struct kp_thread_row *thread = thread_of(run);
-
-    if (thread->samples++ == 0 || run->chunk->time_us < thread->first_us)
-        thread->first_us = run->chunk->time_us;
-    thread->dirty = true;
-}
-
-static void count_in_slice(struct run *run, const struct kp_live_sample *sample)
-{
-    struct kp_slice_sums *slice = &run->slice;
-    uint64_t rate = run->chunk->rate;
-
-    slice->used = true;
-    slice->samples++;
-    slice->allocated_bytes += (double)sample->size * sample->weight;
-    slice->allocated_count += sample->weight;
-    if (!slice->rate_min || rate < slice->rate_min)
-        slice->rate_min = rate;
-    if (rate > slice->rate_max)
-        slice->rate_max = rate;
-}
-
-static void take_alloc(struct run *run, const struct kp_rec_alloc *record)
-{
-    struct kp_data_chunk *chunk = run->chunk;
-    uint64_t counter = chunk->first_sample + chunk->samples++;
-    struct kp_live_sample *sample =
-        kp_live_set_insert(&run->process->live, KP_SAMPLE_ID((uint64_t)run->slot, counter));
-
-    run->queue->next_sample = counter + 1;
-    run->ingest->samples++;
-    if (!sample) {
-        run->ingest->orphans++;
-        return;
-    }
-    sample->size = record->size;
-    sample->address = record->address;
-    sample->weight = 1 / kp_sample_probability(record->size, chunk->rate);
-    sample->site = site_of(run, record->node, record->kind);
-    sample->thread = thread_of(run);
-    sample->born_us = chunk->time_us;
-    sample->born_iteration = chunk->iteration;
-    kp_site_add(sample->site, sample, chunk->rate);
-    kp_site_touch(&run->ingest->dirty_sites, sample->site);
-    count_in_thread(run);
-    kp_ingest_phases_sample(run->ingest, run->process, sample);
-    if (kp_kind_is_memory(record->kind))
-        count_in_slice(run, sample);
-}
-
-static void list_row(struct kp_row_list *list, int64_t row, uint64_t size)
-{
-    list->rows = kp_array_grow(list->rows, &list->capacity, list->count + 1, sizeof *list->rows);
-    list->rows[list->count++] = (struct kp_freed_row){row, size};
-}
-
-static uint64_t since(uint64_t now, uint64_t then)
-{
-    return now > then ? now - then : 0;
-}
-
-static void free_sample(struct run *run, struct kp_live_sample *sample)
-{
-    struct kp_ingest *ingest = run->ingest;
-    const struct kp_data_chunk *chunk = run->chunk;
-    double bytes = (double)sample->size * sample->weight;
-
-    kp_lifetimes_add(&sample->site->lifetimes, KP_AGE_TIME,
-                     since(chunk->time_us, sample->born_us), bytes, sample->weight);
-    if (chunk->iteration)
-        kp_lifetimes_add(&sample->site->lifetimes, KP_AGE_ITERATION,
-                         since(chunk->iteration, sample->born_iteration), bytes, sample->weight);
-    kp_site_remove(sample->site, sample);
-    kp_site_touch(&ingest->dirty_sites, sample->site);
-    if (kp_kind_is_memory(sample->site->kind)) {
-        run->slice.used = true;
-        run->slice.freed_bytes += bytes;
-        run->slice.freed_count += sample->weight;
-    }
-    if (kp_live_set_is_stored(&run->process->live, sample))
-        list_row(&ingest->gone, sample->row, 0);
-    kp_live_set_remove(&run->process->live, sample);
-}
-
-static void shrink_sample(struct run *run, struct kp_live_sample *sample, uint64_t size)
-{
-    if (size >= sample->size)
-        return;
-    kp_site_resize(sample->site, sample, size);
-    kp_site_touch(&run->ingest->dirty_sites, sample->site);
-    if (kp_kind_is_memory(sample->site->kind)) {
-        run->slice.used = true;
-        run->slice.freed_bytes += (double)(sample->size - size) * sample->weight;
-    }
-    sample->size = size;
-    if (kp_live_set_is_stored(&run->process->live, sample))
-        list_row(&run->ingest->shrunk, sample->row, size);
-}
-
-static struct kp_slot_queue *slot_at(const struct kp_recorded *process, uint64_t id)
-{
-    uint64_t slot = id >> KP_SAMPLE_SLOT_SHIFT;
-
-    return slot < process->slot_count ? process->slots[slot] : NULL;
-}
-
-static uint64_t counter_of(uint64_t id)
-{
-    return id & ((1ULL << KP_SAMPLE_SLOT_SHIFT) - 1);
-}
-
-static bool is_to_come(const struct kp_recorded *process, uint64_t id)
-{
-    const struct kp_slot_queue *queue = slot_at(process, id);
-    return !queue || counter_of(id) >= queue->next_sample;
-}
-
-/* NULL: there is none; then either the slot waits for it, or it will never come. */
-static struct kp_live_sample *find_sample(struct run *run, uint64_t id)
-{
-    struct kp_live_sample *sample = kp_live_set_find(&run->process->live, id);
-
-    if (sample)
-        return sample;
-    if (is_to_come(run->process, id) && run->queue->given_up != id) {
-        run->queue->waits_for = id;
-        return NULL;
-    }
-    run->ingest->orphans++;
-    return NULL;
-}
-
-static bool is_kept(const struct kp_recorded *process, uint64_t iteration)
-{
-    return iteration % process->mark_step == 0;
-}
-
-static void thin_marks(struct kp_recorded *process)
-{
-    size_t kept = 0;
-
-    process->mark_step *= 2;
-    process->marks_stored /= 2;
-    process->marks_thinned = true;
-    for (size_t i = 0; i < process->mark_count; i++)
-        if (is_kept(process, process->marks[i].iteration))
-            process->marks[kept++] = process->marks[i];
-    process->mark_count = kept;
-}
-
-static void take_mark(struct run *run, const struct kp_rec_mark *record)
-{
-    struct kp_recorded *process = run->process;
-    struct kp_mark_row mark = {kp_decode_id(record->type_iteration & ~KP_MARK_AT_BEGIN),
-                               record->time_us, thread_of(run)};
-
-    process->phases.is_begin_marked = record->type_iteration & KP_MARK_AT_BEGIN;
-    kp_phases_mark(&process->phases, mark.iteration, mark.time_us);
-    if (!is_kept(process, mark.iteration))
-        return;
-    process->marks = kp_array_grow(process->marks, &process->mark_capacity, process->mark_count + 1,
-                                   sizeof *process->marks);
-    process->marks[process->mark_count++] = mark;
-    if (process->marks_stored + process->mark_count > KP_MARKS_MAX)
-        thin_marks(process);
-}
-
-/* Totals of a mark that has gone change no row. */
-static void take_totals(struct kp_recorded *process, const struct kp_rec_totals *record)
-{
-    uint64_t iteration = kp_decode_id(record->type_iteration);
-
-    if (!is_kept(process, iteration))
-        return;
-    process->totals = kp_array_grow(process->totals, &process->totals_capacity,
-                                    process->totals_count + 1, sizeof *process->totals);
-    process->totals[process->totals_count++] =
-        (struct kp_totals_row){iteration,           record->rss,         record->malloc_used,
-                               record->malloc_held, record->object_held, record->object_blocks};
-}
-
-static void take_stamp(struct run *run, const struct kp_rec_stamp *record)
-{
-    flush_slice(run);
-    run->chunk->time_us = record->time_us;
-    run->chunk->iteration = kp_decode_id(record->type_iteration);
-    if (record->time_us > run->process->last_us)
-        run->process->last_us = record->time_us;
-}
-
-static void take_state(struct run *run, int type, union kp_record record)
-{
-    if (type == KP_REC_STAMP)
-        take_stamp(run, record.stamp);
-    else if (type == KP_REC_RATE)
-        run->chunk->rate = record.rate->rate;
-    else if (type == KP_REC_THREAD)
-        run->chunk->thread = kp_process_thread(run->process, record.thread->tid,
-                                               record.thread->name, &run->ingest->next_thread);
-}
-
-static void take(struct run *run, int type, union kp_record record)
-{
-    struct kp_live_sample *sample;
-
-    switch (type) {
-    case KP_REC_ALLOC: take_alloc(run, record.alloc); break;
-    case KP_REC_FREE:
-        sample = find_sample(run, kp_decode_id(*record.free));
-        if (sample)
-            free_sample(run, sample);
-        break;
-    case KP_REC_RESIZE:
-        sample = find_sample(run, kp_decode_id(record.resize->type_id));
-        if (sample)
-            shrink_sample(run, sample, record.resize->size);
-        break;
-    case KP_REC_MARK: take_mark(run, record.mark); break;
-    case KP_REC_TOTALS: take_totals(run->process, record.totals); break;
-    default: take_state(run, type, record); break;
-    }
-}
 
 static void drop_buffer(struct kp_data_chunk *chunk)
 {
@@ -292,7 +24,7 @@ static void drop_buffer(struct kp_data_chunk *chunk)
 }
 
 /* The records [offset, limit) of a chunk, in its buffer while the slot waits in the middle. */
-static int fill_buffer(struct run *run, struct kp_error *error)
+static int fill_buffer(struct kp_slot_run *run, struct kp_error *error)
 {
     struct kp_data_chunk *chunk = run->chunk;
     struct kp_chunk_header like = {.kind = KP_CHUNK_DATA};
@@ -307,7 +39,7 @@ static int fill_buffer(struct run *run, struct kp_error *error)
                          chunk->offset, chunk->limit, chunk->buffer, error);
 }
 
-static enum run_end run_chunk(struct run *run, struct kp_error *error)
+static enum run_end run_chunk(struct kp_slot_run *run, struct kp_error *error)
 {
     struct kp_data_chunk *chunk = run->chunk;
     uint32_t began = chunk->offset;
@@ -323,11 +55,11 @@ static enum run_end run_chunk(struct run *run, struct kp_error *error)
     run->queue->waits_for = 0;
     run->queue->is_old_wait = false;
     while (!run->queue->waits_for && (type = kp_decode_next(&records, &record)) > 0) {
-        take(run, type, record);
+        kp_slot_run_take(run, type, record);
         if (!run->queue->waits_for)
             chunk->offset = chunk->buffer_from + records.offset;
     }
-    flush_slice(run);
+    kp_slot_run_flush_slice(run);
     run->ingest->batch_bytes += chunk->offset - began;
     run->ingest->total_bytes += chunk->offset - began;
     run->ingest->is_changed |= chunk->offset != began;
@@ -345,7 +77,7 @@ static int run_slot(struct kp_ingest *ingest, struct kp_recorded *process, uint3
                     struct kp_error *error)
 {
     struct kp_slot_queue *queue = process->slots[slot];
-    struct run run = {ingest, process, queue, slot, NULL, {0}};
+    struct kp_slot_run run = {ingest, process, queue, slot, NULL, {0}};
 
     for (struct kp_data_chunk *chunk = queue->current; chunk; chunk = chunk->next) {
         run.chunk = chunk;
@@ -364,7 +96,7 @@ static int run_slot(struct kp_ingest *ingest, struct kp_recorded *process, uint3
 static bool can_run(const struct kp_recorded *process, const struct kp_slot_queue *queue)
 {
     if (queue->waits_for)
-        return !is_to_come(process, queue->waits_for) || queue->given_up == queue->waits_for;
+        return !kp_slot_is_to_come(process, queue->waits_for) || queue->given_up == queue->waits_for;
     for (const struct kp_data_chunk *chunk = queue->current; chunk; chunk = chunk->next)
         if (chunk->offset < chunk->limit)
             return true;
@@ -429,8 +161,8 @@ static bool give_up(struct kp_ingest *ingest, struct kp_recorded *process)
 
         if (!queue || !queue->waits_for || !is_late(process, queue))
             continue;
-        const struct kp_slot_queue *other = slot_at(process, queue->waits_for);
-        if (!other || counter_of(queue->waits_for) >= end_of_snapshot(ingest, other)) {
+        const struct kp_slot_queue *other = kp_slot_of(process, queue->waits_for);
+        if (!other || kp_slot_counter(queue->waits_for) >= end_of_snapshot(ingest, other)) {
             queue->given_up = queue->waits_for;
             gave_up = true;
         }
@@ -453,7 +185,7 @@ static bool break_circle(struct kp_recorded *process)
         if (!is_late(process, queue))
             return false;
         uint64_t distance =
-            counter_of(queue->waits_for) - slot_at(process, queue->waits_for)->next_sample;
+            kp_slot_counter(queue->waits_for) - kp_slot_of(process, queue->waits_for)->next_sample;
         if (!worst || distance > farthest) {
             worst = queue;
             farthest = distance;
@@ -491,7 +223,7 @@ int kp_ingest_skip(struct kp_ingest *ingest, struct kp_recorded *process, uint32
 {
     struct kp_chunk_header like = {.kind = KP_CHUNK_DATA};
     struct kp_decode_records records = {ingest->buffer, offset, 0, KP_CHUNK_DATA};
-    struct run run = {ingest, process, kp_process_slot(process, slot), slot, chunk, {0}};
+    struct kp_slot_run run = {ingest, process, kp_process_slot(process, slot), slot, chunk, {0}};
     union kp_record record;
     int type;
 
@@ -502,7 +234,7 @@ int kp_ingest_skip(struct kp_ingest *ingest, struct kp_recorded *process, uint32
         if (type == KP_REC_ALLOC)
             chunk->samples++;
         else if (type != KP_REC_FREE && type != KP_REC_RESIZE && type != KP_REC_MARK)
-            take_state(&run, type, record);
+            kp_slot_run_take_state(&run, type, record);
     }
     if (type < 0 || records.offset != offset)
         return kp_error_set(error, "cannot read the spool %s: a chunk is not the one that was read "

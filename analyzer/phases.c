@@ -117,43 +117,50 @@ static void reopen(struct kp_phases *phases, struct kp_import_contexts *contexts
 }
 
 static void note_program(struct kp_phases *phases, const struct kp_import_context *context,
-                         int64_t middle_us, int64_t time_us)
+                         int64_t middle_us)
 {
     bool is_in_program = context->program && context->program == phases->program;
 
     if (is_in_program)
-        phases->program_end_us = time_us;
+        phases->program_end_us = phases->last_us;
     else if (phases->is_in_program)
         phases->program_end_us = middle_us;
     phases->is_in_program = is_in_program;
 }
 
-static void take_time(struct kp_phases *phases, struct kp_import_contexts *contexts,
-                      const struct kp_phases_life *life, const struct kp_phases_sample *sample)
+/* The main thread is in this context now. Returns the middle of the time since the last one. */
+static int64_t move_to(struct kp_phases *phases, struct kp_import_contexts *contexts,
+                       const struct kp_import_context *context, uint64_t us, uint64_t marks)
 {
-    const struct kp_import_context *context = &contexts->contexts[sample->stack];
-    int64_t last_us =
-        phases->has_last ? phases->last_us : life->start_us + (int64_t)phases->loaded_us;
-    int64_t time_us = (int64_t)sample->time_us;
+    int64_t time_us = (int64_t)us > phases->last_us ? (int64_t)us : phases->last_us;
+    double half = (double)(time_us - phases->last_us) / 2;
+    int64_t middle_us = phases->last_us + (int64_t)half;
 
-    if (time_us < last_us)
-        time_us = last_us; /* clocks of two precisions */
-    double half = (double)(time_us - last_us) / 2;
-    int64_t middle_us = last_us + (int64_t)half;
-    if (!phases->program)
-        phases->program = context->program;
     if (!phases->is_started && context->program)
         start(phases, middle_us);
     if (phases->is_started) {
         charge_last(phases, half);
         reopen(phases, contexts, context);
     }
-    phases->last_marked = marked(sample->iteration);
+    phases->last_marked = marked(marks);
     phases->last_module = context->module;
     charge_last(phases, half);
-    note_program(phases, context, middle_us, time_us);
-    phases->has_last = true;
     phases->last_us = time_us;
+    return middle_us;
+}
+
+static void take_time(struct kp_phases *phases, struct kp_import_contexts *contexts,
+                      const struct kp_phases_life *life, const struct kp_phases_sample *sample)
+{
+    const struct kp_import_context *context = &contexts->contexts[sample->stack];
+
+    if (!phases->has_last)
+        phases->last_us = life->start_us + (int64_t)phases->loaded_us;
+    phases->has_last = true;
+    if (!phases->program)
+        phases->program = context->program;
+    int64_t middle_us = move_to(phases, contexts, context, sample->time_us, sample->iteration);
+    note_program(phases, context, middle_us);
 }
 
 static void take_memory(struct kp_phases *phases, struct kp_import_contexts *contexts,
@@ -208,9 +215,22 @@ void kp_phases_mark(struct kp_phases *phases, uint64_t iteration, uint64_t time_
         phases->last_mark = mark;
 }
 
-void kp_phases_end(struct kp_phases *phases, struct kp_import_contexts *contexts, int64_t end_us)
+void kp_phases_main_mark(struct kp_phases *phases, struct kp_import_contexts *contexts,
+                         uint64_t iteration, uint64_t time_us)
 {
-    charge_last(phases, (double)(end_us - phases->last_us));
+    kp_phases_mark(phases, iteration, time_us);
+    if (phases->has_last)
+        move_to(phases, contexts, kp_import_context_of(contexts, 0), time_us, iteration);
+    if (phases->is_in_program)
+        phases->program_end_us = phases->last_us;
+}
+
+void kp_phases_end(struct kp_phases *phases, struct kp_import_contexts *contexts, int64_t end_us,
+                   bool is_exit)
+{
+    double left = (double)(end_us - phases->last_us);
+
+    charge_last(phases, is_exit ? left / 2 : left);
     close_down_to(phases, contexts, 0);
     phases->dirty = true;
 }

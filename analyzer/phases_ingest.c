@@ -37,7 +37,18 @@ void kp_ingest_phases_sample(struct kp_ingest *ingest, struct kp_recorded *proce
 
 void kp_ingest_phases_end(struct kp_ingest *ingest, struct kp_recorded *process)
 {
-    kp_phases_end(&process->phases, &ingest->contexts, life_of(process).end_us);
+    kp_phases_end(&process->phases, &ingest->contexts, life_of(process).end_us,
+                  process->info.end == KP_END_EXIT);
+}
+
+void kp_ingest_phases_mark(struct kp_ingest *ingest, struct kp_recorded *process,
+                           const struct kp_mark_row *mark, bool is_begin)
+{
+    process->phases.is_begin_marked = is_begin;
+    if (mark->thread->tid == process->watched.pid)
+        kp_phases_main_mark(&process->phases, &ingest->contexts, mark->iteration, mark->time_us);
+    else
+        kp_phases_mark(&process->phases, mark->iteration, mark->time_us);
 }
 
 static void write_imports(struct kp_ingest *ingest, const struct kp_recorded *process)

@@ -230,7 +230,7 @@ static void test_imports(void)
     sample(finding(program(4)), 6500, 0, 7);                      /* never shows what: 50 + 50 */
     sample(program(5), 6600, 0, 10);
     life.end_us = 9000;
-    kp_phases_end(&phases, &contexts, life.end_us);
+    kp_phases_end(&phases, &contexts, life.end_us, true);
     check_times("start-up, imports and the rest add up to the life", TIMES(5000, 1200, 0, 0, 3800));
     check(module_sums("json")->us == 700 && module_sums("json.decoder")->us == 400,
           "time of an import is what it does not spend in others", "another sum");
@@ -304,6 +304,27 @@ static void test_one_mark(void)
     end();
 }
 
+/* A short program has no sample of its own after its imports. */
+static void test_few_samples(void)
+{
+    begin(0, true);
+    phases.is_begin_marked = false;
+    sample(program(1), 2000, 0, 1);
+    sample(body(program(2), "/app/a.py", 1), 4000, 0, 2);
+    kp_phases_main_mark(&phases, &contexts, 1, 5000);
+    life.end_us = 9000;
+    kp_phases_end(&phases, &contexts, life.end_us, true);
+    check_times("a mark of the main thread ends its imports", TIMES(1000, 1500, 2500, 0, 4000));
+    end();
+    begin(0, true);
+    sample(program(1), 2000, 0, 1);
+    sample(body(program(2), "/app/a.py", 1), 4000, 0, 2);
+    life.end_us = 9000;
+    kp_phases_end(&phases, &contexts, life.end_us, true);
+    check_times("so does its exit", TIMES(1000, 3500, 0, 0, 4500));
+    end();
+}
+
 static void test_marks_at_ends(void)
 {
     begin(0, true);
@@ -355,7 +376,7 @@ static void test_other_lives(void)
     begin(0, true);
     sample(program(1), 0, 0, 0);
     sample(body(program(1), "/app/a.py", 1), 1000, 0, 0);
-    kp_phases_end(&phases, &contexts, 5000);
+    kp_phases_end(&phases, &contexts, 5000, false);
     life.end_us = 5000;
     check_times("one that is killed in an import died importing", TIMES(0, 4500, 0, 0, 500));
     end();
@@ -436,6 +457,7 @@ int main(void)
     test_sequence();
     test_iterations();
     test_one_mark();
+    test_few_samples();
     test_marks_at_ends();
     test_other_lives();
     test_order();
