@@ -7,6 +7,7 @@
  */
 #include "format.h"
 #include "report.h"
+#include "source_line.h"
 #include "where.h"
 
 #include <stdio.h>
@@ -25,6 +26,7 @@ struct tree_view {
     size_t *first_child, *next_sibling; /* of the chosen ones, heaviest first; 0 none */
     size_t chosen, lines;
     bool bottom_up, text;
+    struct kp_sources sources;
 };
 
 static const struct kp_column columns[] = {
@@ -195,6 +197,16 @@ static void describe_chain(const struct tree_view *v, size_t node, size_t last, 
         append_name(line, line_bytes, NULL, " -> ...");
 }
 
+/* What the line at the end of a row says, which bottom-up is its first; for what room is left. */
+static void append_source(struct tree_view *v, size_t node, char *line, size_t line_bytes)
+{
+    char text[400];
+    size_t used = strlen(line);
+    const struct kp_frame *frame = &v->tree->nodes[node].frame;
+    if (frame->python && kp_source_line(&v->sources, frame, text, sizeof text))
+        snprintf(line + used, line_bytes - used, "   | %s", text);
+}
+
 static size_t next_node(const struct tree_view *v, size_t node)
 {
     if (v->first_child[node])
@@ -205,7 +217,7 @@ static size_t next_node(const struct tree_view *v, size_t node)
 }
 
 /* Preorder over the chosen nodes, without recursion: a damaged database may be deep. */
-static void emit_nodes(struct kp_report_context *context, const struct tree_view *v)
+static void emit_nodes(struct kp_report_context *context, struct tree_view *v)
 {
     int *indents = calloc(v->tree->count, sizeof *indents);
     for (size_t node = v->first_child[0]; node && indents;) {
@@ -215,6 +227,8 @@ static void emit_nodes(struct kp_report_context *context, const struct tree_view
         if (v->text)
             describe_chain(v, node, last, indent < INDENT_MAX ? indent : INDENT_MAX,
                            kp_emitter_width(context->out), line, sizeof line);
+        if (v->text)
+            append_source(v, v->bottom_up ? node : last, line, sizeof line);
         emit_node(context, v, node, line);
         for (size_t at = last; at != parent; at = v->tree->nodes[at].parent)
             indents[at] = indent;
@@ -259,6 +273,9 @@ static int show(struct kp_report_context *context, struct tree_view *v, struct k
     kp_emit_table(context->out, "tree", shown, COLUMNS);
     emit_nodes(context, v);
     kp_emit_table_end(context->out);
+    if (v->sources.newer)
+        kp_emit_line(context->out, 0,
+                     "the source may have changed: it is newer than the recording");
     if (context->options->bottom_up)
         kp_report_next(context, "tree --top-down", "the same from main inwards");
     else
@@ -279,8 +296,10 @@ int kp_report_tree(struct kp_report_context *context, struct kp_error *error)
     if (result == 0)
         result = kp_query_tree(context->query, &sites, context->options->bottom_up,
                                context->options->all_frames, &tree, error);
+    kp_sources_init(&view.sources, context, 0);
     if (result == 0)
         result = show(context, &view, error);
+    kp_sources_release(&view.sources);
     free(view.order);
     free(view.first_child);
     free(view.next_sibling);

@@ -15,6 +15,16 @@
 
 #define FILE_BYTES_MAX (16 << 20)
 
+void kp_sources_init(struct kp_sources *sources, const struct kp_report_context *context,
+                     int64_t process_id)
+{
+    *sources = (struct kp_sources){.directory = "",
+                                   .recorded_unix_s = context->summary.start_unix_s};
+    for (size_t i = 0; i < context->processes.count && !*sources->directory; i++)
+        if (process_id == 0 || context->processes.items[i].id == process_id)
+            sources->directory = context->processes.items[i].directory;
+}
+
 static void drop_file(struct kp_sources *s)
 {
     free(s->text);

@@ -5,7 +5,7 @@
 #ifndef KP_SOURCE_LINE_H
 #define KP_SOURCE_LINE_H
 
-#include "query.h"
+#include "report.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +21,9 @@ struct kp_sources {
     bool text_is_newer;
 };
 
+/* Of a process; 0: of the first that has a directory. */
+void kp_sources_init(struct kp_sources *sources, const struct kp_report_context *context,
+                     int64_t process_id);
 /* The line without what indents it, tabs as spaces; false when it cannot be had. */
 bool kp_source_line(struct kp_sources *sources, const struct kp_frame *frame, char *out,
                     size_t out_bytes);

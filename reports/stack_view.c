@@ -26,14 +26,6 @@ struct stack_view {
     struct kp_frame frames[KP_FRAMES_MAX];
 };
 
-static const char *directory_of(const struct kp_report_context *context, int64_t process_id)
-{
-    for (size_t i = 0; i < context->processes.count; i++)
-        if (context->processes.items[i].id == process_id)
-            return context->processes.items[i].directory;
-    return "";
-}
-
 /* "engine.c:88  "; of Python the whole path. A label has them in it. */
 static void describe_line(const struct kp_frame *frame, bool label, char *out, size_t out_bytes)
 {
@@ -130,7 +122,7 @@ static void emit_remarks(const struct stack_view *v)
     if (v->approximate)
         kp_emit_line(out, 0, "~ the nearest name known in a library without its own");
     if (v->labelled)
-        kp_emit_line(out, 0, "in parentheses: by what a function without a name can be told");
+        kp_emit_line(out, 0, "(nearby), (called ...), (calls ...): what is known of a function without a name");
     if (v->sources.newer)
         kp_emit_line(out, 0, "the source may have changed: it is newer than the recording");
 }
@@ -161,8 +153,7 @@ void kp_stack_view(struct kp_report_context *context, const struct kp_site *site
     if (!v)
         return;
     v->context = context;
-    v->sources.directory = directory_of(context, site->process_id);
-    v->sources.recorded_unix_s = context->summary.start_unix_s;
+    kp_sources_init(&v->sources, context, site->process_id);
     size_t count = kp_query_frames(context->query, site->stack_id, v->frames, KP_FRAMES_MAX);
     emit_threads(v, site);
     emit_frames(v, count);

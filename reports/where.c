@@ -47,20 +47,26 @@ void kp_file_label(const char *path, char *out, size_t out_bytes)
     snprintf(out, out_bytes, "%s", name);
 }
 
-void kp_module_label(const char *path, char *out, size_t out_bytes)
+static void copy_without_tag(const char *name, char *out, size_t out_bytes)
 {
-    const char *name = kp_base_name(path), *tag = strstr(name, ".cpython-");
-    const char *end = tag ? strstr(tag, ".so") : NULL;
+    const char *tag = strstr(name, ".cpython-"), *end = tag ? strstr(tag, ".so") : NULL;
     if (end)
         snprintf(out, out_bytes, "%.*s%s", (int)(tag - name), name, end);
     else
         snprintf(out, out_bytes, "%s", name);
 }
 
+void kp_module_label(const char *path, char *out, size_t out_bytes)
+{
+    copy_without_tag(kp_base_name(path), out, out_bytes);
+}
+
 void kp_where_function(const struct kp_frame *frame, char *out, size_t out_bytes)
 {
-    if (frame->python || frame->nameless)
+    if (frame->python)
         snprintf(out, out_bytes, "%s", frame->function);
+    else if (frame->nameless)
+        copy_without_tag(frame->function, out, out_bytes);
     else
         kp_function_short(frame->function, out, out_bytes);
     if (!*out)
@@ -80,7 +86,7 @@ void kp_where_frame(const struct kp_frame *frame, char *out, size_t out_bytes)
         snprintf(out, out_bytes, "%s", name); /* has file and line in it */
     else if (*frame->file && frame->line > 0)
         snprintf(out, out_bytes, "%s:%lld %s", file, (long long)frame->line, name);
-    else if (!*module || (*base && strncmp(name, base, strlen(base)) == 0))
+    else if (!*module || frame->nameless || (*base && strncmp(name, base, strlen(base)) == 0))
         snprintf(out, out_bytes, "%s", name);
     else
         snprintf(out, out_bytes, "%s (%s)", name, module);
