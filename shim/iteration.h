@@ -3,6 +3,7 @@
  * KPROF_ITERATION=module:function, or module:Class.method: each call of that function of a Python
  * program is one iteration. Nothing here does anything when the variable is not set.
  *
+ *   iteration_spec.c     the variable
  *   iteration.c          when it begins and ends: our constructor, the first safe moment inside
  *                        Python, the note at the end when nothing was ever called
  *   iteration_api.c      the functions of Python's C API that the others call
