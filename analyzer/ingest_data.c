@@ -96,7 +96,8 @@ static int run_slot(struct kp_ingest *ingest, struct kp_recorded *process, uint3
 static bool can_run(const struct kp_recorded *process, const struct kp_slot_queue *queue)
 {
     if (queue->waits_for)
-        return !kp_slot_is_to_come(process, queue->waits_for) || queue->given_up == queue->waits_for;
+        return !kp_slot_is_to_come(process, queue->waits_for) ||
+               queue->given_up == queue->waits_for;
     for (const struct kp_data_chunk *chunk = queue->current; chunk; chunk = chunk->next)
         if (chunk->offset < chunk->limit)
             return true;
@@ -237,8 +238,9 @@ int kp_ingest_skip(struct kp_ingest *ingest, struct kp_recorded *process, uint32
             kp_slot_run_take_state(&run, type, record);
     }
     if (type < 0 || records.offset != offset)
-        return kp_error_set(error, "cannot read the spool %s: a chunk is not the one that was read "
-                                   "before",
+        return kp_error_set(error,
+                            "cannot read the spool %s: a chunk is not the one that was read "
+                            "before",
                             ingest->spool->path);
     if (chunk->first_sample + chunk->samples > run.queue->next_sample)
         run.queue->next_sample = chunk->first_sample + chunk->samples;

@@ -124,6 +124,15 @@ struct kp_slot_queue *kp_process_slot(struct kp_recorded *process, uint32_t slot
     return process->slots[slot];
 }
 
+uint64_t kp_process_samples(const struct kp_recorded *process)
+{
+    uint64_t samples = 0;
+
+    for (uint32_t i = 1; i <= process->thread_count; i++)
+        samples += process->threads[i]->samples;
+    return samples;
+}
+
 static struct kp_thread_row *find_thread(struct kp_recorded *process, uint32_t tid)
 {
     uint64_t hash = kp_hash2(tid, 0);

@@ -157,6 +157,8 @@ struct kp_slot_queue *kp_process_slot(struct kp_recorded *process, uint32_t slot
 #define KP_THREADS_MAX 65536u
 struct kp_thread_row *kp_process_thread(struct kp_recorded *process, uint32_t tid, const char *name,
                                         int64_t *next_row);
+/* Samples that were read; the shim's own counter may have been cut off. */
+uint64_t kp_process_samples(const struct kp_recorded *process);
 /* Puts a DATA chunk behind those of its slot. */
 void kp_process_add_chunk(struct kp_recorded *process, uint32_t slot, struct kp_data_chunk *chunk);
 
