@@ -6,7 +6,7 @@
 set -u
 python=$1 name=$2
 shift 2
-root=$(cd "$(dirname "$0")/../.." && pwd)/build/venv
+root=$(cd "$(dirname "$0")/.." && pwd)/build/venv
 version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])') || exit 1
 place=$root/$name-$version
 mkdir -p "$root"

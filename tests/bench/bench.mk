@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-# `make bench`: what kprof costs. See bench.py.
-.PHONY: bench
+# `make bench`: what kprof costs. See bench.py. The rivals in Python go into an environment of their own.
 BENCHES := $(addprefix $B/bench/,pair soak flow empty_preload.so)
+BENCH_RIVALS := memray==1.20.0 numpy==2.3.5
+.PHONY: bench
 bench: deps-bench ## what kprof costs: ratios to the plain program, in one run
-	@$(MAKE) --no-print-directory all $(BENCHES) $B/tools/make_spool
-	@KPROF_TEST_BUILD=$(CURDIR)/$B python3 tests/bench/bench.py $(T)
+	@$(MAKE) --no-print-directory all $(BENCHES) $(BRIDGES) $B/tools/make_spool
+	@KPROF_TEST_BUILD=$(abspath $B) KPROF_BENCH_PYTHON=$(PYTHON) \
+	 KPROF_BENCH_VENV=$$(tests/venv.sh $(PYTHON) bench $(BENCH_RIVALS)) python3 tests/bench/bench.py $(T)
 $B/bench/%.so: tests/bench/%.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -D_GNU_SOURCE -fno-builtin -fPIC -shared -o $@ $< -ldl

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What kprof costs, as ratios within one run: `make bench` (T=pairs|flat|programs|children|auto|ingest picks one).
+"""What kprof costs, as ratios within one run: `make bench` (T=pairs|flat|programs|children|auto|ingest|python
+picks one).
 
 Configurations are interleaved; a time is the best of its runs where it is a property of the code
 (ns a call), the median where it is a property of a run (CPU time of a program)."""
 import os
 import re
-import resource
 import shutil
 import sqlite3
 import statistics
@@ -15,44 +15,11 @@ import sys
 import tempfile
 import time
 
-BUILD = os.environ["KPROF_TEST_BUILD"]
-LIBRARY = os.path.join(BUILD, "libkprof.so")
-REPORT = os.path.join(BUILD, "kprof-report")
-BENCH = os.path.join(BUILD, "bench")
+import bench_python
+from bench_run import BENCH, BUILD, LIBRARY, REPORT, clean, cpu_of, environment, output
+
 ALLOCATORS = {"glibc": None, "mimalloc": "libmimalloc.so.2", "jemalloc": "libjemalloc.so.2",
               "tcmalloc": "libtcmalloc_minimal.so.4"}
-
-
-def environment(preload=(), **more):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("KPROF_") and k != "LD_PRELOAD"}
-    preload = [p for p in preload if p]
-    if preload:
-        env["LD_PRELOAD"] = ":".join(preload)
-    env.update({"KPROF_QUIET": "1", "KPROF_DB": "bench.db", **more})
-    return env
-
-
-def clean():
-    """Waits for the collector and removes what a run has left."""
-    deadline = time.time() + 120
-    while os.path.exists("bench.db-spool") and time.time() < deadline:
-        time.sleep(0.02)
-    for name in ("bench.db", "bench.db-spool", "bench.db-wal", "bench.db-shm"):
-        if os.path.exists(name):
-            os.unlink(name)
-
-
-def output(command, env):
-    return subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True, text=True).stdout
-
-
-def cpu_of(command, env):
-    """CPU seconds of the command and the children it waited for; not of the collector."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def have(library):
@@ -189,7 +156,8 @@ def ingest():
 
 
 def main():
-    parts = {"pairs": pairs, "flat": flat, "programs": programs, "children": children, "auto": auto, "ingest": ingest}
+    parts = {"pairs": pairs, "flat": flat, "programs": programs, "children": children, "auto": auto, "ingest": ingest,
+             "python": bench_python.run}
     wanted = sys.argv[1:] or list(parts)
     with tempfile.TemporaryDirectory() as here:
         os.chdir(here)

@@ -10,7 +10,7 @@ export PYTHONPATH=$REAL:$ROOT/python PYTHONDONTWRITEBYTECODE=1
 
 venv() # name, requirement...: sets VENV, or says why not and fails
 {
-    VENV=$("$REAL/venv.sh" "$PYTHON" "$@" 2> "$TMP/venv.err") ||
+    VENV=$("$ROOT/tests/venv.sh" "$PYTHON" "$@" 2> "$TMP/venv.err") ||
         { skip "$1" "cannot be installed: $(tail -1 "$TMP/venv.err" | head -c 200)"; return 1; }
 }
 

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""What kprof costs Python programs, beside memray and tracemalloc: CPU time and peak RSS of four workloads.
+
+CPU is user and system time of the whole process with its start and end; "work" leaves start-up and the first
+tenth out. Both are medians of ratios to the plain run of the same round, as is the increase of the peak RSS. The collector, a process of
+its own, is shown beside. KPROF_BENCH_RUNS: rounds of the plain program and kprof (11); the rivals take a third.
+KPROF_BENCH_WORK=NAME[,...] picks workloads."""
+import json
+import os
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+
+from bench_run import BUILD, LIBRARY, clean, environment
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WORKLOADS = {"JSON churn": "json_churn", "asyncio service": "web_service", "native churn": "native_churn",
+             "PyO3 conversion": "conversion"}
+FULL_VIEW = "kprof, KPROF_RATE=1"
+MIB = 1 << 20
+
+
+def configurations():
+    """Name: (arguments before the script, variables, preload, how many rounds are one of them)."""
+    memray = ["-m", "memray", "run", "--quiet", "--force", "--output", "memray.bin"]
+    return {
+        "plain": ([], {}, None, 1),
+        "kprof": ([], {}, LIBRARY, 1),
+        FULL_VIEW: ([], {"KPROF_RATE": "1", "KPROF_SPOOL_MAX": "4G"}, LIBRARY, 3),
+        "tracemalloc, 1 frame": (["-X", "tracemalloc"], {}, None, 3),
+        "memray": (memray, {}, None, 3),
+        "memray --native": ([*memray, "--native"], {}, None, 3),
+        "memray --trace-python-allocators": ([*memray, "--trace-python-allocators"], {}, None, 3),
+        "memray --native --trace-python-allocators": ([*memray, "--native", "--trace-python-allocators"], {}, None, 3),
+    }
+
+
+class Collector:
+    """CPU seconds of the collector, read from /proc while it lives."""
+
+    def __init__(self, wanted):
+        self.pid, self.seconds = None, 0.0
+        if wanted:
+            time.sleep(0.3)
+            self.find()
+
+    def find(self):
+        name = os.path.abspath("bench.db-spool").encode()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as command:
+                    if name in command.read().split(b"\0"):
+                        self.pid = pid
+            except OSError:
+                continue
+
+    def follow(self):
+        """Until it has ended."""
+        try:
+            while self.pid:
+                with open(f"/proc/{self.pid}/stat", encoding="utf-8", errors="replace") as stat:
+                    fields = stat.read().rsplit(")", 1)[1].split()
+                if fields[0] == "Z":
+                    return
+                self.seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+                time.sleep(0.002)
+        except OSError:
+            return
+
+
+def run_once(python, script, configuration):
+    before, variables, preload, _ = configuration
+    path = os.path.join(BUILD, "pyo3", "wheel")
+    env = environment([preload], KPROF_DB=os.path.abspath("bench.db"), PYTHONPATH=path, **variables)
+    with open("errors", "w", encoding="utf-8") as errors:
+        process = subprocess.Popen([python, *before, script], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+    collector = Collector(preload)
+    said = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdout.close()
+    if process.returncode:
+        with open("errors", encoding="utf-8") as errors:
+            sys.exit(f"bench: {script} ended with {process.returncode} under {before or preload or 'nothing'}: {errors.read()[-300:]}")
+    collector.follow()
+    said = json.loads(said.splitlines()[-1])
+    return {"cpu": usage.ru_utime + usage.ru_stime, "work": said["work_s"], "rss": said["peak"], "collector": collector.seconds,
+            **recorded(preload)}
+
+
+def recorded(preload):
+    """Size of the database and what it has lost; removes it."""
+    found = {"file": 0, "lost": 0}
+    if preload:
+        deadline = time.time() + 120
+        while os.path.exists("bench.db-spool") and time.time() < deadline:
+            time.sleep(0.02)
+        with sqlite3.connect("bench.db") as db:
+            found["lost"] = db.execute("SELECT sum(lost_samples + lost_frees + lost_definitions) FROM process").fetchone()[0]
+        found["file"] = os.path.getsize("bench.db")
+        clean()
+    elif os.path.exists("memray.bin"):
+        found["file"] = os.path.getsize("memray.bin")
+        os.unlink("memray.bin")
+    return found
+
+
+def measure(python, script, wanted, rounds):
+    """The runs of each configuration, each with the plain run of its round."""
+    runs = {name: [] for name in wanted}
+    for number in range(rounds):
+        plain = run_once(python, script, wanted["plain"])
+        for name, configuration in wanted.items():
+            if number % configuration[3] == 0:
+                one = plain if name == "plain" else run_once(python, script, configuration)
+                runs[name].append((one, plain))
+    return runs
+
+
+def middle(pairs, figure):
+    return statistics.median(figure(one, plain) for one, plain in pairs)
+
+
+def verdict(name, workload, cpu, more, plain_rss):
+    if name == "kprof":
+        room = 8 * MIB + 0.02 * plain_rss
+        return f"  goal 1.05: {'met' if cpu <= 1.05 else 'MISSED'}; {room / MIB:.1f} MiB: {'met' if more <= room else 'MISSED'}"
+    if name == FULL_VIEW and workload == "JSON churn":
+        return f"  goal 3.0: {'met' if cpu <= 3.0 else 'MISSED'}"
+    return ""
+
+
+def show(workload, runs):
+    plain = runs["plain"]
+    plain_rss = middle(plain, lambda one, _: one["rss"])
+    print(f"{workload}: plain {middle(plain, lambda one, _: one['cpu']):.2f} s CPU, peak RSS {plain_rss / MIB:.1f} MiB")
+    print(f"  {'':42}{'CPU':>7}{'of work':>9}{'RSS':>12}{'file':>11}   collector")
+    for name, pairs in runs.items():
+        if name == "plain":
+            continue
+        cpu = middle(pairs, lambda one, base: one["cpu"] / base["cpu"])
+        work = middle(pairs, lambda one, base: one["work"] / base["work"])
+        more = middle(pairs, lambda one, base: one["rss"] - base["rss"])
+        beside = middle(pairs, lambda one, base: one["collector"] / base["cpu"])
+        lost = max(one["lost"] for one, _ in pairs)
+        print(f"  {name:42}{cpu:6.3f}x{work:8.3f}x{more / MIB:+8.1f} MiB{middle(pairs, lambda one, _: one['file']) / MIB:7.1f} MiB"
+              f"   {f'{beside:.3f}x' if beside else '-':7}{verdict(name, workload, cpu, more, plain_rss)}"
+              f"{f'  LOST {lost}' if lost else ''}", flush=True)
+    print()
+
+
+def run():
+    python = os.environ.get("KPROF_BENCH_VENV", "") + "/bin/python"
+    wanted = configurations()
+    if not os.path.exists(python):
+        python = os.environ["KPROF_BENCH_PYTHON"]
+        print("memray cannot be installed here and is left out")
+        wanted = {name: one for name, one in wanted.items() if not name.startswith("memray")}
+    version = subprocess.run([python, "-VV"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    print(f"{version}: ratios to the plain program, medians of interleaved runs\n")
+    chosen = os.environ.get("KPROF_BENCH_WORK", "").split(",")
+    for workload, file in WORKLOADS.items():
+        if chosen != [""] and file not in chosen:
+            continue
+        if file == "conversion" and not os.path.exists(os.path.join(BUILD, "pyo3", "wheel", "bridge.so")):
+            print(f"{workload}: left out, the extension could not be built (cargo)")
+            continue
+        script = os.path.join(HERE, "workloads", file + ".py")
+        show(workload, measure(python, script, wanted, int(os.environ.get("KPROF_BENCH_RUNS", "11"))))
