@@ -91,14 +91,15 @@ char *kp_label_place(const char *module, const struct kp_place *place, int line)
     return bytes < 0 ? NULL : text;
 }
 
-char *kp_label_called(const char *module, uint64_t start, const char *caller, int depth,
-                      size_t callers)
+char *kp_label_called(const char *module, uint64_t start, const char *caller,
+                      enum kp_label_relation relation, size_t callers)
 {
+    static const char *const words[] = {"called from", "in a table of", "called below"};
     char *text = NULL, more[32] = "";
-    if (callers > 1)
+    if (callers > 1 && relation == KP_LABEL_CALLED)
         snprintf(more, sizeof more, " and %zu more", callers - 1);
-    int bytes = asprintf(&text, "%s+0x%" PRIx64 " (called %s %s%s)", module, start,
-                         depth == 1 ? "from" : "below", caller, depth == 1 ? more : "");
+    int bytes = asprintf(&text, "%s+0x%" PRIx64 " (%s %s%s)", module, start, words[relation],
+                         caller, more);
     return bytes < 0 ? NULL : text;
 }
 

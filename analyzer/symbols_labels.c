@@ -23,6 +23,8 @@
 #define KP_CALLERS_MAX 64  /* callers looked at */
 #define KP_CALLERS_TELLING 8 /* what more functions call is a helper: what it does tells more */
 #define KP_DEPTH_MAX 4     /* steps to a caller with a label */
+#define KP_STUB_BYTES 12   /* of a PLT's stub, up to the end of its jump */
+#define KP_TABLE_BYTES 256 /* from the start of a table to a function in it */
 
 /* A reference of a function: sorted by function, so that each one's are found together. */
 struct link {
@@ -35,6 +37,16 @@ struct links {
     size_t count, room;
 };
 
+/* Addresses of data that the code takes, by address. */
+struct data_use {
+    uint64_t target, pc;
+    uint32_t function;
+};
+struct data_uses {
+    struct data_use *all;
+    size_t count, room;
+};
+
 struct kp_labels {
     struct kp_image image;
     struct kp_ranges functions;
@@ -42,6 +54,8 @@ struct kp_labels {
     struct kp_places places;
     struct kp_methods methods;
     struct links places_of, callers_of, imports_of;
+    struct links tables_of; /* functions that take the address of data with a pointer to it */
+    struct data_uses data;
     char *module; /* its short name */
 };
 
@@ -86,16 +100,92 @@ static const struct link *links_of(const struct links *links, uint32_t function,
     return links->all + low;
 }
 
+static int add_use(struct data_uses *uses, const struct kp_reference *reference)
+{
+    if (uses->count == uses->room) {
+        size_t room = uses->room ? uses->room * 2 : 1024;
+        struct data_use *all = realloc(uses->all, room * sizeof *all);
+        if (!all)
+            return -1;
+        uses->all = all;
+        uses->room = room;
+    }
+    uses->all[uses->count++] =
+        (struct data_use){reference->target, reference->pc, reference->function};
+    return 0;
+}
+
+static int compare_uses(const void *left, const void *right)
+{
+    const struct data_use *a = left, *b = right;
+    if (a->target != b->target)
+        return a->target < b->target ? -1 : 1;
+    return a->pc < b->pc ? -1 : a->pc > b->pc;
+}
+
+/* How many start at `address` or below. */
+static size_t uses_up_to(const struct data_uses *uses, uint64_t address)
+{
+    size_t low = 0, high = uses->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (uses->all[middle].target <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Tables of functions (vtables): the data that starts last before a pointer holds it. */
+static int link_tables(struct kp_labels *labels)
+{
+    for (size_t i = 0; i < labels->pointers.count; i++) {
+        const struct kp_pointer *pointer = &labels->pointers.all[i];
+        const struct kp_range *function = kp_ranges_find(&labels->functions, pointer->target);
+        if (!function || function->start != pointer->target)
+            continue;
+        size_t at = uses_up_to(&labels->data, pointer->slot);
+        const struct data_use *use = at ? &labels->data.all[at - 1] : NULL;
+        if (use && pointer->slot - use->target <= KP_TABLE_BYTES &&
+            add_link(&labels->tables_of, (uint32_t)(function - labels->functions.all),
+                     use->function, use->pc) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_import(struct kp_labels *labels, const struct kp_reference *reference,
+                      const struct kp_pointer *slot)
+{
+    return add_link(&labels->imports_of, reference->function,
+                    (uint32_t)(slot - labels->pointers.all), reference->pc);
+}
+
+/* The slot of an import through which the PLT's stub at `address` jumps, or NULL. */
+static const struct kp_pointer *stub_slot(const struct kp_labels *labels, uint64_t address)
+{
+    const uint8_t *stub = kp_image_at(&labels->image, address, KP_STUB_BYTES);
+    for (size_t i = 0; stub && i + 6 <= KP_STUB_BYTES; i++) {
+        int32_t distance;
+        if (stub[i] != 0xff || stub[i + 1] != 0x25)
+            continue;
+        memcpy(&distance, stub + i + 2, sizeof distance);
+        const struct kp_pointer *slot = kp_pointers_find(
+            &labels->pointers, address + i + 6 + (uint64_t)(int64_t)distance);
+        return slot && slot->name ? slot : NULL;
+    }
+    return NULL;
+}
+
 static int visit(void *context, const struct kp_reference *reference)
 {
     struct kp_labels *labels = context;
     const struct kp_range *function;
+    const struct kp_pointer *slot;
     if (reference->kind == KP_REFERENCE_SLOT) {
-        const struct kp_pointer *slot = kp_pointers_find(&labels->pointers, reference->target);
-        return slot && slot->name
-                   ? add_link(&labels->imports_of, reference->function,
-                              (uint32_t)(slot - labels->pointers.all), reference->pc)
-                   : 0;
+        slot = kp_pointers_find(&labels->pointers, reference->target);
+        return slot && slot->name ? add_import(labels, reference, slot) : 0;
     }
     if (reference->kind == KP_REFERENCE_ADDRESS) {
         const struct kp_place *place = kp_places_find(&labels->places, reference->target);
@@ -104,6 +194,10 @@ static int visit(void *context, const struct kp_reference *reference)
                             (uint32_t)(place - labels->places.all), reference->pc);
     }
     function = kp_ranges_find(&labels->functions, reference->target);
+    if (!function && reference->kind == KP_REFERENCE_ADDRESS)
+        return add_use(&labels->data, reference);
+    if (reference->kind == KP_REFERENCE_CALL && (slot = stub_slot(labels, reference->target)))
+        return add_import(labels, reference, slot);
     if (!function || function->start != reference->target)
         return 0;
     uint32_t callee = (uint32_t)(function - labels->functions.all);
@@ -138,6 +232,13 @@ static int read_all(struct kp_labels *labels, Elf *elf)
                         &labels->functions) != 0 ||
         kp_code_scan(&labels->image, &labels->functions, visit, labels) != 0)
         return -1;
+    if (labels->data.count)
+        qsort(labels->data.all, labels->data.count, sizeof *labels->data.all, compare_uses);
+    if (link_tables(labels) != 0)
+        return -1;
+    free(labels->data.all);
+    labels->data = (struct data_uses){0};
+    sort_links(&labels->tables_of);
     sort_links(&labels->places_of);
     sort_links(&labels->callers_of);
     sort_links(&labels->imports_of);
@@ -165,6 +266,8 @@ void kp_labels_free(struct kp_labels *labels)
     free(labels->places_of.all);
     free(labels->callers_of.all);
     free(labels->imports_of.all);
+    free(labels->tables_of.all);
+    free(labels->data.all);
     free(labels->module);
     free(labels);
 }
@@ -214,32 +317,58 @@ static char *caller_text(const struct kp_labels *labels, uint32_t caller, uint64
     return place ? kp_label_file(place) : NULL;
 }
 
-/* The nearest caller with a label of its own, breadth first. */
-static char *find_caller(const struct kp_labels *labels, uint32_t function, int *depth)
+struct search {
+    uint32_t queue[KP_CALLERS_MAX];
+    int depths[KP_CALLERS_MAX];
+    size_t queued;
+    enum kp_label_relation relation;
+};
+
+static void enqueue(struct search *search, uint32_t function, int depth)
 {
-    uint32_t queue[KP_CALLERS_MAX] = {function};
-    int depths[KP_CALLERS_MAX] = {0};
-    size_t queued = 1;
-    for (size_t at = 0; at < queued; at++) {
-        size_t count;
-        const struct link *links = links_of(&labels->callers_of, queue[at], &count);
-        *depth = depths[at] + 1;
-        for (size_t i = 0; i < count; i++) {
-            char *text = caller_text(labels, links[i].other, links[i].pc);
-            if (text)
-                return text;
-        }
-        for (size_t i = 0; i < count && *depth < KP_DEPTH_MAX && queued < KP_CALLERS_MAX; i++) {
-            size_t known = 0;
-            while (known < queued && queue[known] != links[i].other)
-                known++;
-            if (known == queued) {
-                depths[queued] = *depth;
-                queue[queued++] = links[i].other;
-            }
+    for (size_t i = 0; i < search->queued; i++)
+        if (search->queue[i] == function)
+            return;
+    if (search->queued < KP_CALLERS_MAX) {
+        search->depths[search->queued] = depth;
+        search->queue[search->queued++] = function;
+    }
+}
+
+/* The text of the first of these callers that has a label; the others are queued. */
+static char *try_callers(const struct kp_labels *labels, const struct links *all, size_t at,
+                         struct search *search)
+{
+    size_t count;
+    const struct link *links = links_of(all, search->queue[at], &count);
+    int depth = search->depths[at] + 1;
+    for (size_t i = 0; i < count && i < KP_CALLERS_MAX; i++) {
+        char *text = caller_text(labels, links[i].other, links[i].pc);
+        if (text) {
+            search->relation = depth > 1                    ? KP_LABEL_BELOW
+                               : all == &labels->callers_of ? KP_LABEL_CALLED
+                                                            : KP_LABEL_TABLE;
+            return text;
         }
     }
+    for (size_t i = 0; i < count && depth < KP_DEPTH_MAX && search->queued < KP_CALLERS_MAX; i++)
+        enqueue(search, links[i].other, depth);
     return NULL;
+}
+
+/* The nearest caller with a label of its own, breadth first. */
+static char *find_caller(const struct kp_labels *labels, uint32_t function,
+                         enum kp_label_relation *relation)
+{
+    struct search search = {.queue = {function}, .queued = 1};
+    char *text = NULL;
+    for (size_t at = 0; at < search.queued && !text; at++) {
+        text = try_callers(labels, &labels->callers_of, at, &search);
+        if (!text)
+            text = try_callers(labels, &labels->tables_of, at, &search);
+    }
+    *relation = search.relation;
+    return text;
 }
 
 static size_t count_callers(const struct kp_labels *labels, uint32_t function)
@@ -268,12 +397,12 @@ static bool label_by_neighbours(const struct kp_labels *labels, uint32_t functio
 {
     uint64_t start = labels->functions.all[function].start;
     size_t callers = count_callers(labels, function);
-    int depth = 0;
-    char *imports = imports_text(labels, function);
-    char *caller = find_caller(labels, function, &depth);
-    bool by_caller = caller && (!imports || (callers <= KP_CALLERS_TELLING && depth == 1));
-    if (by_caller)
-        label->function = kp_label_called(labels->module, start, caller, depth, callers);
+    enum kp_label_relation relation = KP_LABEL_BELOW;
+    char *imports = imports_text(labels, function), *caller = NULL;
+    if (!imports || callers <= KP_CALLERS_TELLING)
+        caller = find_caller(labels, function, &relation);
+    if (caller && (!imports || relation == KP_LABEL_CALLED))
+        label->function = kp_label_called(labels->module, start, caller, relation, callers);
     else if (imports)
         label->function = kp_label_calls(labels->module, start, imports);
     label->file = strdup("");

@@ -7,6 +7,7 @@
  *   serde_json-1.0.154: src/de.rs:212 (nearby)        a panic of this place is close to the address
  *   serde_json-1.0.154: src/de.rs (nearby)            the function has code of this file in it
  *   orders+0x1dbbd0 (called from src/de.rs)           what calls it has such a label
+ *   orders+0x1dbbd0 (in a table of src/de.rs)         as a method of a trait object is
  *   orders+0x1dbbd0 (calls PyDict_New, malloc)        what it asks of others
  */
 #ifndef KP_SYMBOLS_LABELS_H

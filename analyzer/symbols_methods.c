@@ -173,7 +173,9 @@ int kp_methods_init(struct kp_methods *methods, const struct kp_image *image,
                                    .count = functions->count};
     if (!methods->names)
         return -1;
-    for (size_t i = 0; asks_for_python(pointers) && i < pointers->count; i++) {
+    if (!asks_for_python(pointers))
+        return 0;
+    for (size_t i = 0; i < pointers->count; i++) {
         const struct kp_pointer *pointer = &pointers->all[i];
         if (name_by_field(methods, &fields, pointer) != 0 ||
             name_by_spec(methods, &fields, pointer) != 0 ||

@@ -33,7 +33,7 @@ static bool ends_with(const char *text, const char *end)
 static enum kind kind_of(const struct kp_symbol_frame *frame, const char *quality)
 {
     const char *name = frame->function;
-    if (strstr(name, " (called "))
+    if (strstr(name, " (called ") || strstr(name, " (in a table "))
         return CALLED;
     if (strstr(name, " (calls "))
         return CALLS;
