@@ -31,7 +31,7 @@ static struct audit_entry **audit_list;
 void kp_iteration_called(void)
 {
     atomic_fetch_add_explicit(&kp_iteration.calls, 1, memory_order_relaxed);
-    kp_mark();
+    kp_mark(KP_MARK_AT_BEGIN);
 }
 
 static bool is_safe_moment(const char *event)

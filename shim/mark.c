@@ -31,7 +31,7 @@ static bool has_room(struct kp_slot *slot, uint32_t bytes)
 }
 
 /* With the guard set. */
-static void write_mark(struct kp_slot *slot, uint64_t number, uint64_t time_us,
+static void write_mark(struct kp_slot *slot, const struct kp_rec_mark *mark,
                        struct kp_rec_totals *totals)
 {
     struct kp_rec_mark *record;
@@ -40,15 +40,16 @@ static void write_mark(struct kp_slot *slot, uint64_t number, uint64_t time_us,
     if (!has_room(slot, bytes))
         return;
     record = kp_spool_reserve(slot, bytes);
-    *record = (struct kp_rec_mark){KP_REC_MARK | number << 8, time_us};
+    *record = *mark;
     if (totals) {
-        totals->type_iteration = KP_REC_TOTALS | number << 8;
+        totals->type_iteration =
+            KP_REC_TOTALS | (mark->type_iteration & ~(KP_MARK_AT_BEGIN | 0xff));
         *(struct kp_rec_totals *)(record + 1) = *totals;
     }
     kp_spool_publish(slot, bytes);
 }
 
-static void write_with_totals(uint64_t number, uint64_t time_us)
+static void write_with_totals(const struct kp_rec_mark *mark)
 {
     struct kp_rec_totals totals;
     uint64_t cookie;
@@ -57,13 +58,14 @@ static void write_with_totals(uint64_t number, uint64_t time_us)
     if (!kp_guard_enter(&cookie))
         return;
     if (kp_start_ready())
-        write_mark(kp_slot_get(&kp_self), number, time_us, &totals);
+        write_mark(kp_slot_get(&kp_self), mark, &totals);
     kp_guard_leave();
 }
 
-void kp_mark(void)
+void kp_mark(uint64_t where)
 {
-    uint64_t cookie, number, time_us = 0;
+    struct kp_rec_mark mark = {0};
+    uint64_t cookie, number;
     bool with_totals = false;
     int error = errno;
 
@@ -76,18 +78,18 @@ void kp_mark(void)
         struct kp_slot *slot = kp_slot_get(&kp_self);
 
         number = atomic_fetch_add(&kp_state.iteration, 1) + 1;
-        time_us = kp_clock_us();
+        mark = (struct kp_rec_mark){KP_REC_MARK | number << 8 | where, kp_clock_us()};
         with_totals = slot && kp_totals_are_due(slot, number);
         if (!with_totals)
-            write_mark(slot, number, time_us, NULL);
+            write_mark(slot, &mark, NULL);
     }
     kp_guard_leave();
     if (with_totals)
-        write_with_totals(number, time_us);
+        write_with_totals(&mark);
     errno = error;
 }
 
 KP_EXPORT void kprof_iteration(void)
 {
-    kp_mark();
+    kp_mark(0);
 }

@@ -6,7 +6,10 @@
 #ifndef KP_MARK_H
 #define KP_MARK_H
 
-/* One iteration more of this process. Any thread, also in a signal handler; keeps errno. */
-void kp_mark(void);
+#include <stdint.h>
+
+/* One iteration more of this process: `where` is 0 at its end, KP_MARK_AT_BEGIN where it begins. Any
+ * thread, also in a signal handler; keeps errno. */
+void kp_mark(uint64_t where);
 
 #endif
