@@ -119,6 +119,20 @@ static void *alloc_kind(const char *kind, size_t size)
     return map == MAP_FAILED ? NULL : map;
 }
 
+static void *calloc_kind(const char *kind, size_t count, size_t size)
+{
+    if (!strcmp(kind, "object"))
+        return PyObject_Calloc(count, size);
+    return !strcmp(kind, "mem") ? PyMem_Calloc(count, size) : PyMem_RawCalloc(count, size);
+}
+
+static void *realloc_kind(const char *kind, void *block, size_t size)
+{
+    if (!strcmp(kind, "object"))
+        return PyObject_Realloc(block, size);
+    return !strcmp(kind, "mem") ? PyMem_Realloc(block, size) : PyMem_RawRealloc(block, size);
+}
+
 static PyObject *note_mark(const char *kind, size_t size, void *block, PyObject *stack)
 {
     PyObject *entry = block && stack ? Py_BuildValue("(nsKN)", (Py_ssize_t)size, kind,
@@ -201,7 +215,8 @@ static PyObject *tree_call_in_thread(PyObject *self, PyObject *args)
     return job.result;
 }
 
-/* alloc(kind, size), realloc(kind, address, size), free(kind, address): bare calls, nothing noted. */
+/* alloc(kind, size), calloc(kind, count, size), realloc(kind, address, size), free(kind, address):
+ * bare calls, nothing noted. */
 static PyObject *tree_alloc(PyObject *self, PyObject *args)
 {
     Py_ssize_t size;
@@ -221,9 +236,7 @@ static PyObject *tree_calloc(PyObject *self, PyObject *args)
     (void)self;
     if (!PyArg_ParseTuple(args, "snn", &kind, &count, &size))
         return NULL;
-    return PyLong_FromVoidPtr(!strcmp(kind, "object") ? PyObject_Calloc((size_t)count, (size_t)size)
-                              : !strcmp(kind, "mem")  ? PyMem_Calloc((size_t)count, (size_t)size)
-                                                      : PyMem_RawCalloc((size_t)count, (size_t)size));
+    return PyLong_FromVoidPtr(calloc_kind(kind, (size_t)count, (size_t)size));
 }
 
 static PyObject *tree_realloc(PyObject *self, PyObject *args)
@@ -235,10 +248,7 @@ static PyObject *tree_realloc(PyObject *self, PyObject *args)
     (void)self;
     if (!PyArg_ParseTuple(args, "sKn", &kind, &address, &size))
         return NULL;
-    void *block = (void *)(uintptr_t)address;
-    return PyLong_FromVoidPtr(!strcmp(kind, "object") ? PyObject_Realloc(block, (size_t)size)
-                              : !strcmp(kind, "mem")  ? PyMem_Realloc(block, (size_t)size)
-                                                      : PyMem_RawRealloc(block, (size_t)size));
+    return PyLong_FromVoidPtr(realloc_kind(kind, (void *)(uintptr_t)address, (size_t)size));
 }
 
 static PyObject *tree_free(PyObject *self, PyObject *args)
