@@ -3,8 +3,9 @@
  * A Python call is half a dozen native calls in the interpreter. A reader wants the Python lines,
  * the extension that they called, and what that asked of the interpreter: the frames that run
  * Python code, or lead from one line to the next or into the extension, are marked, and a text
- * leaves them out. So are the lines of the import system, as in Python's own tracebacks. In a stack
- * without Python nothing is marked. Pure functions, any thread.
+ * leaves them out. So are the lines of the import system, as in Python's own tracebacks, and native
+ * parts of the standard library between two lines, which other builds have in the interpreter. In a
+ * stack without Python nothing is marked. Pure functions, any thread.
  */
 #include "query_interpreter.h"
 
@@ -95,7 +96,7 @@ void kp_frames_mark_interpreter(struct kp_frame *frames, size_t count)
     if (python == count)
         return;
     for (size_t i = python; i < count; i++)
-        frames[i].interpreter = frames[i].of_python;
+        frames[i].interpreter = frames[i].of_python || (frames[i].library && !frames[i].python);
     mark_imports(frames, count);
     for (size_t i = count; i-- > 0 && (frames[i].plumbing || frames[i].of_python);)
         frames[i].interpreter = true; /* the start of the process or of the thread */

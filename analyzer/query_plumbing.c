@@ -174,8 +174,9 @@ static size_t rust_brackets(const char *function, const char *p, size_t group)
 
 size_t kp_label_length(const char *function)
 {
-    static const char *const marks[] = {" (nearby)", " (method)", " (called ", " (calls "};
-    for (int i = 0; i < 4; i++) {
+    static const char *const marks[] = {" (nearby)", " (method)",     " (slot)",
+                                        " (called ", " (in a table ", " (calls "};
+    for (int i = 0; i < 6; i++) {
         const char *at = strstr(function, marks[i]);
         if (at && at > function && function[strlen(function) - 1] == ')')
             return (size_t)(at - function);
@@ -186,9 +187,10 @@ size_t kp_label_length(const char *function)
 void kp_function_short(const char *function, char *out, size_t out_bytes)
 {
     size_t label = kp_label_length(function);
-    if (label > 0) { /* only "(method)" adds nothing to what comes before it */
-        bool method = strcmp(function + label, " (method)") == 0;
-        snprintf(out, out_bytes, "%.*s", method ? (int)label : (int)out_bytes, function);
+    if (label > 0) { /* "(method)" and "(slot)" add nothing to what comes before them */
+        bool name = strcmp(function + label, " (method)") == 0 ||
+                    strcmp(function + label, " (slot)") == 0;
+        snprintf(out, out_bytes, "%.*s", name ? (int)label : (int)out_bytes, function);
         return;
     }
     size_t impl = *function == '<' ? group_length(function, '<', '>') : 0, used = 0;

@@ -113,7 +113,8 @@ static struct kp_frame read_frame(struct kp_query *query, const struct kp_module
     frame.nameless = !frame.python && (!*frame.function || is_nameless(&frame));
     if (frame.nameless)
         frame.function = address_name(query, module, sqlite3_column_int64(st, 2));
-    frame.library = frame.python && kp_is_standard_library(frame.file);
+    frame.library = frame.python ? kp_is_standard_library(frame.file)
+                                 : strstr(frame.module, "/lib-dynload/") != NULL;
     frame.plumbing = !frame.python && kp_frame_is_plumbing(frame.function, frame.module);
     return frame;
 }

@@ -122,7 +122,7 @@ static void emit_remarks(const struct stack_view *v)
     if (v->approximate)
         kp_emit_line(out, 0, "~ the nearest name known in a library without its own");
     if (v->labelled)
-        kp_emit_line(out, 0, "(nearby), (called ...), (calls ...): what is known of a function without a name");
+        kp_emit_line(out, 0, "(nearby), (called from ...), (calls ...): what is known of a function without a name");
     if (v->sources.newer)
         kp_emit_line(out, 0, "the source may have changed: it is newer than the recording");
 }

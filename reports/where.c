@@ -128,11 +128,18 @@ static void append_call(char *out, size_t out_bytes, const struct kp_frame *call
     append(out, out_bytes, " -> %s", name);
 }
 
+/* No name of its own, and no line: nothing that a reader could look for. */
+static bool is_vague(const struct kp_frame *frame)
+{
+    return frame->nameless || (!frame->python && !frame->exact && !*frame->file &&
+                               kp_label_length(frame->function) > 0);
+}
+
 /* Of a frame without a name the module is all that a line needs. */
 static void append_frame(char *out, size_t out_bytes, const struct kp_frame *callee)
 {
     char frame[3 * NAME_BYTES];
-    if (callee->nameless && *callee->module)
+    if (is_vague(callee) && *callee->module)
         kp_module_label(callee->module, frame, sizeof frame);
     else
         kp_where_frame(callee, frame, sizeof frame);
@@ -166,7 +173,7 @@ static void append_python(struct kp_where *where, const struct kp_frame *frames,
     append_frame(where->shorter, sizeof where->shorter, &frames[telling->native]);
     append_frame(where->text, sizeof where->text, &frames[telling->native]);
     for (size_t i = telling->native; i-- > 0;) {
-        if (frames[i].interpreter || frames[i].nameless)
+        if (frames[i].interpreter || is_vague(&frames[i]))
             continue;
         append_call(where->text, sizeof where->text, &frames[i]);
         break;
@@ -202,7 +209,7 @@ static bool is_installed(const struct kp_frame *frame)
  * bare addresses. */
 static bool is_caller_of_note(const struct kp_frame *frame)
 {
-    return !frame->plumbing && !frame->interpreter && !frame->library && !frame->nameless;
+    return !frame->plumbing && !frame->interpreter && !frame->library && !is_vague(frame);
 }
 
 static void name_caller(const struct kp_frame *frame, bool with_line, char name[NAME_BYTES])
