@@ -225,12 +225,12 @@ void kp_phases_main_mark(struct kp_phases *phases, struct kp_import_contexts *co
         phases->program_end_us = phases->last_us;
 }
 
-void kp_phases_end(struct kp_phases *phases, struct kp_import_contexts *contexts, int64_t end_us,
-                   bool is_exit)
+void kp_phases_end(struct kp_phases *phases, struct kp_import_contexts *contexts,
+                   const struct kp_phases_life *life)
 {
-    double left = (double)(end_us - phases->last_us);
+    double left = (double)(life->end_us - phases->last_us);
 
-    charge_last(phases, is_exit ? left / 2 : left);
+    charge_last(phases, life->is_exit ? left / 2 : left);
     close_down_to(phases, contexts, 0);
     phases->dirty = true;
 }

@@ -81,6 +81,7 @@ struct kp_phases_life {
     int64_t start_us, end_us; /* until now, while it runs */
     bool is_python;
     bool is_forked; /* it never started up */
+    bool is_exit;   /* it ended by itself: it had come to the end of what it did */
 };
 
 void kp_phases_release(struct kp_phases *phases);
@@ -91,10 +92,9 @@ void kp_phases_mark(struct kp_phases *phases, uint64_t iteration, uint64_t time_
 /* The same, set by the main thread: which is in no import then. */
 void kp_phases_main_mark(struct kp_phases *phases, struct kp_import_contexts *contexts,
                          uint64_t iteration, uint64_t time_us);
-/* The process has ended: what is still open finds its place. One that has exited had come out of
- * its imports. */
-void kp_phases_end(struct kp_phases *phases, struct kp_import_contexts *contexts, int64_t end_us,
-                   bool is_exit);
+/* The process has ended: what is still open finds its place. */
+void kp_phases_end(struct kp_phases *phases, struct kp_import_contexts *contexts,
+                   const struct kp_phases_life *life);
 
 /* The sums so far; their times add up to the life. False: the process has no phases. */
 bool kp_phases_sum(const struct kp_phases *phases, const struct kp_phases_life *life,

@@ -15,6 +15,7 @@ static struct kp_phases_life life_of(const struct kp_recorded *process)
         .end_us = (int64_t)end_us > joined_us ? (int64_t)end_us : joined_us,
         .is_python = process->python && process->python[0],
         .is_forked = info->origin == KP_ORIGIN_FORK,
+        .is_exit = process->end && info->end == KP_END_EXIT,
     };
 }
 
@@ -37,8 +38,9 @@ void kp_ingest_phases_sample(struct kp_ingest *ingest, struct kp_recorded *proce
 
 void kp_ingest_phases_end(struct kp_ingest *ingest, struct kp_recorded *process)
 {
-    kp_phases_end(&process->phases, &ingest->contexts, life_of(process).end_us,
-                  process->info.end == KP_END_EXIT);
+    struct kp_phases_life life = life_of(process);
+
+    kp_phases_end(&process->phases, &ingest->contexts, &life);
 }
 
 void kp_ingest_phases_mark(struct kp_ingest *ingest, struct kp_recorded *process,

@@ -45,13 +45,17 @@ struct division {
 };
 
 /* The end of a single iteration, or of the last one, is not marked. The single one lasts to the end
- * of the program's own code. */
-static double single_end(const struct kp_phases *phases, const struct window *window)
+ * of the program's own code; after its last sample the interpreter has half of the time that is
+ * left to shut down. */
+static double single_end(const struct kp_phases *phases, const struct kp_phases_life *life)
 {
-    if (!phases->program || phases->is_in_program ||
-        phases->program_end_us <= phases->first_mark.time_us)
-        return window->to;
-    return (double)phases->program_end_us;
+    double end = (double)life->end_us;
+
+    if (!phases->program || phases->program_end_us <= phases->first_mark.time_us)
+        return end;
+    if (!phases->is_in_program)
+        return (double)phases->program_end_us;
+    return life->is_exit ? ((double)phases->program_end_us + end) / 2 : end;
 }
 
 /* The last one is given the mean length of the warm ones before it, or that of the cold one. */
@@ -65,12 +69,13 @@ static double last_end(const struct kp_phases *phases)
     return (double)(2 * second->time_us - phases->first_mark.time_us);
 }
 
-static struct division divide_by_begins(const struct kp_phases *phases, const struct window *window)
+static struct division divide_by_begins(const struct kp_phases *phases,
+                                        const struct kp_phases_life *life)
 {
     struct division by = {.of_cold = KP_ONE_MARK};
 
     by.cold_from = (double)phases->first_mark.time_us;
-    by.cold_to = single_end(phases, window);
+    by.cold_to = single_end(phases, life);
     by.is_warm = phases->second_mark.iteration != 0;
     if (by.is_warm) {
         by.cold_to = by.warm_from = (double)phases->second_mark.time_us;
@@ -91,11 +96,12 @@ static struct division divide_by_ends(const struct kp_phases *phases, const stru
     return by;
 }
 
-static struct division divide(const struct kp_phases *phases, const struct window *window)
+static struct division divide(const struct kp_phases *phases, const struct kp_phases_life *life,
+                              const struct window *window)
 {
     if (!phases->first_mark.iteration)
         return (struct division){.of_cold = KP_ONE_MARK};
-    return phases->is_begin_marked ? divide_by_begins(phases, window)
+    return phases->is_begin_marked ? divide_by_begins(phases, life)
                                    : divide_by_ends(phases, window);
 }
 
@@ -166,7 +172,7 @@ bool kp_phases_sum(const struct kp_phases *phases, const struct kp_phases_life *
         sums[KP_PHASE_START_UP].us += take(&left, started - window.from);
         window.from = fmax(window.from, fmin(started, window.to));
     }
-    struct division by = divide(phases, &window);
+    struct division by = divide(phases, life, &window);
     sums[KP_PHASE_IMPORTS].us += take(&left, imports_us(phases, KP_NO_MARK, KP_MORE_MARKS));
     sum_iterations(phases, &by, &window, &left, sums);
     sum_memory(phases, &by, life->is_python, sums);

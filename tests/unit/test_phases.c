@@ -230,7 +230,8 @@ static void test_imports(void)
     sample(finding(program(4)), 6500, 0, 7);                      /* never shows what: 50 + 50 */
     sample(program(5), 6600, 0, 10);
     life.end_us = 9000;
-    kp_phases_end(&phases, &contexts, life.end_us, true);
+    life.is_exit = true;
+    kp_phases_end(&phases, &contexts, &life);
     check_times("start-up, imports and the rest add up to the life", TIMES(5000, 1200, 0, 0, 3800));
     check(module_sums("json")->us == 700 && module_sums("json.decoder")->us == 400,
           "time of an import is what it does not spend in others", "another sum");
@@ -298,6 +299,9 @@ static void test_one_mark(void)
     sample(program(2), 9000, 1, 1);
     life.end_us = 12000;
     check_times("one mark: cold runs to the end", TIMES(1000, 0, 8000, 0, 3000));
+    life.is_exit = true;
+    check_times("... half of what is left after the last sample is the interpreter's",
+                TIMES(1000, 0, 6500, 0, 4500));
     sample(python(native(0, EXE, 0x12), LIB "threading.py", "_shutdown", 1), 11000, 1, 1);
     life.end_us = 15000;
     check_times("... of the program, before the interpreter's", TIMES(1000, 0, 6000, 0, 8000));
@@ -313,14 +317,16 @@ static void test_few_samples(void)
     sample(body(program(2), "/app/a.py", 1), 4000, 0, 2);
     kp_phases_main_mark(&phases, &contexts, 1, 5000);
     life.end_us = 9000;
-    kp_phases_end(&phases, &contexts, life.end_us, true);
+    life.is_exit = true;
+    kp_phases_end(&phases, &contexts, &life);
     check_times("a mark of the main thread ends its imports", TIMES(1000, 1500, 2500, 0, 4000));
     end();
     begin(0, true);
     sample(program(1), 2000, 0, 1);
     sample(body(program(2), "/app/a.py", 1), 4000, 0, 2);
     life.end_us = 9000;
-    kp_phases_end(&phases, &contexts, life.end_us, true);
+    life.is_exit = true;
+    kp_phases_end(&phases, &contexts, &life);
     check_times("so does its exit", TIMES(1000, 3500, 0, 0, 4500));
     end();
 }
@@ -376,8 +382,8 @@ static void test_other_lives(void)
     begin(0, true);
     sample(program(1), 0, 0, 0);
     sample(body(program(1), "/app/a.py", 1), 1000, 0, 0);
-    kp_phases_end(&phases, &contexts, 5000, false);
     life.end_us = 5000;
+    kp_phases_end(&phases, &contexts, &life);
     check_times("one that is killed in an import died importing", TIMES(0, 4500, 0, 0, 500));
     end();
 }
