@@ -71,13 +71,13 @@ static void unlink_unstored(struct kp_live_set *set, const struct kp_live_sample
     set->unstored--;
 }
 
-/* Its low bits are its home. Eight ids in a row share a cache line of places: they are often born,
+/* Its low bits are its home. Four ids in a row share a cache line of places: they are often born,
  * and freed, together. */
 static uint32_t hash_of(uint64_t id)
 {
-    uint64_t group = id >> 3;
+    uint64_t group = id >> 2;
 
-    return (uint32_t)((group ^ group >> 38) * 0x9e3779b97f4a7c15u >> 32) << 3 | (id & 7);
+    return (uint32_t)((group ^ group >> 38) * 0x9e3779b97f4a7c15u >> 32) << 2 | (id & 3);
 }
 
 /* The place of this id, or the empty one where it would be. */
