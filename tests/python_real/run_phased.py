@@ -37,7 +37,7 @@ def one_process(nothing):
 
 
 def measure():
-    nothing = statistics.median(timed(["true"], ENV)[0] for _ in range(9))
+    nothing = min(timed(["true"], ENV)[0] for _ in range(9))
     return [one_process(nothing) for _ in range(PROCESSES)]
 
 
@@ -50,12 +50,8 @@ def median_of(runs, phase, place):
 
 
 def main():
-    runs = []
-    for _ in range(3):  # a busy machine may come in between
-        runs = measure()
-        share = statistics.median(run[0] for run in runs)
-        if 0.98 <= share <= 1.02:
-            break
+    runs = measure()
+    share = max(run[0] for run in runs)  # what a busy machine does in between only makes the wall time longer
     check(f"the phases add up to the wall time within 2 % [{LABEL}]", 0.98 <= share <= 1.02, f"{share:.4f}")
     wanted = {"start-up", "imports", "cold"} | ({"warm"} if ITERATIONS > 2 else set())
     check(f"each phase is told [{LABEL}]", all(wanted <= {k for k, v in phases.items() if v > 0} for _, phases, _ in runs), runs[0][1])

@@ -7,9 +7,10 @@
 
 descendants() # pid: itself and what it has started, outermost first
 {
-    local child
+    local child children
     echo "$1"
-    for child in $(cat "/proc/$1/task/"*"/children" 2> /dev/null); do descendants "$child"; done
+    read -r -a children < "/proc/$1/task/$1/children"
+    for child in "${children[@]}"; do descendants "$child"; done
 }
 
 for way in "all at once" "outside in" "the middle first"; do
