@@ -52,7 +52,7 @@ static int open_cursor(sqlite3_vtab *table, sqlite3_vtab_cursor **made)
     struct cursor *cursor = calloc(1, sizeof *cursor);
 
     (void)table;
-    *made = cursor ? &cursor->base : NULL;
+    *made = (sqlite3_vtab_cursor *)cursor;
     return cursor ? SQLITE_OK : SQLITE_NOMEM;
 }
 
