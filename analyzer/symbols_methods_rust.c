@@ -13,8 +13,10 @@
 #include <string.h>
 
 #define KP_RECORDS_MAX 1000
-#define KP_RECORD_MIN 32 /* bytes of a PyMethodDefType: 56 in all versions so far */
+#define KP_RECORD_MIN 32   /* bytes of a PyMethodDefType */
+#define KP_RECORD_USUAL 56 /* in all versions so far */
 #define KP_RECORD_MAX 96
+#define KP_SLOT_TP 47 /* the first slot whose number is no tag of a record */
 
 struct record {
     const char *name;
@@ -39,7 +41,7 @@ static bool read_record(const struct kp_fields *fields, uint64_t start, uint64_t
                    number == strlen(word) + 1) {
             record->name = record->name ? record->name : word;
             slot += 8;
-        } else if (kp_field_number(fields, slot, &number) &&
+        } else if (slot > start && kp_field_number(fields, slot, &number) &&
                    !kp_field_word(fields, slot - 8, "") && kp_is_method_flags((uint32_t)number)) {
             record->method = true;
         }
@@ -69,7 +71,7 @@ static int name_records(struct kp_methods *methods, const struct kp_fields *fiel
     return 0;
 }
 
-/* A single record with a small number and a function may be anything, but for the constructor. */
+/* A single record with a small number and a function may be anything. */
 static bool are_slots(const struct kp_fields *fields, uint64_t table, uint64_t count)
 {
     uint64_t number, before = 0;
@@ -79,7 +81,7 @@ static bool are_slots(const struct kp_fields *fields, uint64_t table, uint64_t c
             return false;
         before = number;
     }
-    return count > 1 || strcmp(kp_slot_name(number), "tp_new") == 0;
+    return count > 1 || number >= KP_SLOT_TP;
 }
 
 static int name_slots(struct kp_methods *methods, const struct kp_fields *fields, uint64_t table,
@@ -95,17 +97,42 @@ static int name_slots(struct kp_methods *methods, const struct kp_fields *fields
     return 0;
 }
 
-int kp_methods_of_pyo3(struct kp_methods *methods, const struct kp_fields *fields,
-                       const struct kp_pointer *pointer)
+/* The slice at `pointer`, or 0. */
+static uint64_t slice_count(const struct kp_fields *fields, const struct kp_pointer *pointer)
 {
-    uint64_t count, table = pointer->target;
-    if (pointer->name || !kp_field_number(fields, pointer->slot + 8, &count) || count == 0 ||
-        count > KP_RECORDS_MAX || !kp_image_at(fields->image, table, KP_RECORD_MIN))
+    uint64_t count;
+    return !pointer->name && kp_field_number(fields, pointer->slot + 8, &count) &&
+                   count <= KP_RECORDS_MAX &&
+                   kp_image_at(fields->image, pointer->target, KP_RECORD_MIN)
+               ? count
+               : 0;
+}
+
+/* The size that fits the most slices of at least two: too small a one fits some by chance. */
+uint64_t kp_pyo3_record_bytes(const struct kp_fields *fields)
+{
+    uint64_t fits[KP_RECORD_MAX / 8 + 1] = {0}, best = KP_RECORD_USUAL;
+    for (size_t i = 0; i < fields->pointers->count; i++) {
+        const struct kp_pointer *pointer = &fields->pointers->all[i];
+        uint64_t count = slice_count(fields, pointer);
+        for (uint64_t bytes = KP_RECORD_MIN; count > 1 && bytes <= KP_RECORD_MAX; bytes += 8)
+            fits[bytes / 8] += are_records(fields, pointer->target, count, bytes);
+    }
+    for (uint64_t bytes = KP_RECORD_MIN; bytes <= KP_RECORD_MAX; bytes += 8)
+        if (fits[bytes / 8] > fits[best / 8])
+            best = bytes;
+    return best;
+}
+
+int kp_methods_of_pyo3(struct kp_methods *methods, const struct kp_fields *fields,
+                       const struct kp_pointer *pointer, uint64_t record_bytes)
+{
+    uint64_t count = slice_count(fields, pointer), table = pointer->target;
+    if (count == 0)
         return 0;
     if (are_slots(fields, table, count))
         return name_slots(methods, fields, table, count);
-    for (uint64_t bytes = KP_RECORD_MIN; bytes <= KP_RECORD_MAX; bytes += 8)
-        if (are_records(fields, table, count, bytes))
-            return name_records(methods, fields, table, count, bytes);
+    if (are_records(fields, table, count, record_bytes))
+        return name_records(methods, fields, table, count, record_bytes);
     return 0;
 }

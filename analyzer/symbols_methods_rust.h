@@ -8,8 +8,10 @@
 #include "symbols_fields.h"
 #include "symbols_methods.h"
 
+/* How large a record of this file's tables of methods is. */
+uint64_t kp_pyo3_record_bytes(const struct kp_fields *fields);
 /* Names the functions of the table that `pointer` points to, if it is one. -1: no memory */
 int kp_methods_of_pyo3(struct kp_methods *methods, const struct kp_fields *fields,
-                       const struct kp_pointer *pointer);
+                       const struct kp_pointer *pointer, uint64_t record_bytes);
 
 #endif

@@ -9,6 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define KP_TYPE_NAME 24 /* bytes into PyTypeObject */
+#define KP_TYPE_METHODS 232
+#define KP_TYPE_GETSET 248
+#define KP_SLOT_METHODS 64 /* numbers of PyType_Slot */
+#define KP_SLOT_GETSET 73
+
 struct kp_type_field {
     uint16_t offset; /* bytes into PyTypeObject */
     const char *name;
