@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # `make bench`: what kprof costs. See bench.py. The rivals in Python go into an environment of their own.
 BENCHES := $(addprefix $B/bench/,pair soak flow empty_preload.so)
-BENCH_RIVALS := memray==1.20.0 numpy==2.3.5
+BENCH_RIVALS := memray==1.20.0 numpy==2.3.5 pydantic_core==2.41.5 orjson==3.11.4
 .PHONY: bench
 bench: deps-bench ## what kprof costs: ratios to the plain program, in one run
 	@$(MAKE) --no-print-directory all $(BENCHES) $(BRIDGES) $B/tools/make_spool

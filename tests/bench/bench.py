@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What kprof costs, as ratios within one run: `make bench` (T=pairs|flat|programs|children|auto|ingest|python
-picks one).
+"""What kprof costs, as ratios within one run: `make bench` (T=pairs|flat|programs|children|auto|ingest|python|
+wheel picks one).
 
 Configurations are interleaved; a time is the best of its runs where it is a property of the code
 (ns a call), the median where it is a property of a run (CPU time of a program)."""
@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import bench_python
+import bench_wheel
 from bench_run import BENCH, BUILD, LIBRARY, REPORT, clean, cpu_of, environment, output
 
 ALLOCATORS = {"glibc": None, "mimalloc": "libmimalloc.so.2", "jemalloc": "libjemalloc.so.2",
@@ -157,7 +158,7 @@ def ingest():
 
 def main():
     parts = {"pairs": pairs, "flat": flat, "programs": programs, "children": children, "auto": auto, "ingest": ingest,
-             "python": bench_python.run}
+             "python": bench_python.run, "wheel": bench_wheel.run}
     wanted = sys.argv[1:] or list(parts)
     with tempfile.TemporaryDirectory() as here:
         os.chdir(here)
