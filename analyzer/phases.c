@@ -157,6 +157,7 @@ static void take_time(struct kp_phases *phases, struct kp_import_contexts *conte
     if (!phases->has_last)
         phases->last_us = life->start_us + (int64_t)phases->loaded_us;
     phases->has_last = true;
+    phases->shows_python |= context->is_python;
     if (!phases->program)
         phases->program = context->program;
     int64_t middle_us = move_to(phases, contexts, context, sample->time_us, sample->iteration);

@@ -49,7 +49,8 @@ struct kp_phases {
     struct kp_phase_sums start_up;
     struct kp_phase_sums imports[KP_MARKED];
     struct kp_phase_sums others[KP_MARKED]; /* bytes and blocks only */
-    bool is_started; /* start-up is over */
+    bool shows_python; /* Python's frames can be read */
+    bool is_started;   /* start-up is over */
     bool dirty;
     int64_t started_us;
     bool is_begin_marked; /* marks are at the begin of iterations, not at the end */

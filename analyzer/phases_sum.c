@@ -161,21 +161,23 @@ static void sum_iterations(const struct kp_phases *phases, const struct division
 bool kp_phases_sum(const struct kp_phases *phases, const struct kp_phases_life *life,
                    struct kp_phase_sums sums[KP_PHASE_COUNT])
 {
-    if (!life->is_python && !phases->first_mark.iteration)
+    bool is_python = life->is_python && phases->shows_python;
+
+    if (!is_python && !phases->first_mark.iteration)
         return false;
     struct window window = {(double)life->start_us + phases->loaded_us, (double)life->end_us};
     double left = fmax(0, window.to - window.from);
     double started = phases->is_started ? (double)phases->started_us : window.to;
 
     memcpy(sums, phases->loaded, sizeof phases->loaded);
-    if (life->is_python && !life->is_forked) {
+    if (is_python && !life->is_forked) {
         sums[KP_PHASE_START_UP].us += take(&left, started - window.from);
         window.from = fmax(window.from, fmin(started, window.to));
     }
     struct division by = divide(phases, life, &window);
     sums[KP_PHASE_IMPORTS].us += take(&left, imports_us(phases, KP_NO_MARK, KP_MORE_MARKS));
     sum_iterations(phases, &by, &window, &left, sums);
-    sum_memory(phases, &by, life->is_python, sums);
+    sum_memory(phases, &by, is_python, sums);
     return true;
 }
 
@@ -183,6 +185,8 @@ void kp_phases_load(struct kp_phases *phases, enum kp_phase phase, const struct 
 {
     kp_phase_sums_add(&phases->loaded[phase], what);
     phases->loaded_us += what->us;
+    if (phase == KP_PHASE_START_UP || phase == KP_PHASE_IMPORTS)
+        phases->shows_python = true;
     if (phase != KP_PHASE_START_UP)
         phases->is_started = true;
 }

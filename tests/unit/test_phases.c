@@ -375,6 +375,10 @@ static void test_other_lives(void)
     check_times("a forked child never starts up", TIMES(0, 0, 0, 0, 2000));
     end();
     begin(0, true);
+    sample(native(0, EXE, 1), 400, 0, 0);
+    life.end_us = 450;
+    check(!kp_phases_sum(&phases, &life, sums), "a Python that cannot be read has no phases",
+          "it has");
     sample(site(), 500, 0, 0);
     life.end_us = 2000;
     check_times("a program that never shows is all start-up", TIMES(2000, 0, 0, 0, 0));
