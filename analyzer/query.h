@@ -174,6 +174,7 @@ struct kp_note {
 struct kp_blind { /* a module whose frames have no names of their own */
     const char *path, *build_id, *reason;
     bool pending; /* nobody has looked for names yet */
+    bool rust;    /* it has labels of Rust sources */
     double bytes; /* allocated where the innermost frame that is no plumbing is in it */
 };
 struct kp_summary {

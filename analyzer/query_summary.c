@@ -69,12 +69,20 @@ static const char *reason_of(const struct kp_module *module)
     return *module->symbols ? "no name at these addresses" : "not looked up yet";
 }
 
-static int add_blind(struct kp_summary *summary, const struct kp_stacks *s, const char *path,
-                     double bytes)
+static bool is_of_rust(const struct kp_frame *frame)
 {
+    size_t length = strlen(frame->file);
+    return length > 3 && strcmp(frame->file + length - 3, ".rs") == 0;
+}
+
+static int add_blind(struct kp_summary *summary, const struct kp_stacks *s,
+                     const struct kp_frame *frame, double bytes)
+{
+    const char *path = frame->module;
     for (size_t i = 0; i < summary->blind_count; i++) {
         if (summary->blind[i].path == path) {
             summary->blind[i].bytes += bytes;
+            summary->blind[i].rust |= is_of_rust(frame);
             return 0;
         }
     }
@@ -84,8 +92,12 @@ static int add_blind(struct kp_summary *summary, const struct kp_stacks *s, cons
     summary->blind = grown;
     const struct kp_module *module = kp_stacks_module(s, path);
     grown[summary->blind_count++] =
-        (struct kp_blind){path, module ? module->build_id : "", reason_of(module),
-                          module && !*module->symbols, bytes};
+        (struct kp_blind){.path = path,
+                          .build_id = module ? module->build_id : "",
+                          .reason = reason_of(module),
+                          .pending = module && !*module->symbols,
+                          .rust = is_of_rust(frame),
+                          .bytes = bytes};
     return 0;
 }
 
@@ -117,7 +129,7 @@ static int count_stack(struct kp_summary *summary, const struct kp_stacks *s,
     if (frame->exact || frame->python)
         return 0;
     summary->stacks_unresolved += frame->nameless;
-    return add_blind(summary, s, frame->module, site->allocated.value);
+    return add_blind(summary, s, frame, site->allocated.value);
 }
 
 int kp_query_count_stacks(struct kp_query *query, const struct kp_sites *sites,

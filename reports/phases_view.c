@@ -34,24 +34,30 @@ static void add_phase(struct sums *sums, const struct kp_phase_time *p)
         sums->warm_s += p->seconds;
 }
 
-/* The process whose imports took longest: a launcher or a worker is not what was asked about. */
-static int64_t process_of_interest(const struct kp_phase_list *phases)
+/* The main process if it imported anything, else the one that imported longest: what started it was
+ * a launcher. */
+static int64_t process_of_interest(const struct kp_report_context *context,
+                                   const struct kp_phase_list *phases)
 {
-    double most = -1;
+    const struct kp_process *main = kp_process_main(&context->processes);
+    double most = 0;
     int64_t id = phases->phase_count > 0 ? phases->phases[0].process_id : 0;
     for (size_t i = 0; i < phases->phase_count; i++) {
         const struct kp_phase_time *p = &phases->phases[i];
-        if (strcmp(p->phase, "imports") == 0 && p->seconds > most) {
-            most = p->seconds;
-            id = p->process_id;
-        }
+        if (strcmp(p->phase, "imports") != 0 || p->seconds <= most)
+            continue;
+        id = p->process_id;
+        if (main && id == main->id)
+            break;
+        most = p->seconds;
     }
     return id;
 }
 
-static struct sums sum_phases(const struct kp_phase_list *phases)
+static struct sums sum_phases(const struct kp_report_context *context,
+                              const struct kp_phase_list *phases)
 {
-    struct sums sums = {.process_id = process_of_interest(phases)};
+    struct sums sums = {.process_id = process_of_interest(context, phases)};
     for (size_t i = 0; i < phases->phase_count; i++) {
         if (phases->phases[i].process_id != sums.process_id)
             continue;
@@ -78,7 +84,7 @@ static const char *bare(char *out, double seconds, bool milliseconds)
 
 void kp_phases_line(struct kp_report_context *context, const struct kp_phase_list *phases)
 {
-    struct sums s = sum_phases(phases);
+    struct sums s = sum_phases(context, phases);
     double before = s.startup_s + s.imports_s + s.cold_s;
     bool first = s.iterations > 0 && s.cold_s > 0, ms = before < 0.9995;
     char startup[KP_FORMAT_BYTES], imports[KP_FORMAT_BYTES], cold[KP_FORMAT_BYTES],
@@ -227,7 +233,7 @@ static void iterations_table(struct kp_report_context *context, const struct kp_
 
 void kp_phases_tables(struct kp_report_context *context, const struct kp_phase_list *phases)
 {
-    struct sums sums = sum_phases(phases);
+    struct sums sums = sum_phases(context, phases);
     size_t others = kp_process_count(&context->processes) - 1;
     if (phases->phase_count > 0 && others > 0)
         kp_emit_line(context->out, 2, "process %lld; --process PID shows another",

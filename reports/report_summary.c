@@ -10,6 +10,7 @@
 #include "where.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SCREEN_LINES 24
@@ -17,6 +18,7 @@
 #define LABEL_COLUMNS 13
 #define BLIND_SHARE 0.01 /* of the bytes: below it a module without names is no news */
 #define BLIND_MAX 2
+#define REMEDIES_MAX 10 /* of JSON: each looks through the lists of installed packages */
 
 struct figures {
     struct kp_sites stacks, lines; /* the same by stack, and by the line that tells most */
@@ -82,6 +84,20 @@ static void rate_line(struct kp_report_context *context, const struct figures *f
                  kp_format_whole(samples, f->samples), lost);
 }
 
+/* What would give names to a module. */
+static void describe_remedy(const struct kp_blind *b, char *out, size_t out_bytes)
+{
+    char package[128];
+    kp_debug_package(b->path, package, sizeof package);
+    if (*package)
+        snprintf(out, out_bytes, "package %s has names", package);
+    else if (b->rust)
+        snprintf(out, out_bytes, "names by [profile.release] debug = \"line-tables-only\", "
+                                 "strip = false in its Cargo.toml");
+    else
+        snprintf(out, out_bytes, "debug symbols would give names");
+}
+
 static void blind_lines(struct kp_report_context *context, const struct figures *f)
 {
     const struct kp_summary *s = &context->summary;
@@ -95,19 +111,17 @@ static void blind_lines(struct kp_report_context *context, const struct figures 
         kp_emit_line(context->out, LABEL_COLUMNS,
                      "%-*snames are looked up when the recording is finished", LABEL_COLUMNS,
                      "NO NAMES");
-    for (size_t i = 0; i < s->blind_count && i < BLIND_MAX; i++) {
+    for (size_t i = 0, shown = 0; i < s->blind_count && shown < BLIND_MAX; i++) {
         const struct kp_blind *b = &s->blind[i];
         double share = f->total.allocated.value > 0 ? b->bytes / f->total.allocated.value : 0;
-        char percent[KP_FORMAT_BYTES], package[128], module[256];
-        if (share < BLIND_SHARE || !*b->path || b->pending || !kp_emitter_is_text(context->out))
+        char percent[KP_FORMAT_BYTES], remedy[256], module[256];
+        if (share < BLIND_SHARE || !*b->path || b->pending)
             continue;
-        kp_debug_package(b->path, package, sizeof package);
         kp_module_label(b->path, module, sizeof module);
-        kp_emit_line(context->out, LABEL_COLUMNS,
-                     "%-*s%s: %s, %s of the bytes; debug symbols would give names%s%s%s",
-                     LABEL_COLUMNS, "NO NAMES", module, b->reason,
-                     kp_format_share(percent, share), *package ? " (package " : "", package,
-                     *package ? ")" : "");
+        describe_remedy(b, remedy, sizeof remedy);
+        kp_emit_line(context->out, LABEL_COLUMNS, "%-*s%s: %s, %s of the bytes; %s", LABEL_COLUMNS,
+                     "NO NAMES", module, b->reason, kp_format_share(percent, share), remedy);
+        shown++;
     }
 }
 
@@ -275,6 +289,7 @@ static void emit_stacks(struct kp_report_context *context)
         {"build_id", NULL, KP_TYPE_TEXT},
         {"bytes", NULL, KP_TYPE_BYTES},
         {"reason", NULL, KP_TYPE_TEXT},
+        {"remedy", NULL, KP_TYPE_TEXT},
     };
     const struct kp_summary *s = &context->summary;
     struct kp_emitter *out = context->out;
@@ -286,10 +301,14 @@ static void emit_stacks(struct kp_report_context *context)
     kp_emit_object_end(out);
     kp_emit_table(out, "opaque", blind, 4);
     kp_emit_table_end(out);
-    kp_emit_table(out, "without_symbols", blind, 4);
+    kp_emit_table(out, "without_symbols", blind, 5);
     for (size_t i = 0; i < s->blind_count; i++) {
+        char remedy[256] = "";
+        if (i < REMEDIES_MAX && !s->blind[i].pending)
+            describe_remedy(&s->blind[i], remedy, sizeof remedy);
         struct kp_value row[] = {kp_text(s->blind[i].path), kp_text(s->blind[i].build_id),
-                                 kp_amount(s->blind[i].bytes), kp_text(s->blind[i].reason)};
+                                 kp_amount(s->blind[i].bytes), kp_text(s->blind[i].reason),
+                                 *remedy ? kp_text(remedy) : kp_unknown()};
         kp_emit_row(out, row);
     }
     kp_emit_table_end(out);
