@@ -69,16 +69,20 @@ static void test_rules(void)
     e = kp_estimate_of(&exact);
     check(e.low == 12345 && e.high == 12345, "every block recorded: an exact figure",
           "an interval");
+    exact.lost = 0.5;
+    e = kp_estimate_of(&exact);
+    check(e.low == 12345 && e.high == 1.5 * 12345, "lost samples: as many more may be missing",
+          "other bounds");
     check(kp_gap_bytes(1) == 0 && kp_gap_blocks(1) == 0, "rate 1 leaves no gap", "it does");
-    struct kp_sum one = {4096, 4096.0 * 4096, 4096, 4096, 1};
+    struct kp_sum one = {4096, 4096.0 * 4096, 4096, 4096, 1, 0};
     e = kp_estimate_of(&one);
     check(e.low > 0 && e.low < 200 && e.high > 20000 && e.high < 25000,
           "one sample: 2.5 % to 5.6 times the weight", "other bounds");
-    struct kp_sum big = {1e9, 1e-9, 1e9, 4096, 1};
+    struct kp_sum big = {1e9, 1e-9, 1e9, 4096, 1, 0};
     e = kp_estimate_of(&big);
     check(e.low > 0.99e9 && e.high < 1e9 + 5 * 4096, "one huge block is nearly certain",
           "it is not");
-    struct kp_sum odd = {1, 1e300, 1e308, 1e308, 1};
+    struct kp_sum odd = {1, 1e300, 1e308, 1e308, 1, 0};
     e = kp_estimate_of(&odd);
     check(e.low >= 0 && e.low <= 1 && !isnan(e.high), "absurd sums give no NaN", "NaN");
 }
@@ -99,7 +103,7 @@ enum { ALLOCATED_BYTES, ALLOCATED_COUNT, LIVE_BYTES, LIVE_COUNT, FIGURES };
 static void add_sample(struct kp_sum *sum, double amount, double p)
 {
     double weight = amount / p;
-    struct kp_sum one = {weight, weight * weight * (1 - p), weight, sum->gap, 1};
+    struct kp_sum one = {weight, weight * weight * (1 - p), weight, sum->gap, 1, 0};
     kp_sum_add(sum, &one);
 }
 
