@@ -144,21 +144,30 @@ static void load_code(struct loader *load)
         fail(load);
 }
 
+/* Does a column hold one of the numbers [0, most]? */
+static bool is_number(const struct loader *load, int column, uint32_t most)
+{
+    return integer(load, column) >= 0 && integer(load, column) <= most;
+}
+
 static void load_location(struct loader *load)
 {
     struct kp_stack_tree *tree = &load->ingest->tree;
-    int64_t code = integer(load, 2);
 
-    if (code < 0 || code > tree->code_count ||
-        kp_stack_tree_location(tree, (uint32_t)integer(load, 1), (uint32_t)code,
+    if (!is_number(load, 1, tree->module_count) || !is_number(load, 2, tree->code_count) ||
+        kp_stack_tree_location(tree, (uint32_t)integer(load, 1), (uint32_t)integer(load, 2),
                                (uint64_t)integer(load, 3)) != integer(load, 0))
         fail(load);
 }
 
 static void load_stack(struct loader *load)
 {
-    if (kp_stack_tree_stack(&load->ingest->tree, (uint32_t)integer(load, 1),
-                            (uint32_t)integer(load, 2)) != integer(load, 0))
+    struct kp_stack_tree *tree = &load->ingest->tree;
+
+    if (!is_number(load, 1, tree->stack_count) || !is_number(load, 2, tree->location_count) ||
+        !integer(load, 2) ||
+        kp_stack_tree_stack(tree, (uint32_t)integer(load, 1), (uint32_t)integer(load, 2)) !=
+            integer(load, 0))
         fail(load);
 }
 
