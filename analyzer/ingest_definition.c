@@ -194,6 +194,7 @@ int kp_ingest_definitions(struct kp_ingest *ingest, struct kp_recorded *process,
     }
     kp_spool_info(ingest->spool, process->chunk, &info);
     info.joined_ns = process->info.joined_ns;
+    info.before_join_ns = process->info.before_join_ns;
     if (memcmp(&info, &process->info, sizeof info)) {
         process->info = info;
         process->dirty = true;

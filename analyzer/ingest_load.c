@@ -88,6 +88,8 @@ static void load_process(struct loader *load)
     }
     process->stored = true;
     process->memory.peak_rss = (uint64_t)integer(load, 1);
+    if (real(load, 4) * 1e9 < (double)process->info.before_join_ns)
+        process->info.before_join_ns = (uint64_t)llround(fmax(0, real(load, 4)) * 1e9);
     if (sqlite3_column_type(load->query, 2) == SQLITE_NULL)
         return;
     process->ended_us = time_us(load, 2);
@@ -355,7 +357,7 @@ static const struct {
     void (*load_row)(struct loader *);
 } tables[] = {
     {"SELECT lost_processes FROM session", load_session},
-    {"SELECT id, peak_rss_bytes, ended_s, end FROM process", load_process},
+    {"SELECT id, peak_rss_bytes, ended_s, end, before_join_s FROM process", load_process},
     {"SELECT process_id, count(*) FROM note GROUP BY process_id", load_note},
     {"SELECT id, process_id, tid, name, first_s, samples FROM thread", load_thread},
     {"SELECT id, path, build_id FROM module ORDER BY id", load_module},

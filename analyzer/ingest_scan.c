@@ -124,17 +124,35 @@ static bool is_ended_by(struct kp_recorded *before, const struct kp_recorded *af
     return true;
 }
 
+/* The time before a program joined is the CPU time of its process, which has that of the program
+ * before it too. */
+static void take_off_before(struct kp_ingest *ingest, const struct kp_recorded *before,
+                            struct kp_recorded *after)
+{
+    struct kp_process_info old, new;
+
+    kp_spool_info(ingest->spool, before->chunk, &old);
+    kp_spool_info(ingest->spool, after->chunk, &new);
+    uint64_t own_ns = new.before_join_ns > old.cpu_ns ? new.before_join_ns - old.cpu_ns : 0;
+    if (own_ns < after->info.before_join_ns)
+        after->info.before_join_ns = own_ns;
+}
+
 /* A process that comes by exec ends what its pid was before. The two may be found in any order. */
 static void find_exec(struct kp_ingest *ingest, uint32_t at)
 {
     struct kp_recorded *process = ingest->processes[at];
 
     for (uint32_t i = at + 1; i < ingest->process_count; i++)
-        if (is_ended_by(process, ingest->processes[i]))
+        if (is_ended_by(process, ingest->processes[i])) {
+            take_off_before(ingest, process, ingest->processes[i]);
             break;
+        }
     for (uint32_t i = at; process->info.origin == KP_ORIGIN_EXEC && i-- > 0;)
-        if (is_ended_by(ingest->processes[i], process))
+        if (is_ended_by(ingest->processes[i], process)) {
+            take_off_before(ingest, ingest->processes[i], process);
             break;
+        }
 }
 
 static int add_process(struct kp_ingest *ingest, uint32_t index,
