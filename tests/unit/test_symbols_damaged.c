@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,18 +101,25 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
-/* Asks for addresses all over the file. Runs in a child. */
-static void read_damaged(const char *path)
+/* Asks for addresses all over a file that is loaded at `base`. */
+static void ask_all(struct kp_symbols *symbols, const char *path, uint64_t base)
 {
     struct kp_symbol_frame frames[8];
-    struct kp_symbols *symbols = kp_symbols_new();
-    alarm(6 * SECONDS_MAX);
-    for (uint64_t address = 0; address < 0x6000; address += 0x35) {
+    for (uint64_t address = base; address < base + 0x6000; address += 0x35) {
         int count = kp_symbols_resolve(symbols, path, "", address, frames, 8);
         for (int i = 0; i < count; i++)
             if (!*frames[i].function || !strcmp(frames[i].file, "\1"))
                 _exit(3);
     }
+}
+
+/* Runs in a child. */
+static void read_damaged(const char *path)
+{
+    struct kp_symbols *symbols = kp_symbols_new();
+    alarm(6 * SECONDS_MAX);
+    ask_all(symbols, path, 0);
+    ask_all(symbols, path, 0x400000);
     kp_symbols_free(symbols);
     clock_t spent = clock() / CLOCKS_PER_SEC;
     _exit(spent > SECONDS_MAX ? 4 : 0);
@@ -174,9 +182,10 @@ static const struct damage damages[] = {
     {"bears files with a hole", 60, blank},
 };
 
-static void check_damage(const struct damage *damage, const unsigned char *file, size_t bytes)
+static void check_damage(const struct damage *damage, const char *fixture,
+                         const unsigned char *file, size_t bytes)
 {
-    char problem[256] = "";
+    char problem[256] = "", what[128];
     const char *seed = getenv("KPROF_TEST_SEED"), *more = getenv("KPROF_TEST_LONG");
     uint64_t state = 0x9e3779b97f4a7c15 ^ (seed ? strtoull(seed, NULL, 0) * 0x2545f4914f6cdd1d : 0);
     unsigned char *copy = malloc(bytes + 1);
@@ -192,18 +201,32 @@ static void check_damage(const struct damage *damage, const unsigned char *file,
     }
     if (*problem)
         rename("damaged", "damaged.kept");
-    say(damage->what, problem);
+    snprintf(what, sizeof what, "%s (%s)", damage->what, fixture);
+    say(what, problem);
     free(copy);
 }
 
-static void check_damages(void)
+/* Stripped ones are labelled by their unwind tables, relocations and data instead. */
+static const struct fixture {
+    const char *what, *make;
+} fixtures[] = {
+    {"debug information", "printf 'static int twice(int a) { return a * 2; }"
+                          "\\nint f(int a) { return twice(a) + a; }"
+                          "\\nint main(int n, char **v) { (void)v; return f(n); }\\n' >x.c && "
+                          "gcc -O1 -g -o x x.c"},
+    {"stripped library", "gcc -w -O2 -fPIC -shared -o x $S/labels.c && strip x"},
+    {"stripped, packed relocations", "gcc -w -O2 -fPIC -shared -Wl,-z,pack-relative-relocs -o x "
+                                     "$S/labels.c 2>/dev/null && strip x"},
+    {"stripped program", "gcc -w -O2 -no-pie -fno-pie -DPROGRAM -Wl,--unresolved-symbols=ignore-all "
+                         "-o x $S/labels.c && strip x"},
+};
+
+static void check_damages(const struct fixture *fixture)
 {
     static unsigned char bytes[1 << 20];
-    if (system("printf 'static int twice(int a) { return a * 2; }"
-               "\\nint f(int a) { return twice(a) + a; }"
-               "\\nint main(int n, char **v) { (void)v; return f(n); }\\n' >x.c && "
-               "gcc -O1 -g -o x x.c") != 0) {
-        printf("skip - bears damaged files: no gcc here\n");
+    if (system(fixture->make) != 0) {
+        printf("skip - bears damaged files (%s): no compiler here that makes one\n",
+               fixture->what);
         return;
     }
     FILE *file = fopen("x", "r");
@@ -211,7 +234,22 @@ static void check_damages(void)
     if (file)
         fclose(file);
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++)
-        check_damage(&damages[i], bytes, count);
+        check_damage(&damages[i], fixture->what, bytes, count);
+}
+
+/* The fixtures lie beside the sources; the tests may run anywhere. */
+static void find_sources(void)
+{
+    static char path[PATH_MAX], sources[PATH_MAX + 64];
+    ssize_t bytes = readlink("/proc/self/exe", path, sizeof path - 1);
+    for (int up = 0; bytes > 0 && up < 4; up++) {
+        path[bytes] = '\0';
+        char *slash = strrchr(path, '/');
+        bytes = slash ? slash - path : 0;
+    }
+    path[bytes > 0 ? bytes : 0] = '\0';
+    snprintf(sources, sizeof sources, "%s/tests/symbols", path);
+    setenv("S", sources, 1);
 }
 
 int main(void)
@@ -219,9 +257,11 @@ int main(void)
     char template[] = "/tmp/kprof-symbols.XXXXXX";
     const char *own = getenv("KPROF_TEST_TMP");
     setvbuf(stdout, NULL, _IOLBF, 0);
+    find_sources();
     if (chdir(own ? own : mkdtemp(template)) != 0)
         return 1;
     check_odd_files();
-    check_damages();
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)
+        check_damages(&fixtures[i]);
     return failures != 0;
 }
