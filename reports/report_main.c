@@ -16,6 +16,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 #define OPTIONS_MAX 32
 #define NEXT_TO_NOTHING 0.001
+#define LITTLE_OF_THE_PEAK 0.1
 
 /* Reports of the design that later versions bring. */
 static const char *const later_reports[] = {"leaks", "conversions", "fragmentation", NULL};
@@ -111,15 +112,32 @@ static int check_options(const struct kp_report *report, const bool *seen,
     return 0;
 }
 
+/* Python takes its memory down when it exits in order: what is left tells little but for what it
+ * forgot. */
+static bool has_taken_down(const struct kp_report_context *context, double live)
+{
+    const struct kp_process *p = kp_process_main(&context->processes);
+    struct kp_timeline timeline;
+    struct kp_error error = {""};
+    if (!p || !*p->python || strcmp(p->end, "exit") != 0)
+        return false;
+    bool known = kp_query_timeline(context->query, &context->filter, 1, &timeline, &error) == 0;
+    bool taken_down = known && live < LITTLE_OF_THE_PEAK * timeline.peak_live_bytes;
+    kp_timeline_release(&timeline);
+    return taken_down;
+}
+
 /* Where next to nothing is live, the places that allocated most are the better answer. */
-static enum kp_sort default_sort(const struct kp_processes *processes)
+static enum kp_sort default_sort(const struct kp_report_context *context)
 {
     double live = 0, allocated = 0;
-    for (size_t i = 0; i < processes->count; i++) {
-        live += processes->items[i].live.value;
-        allocated += processes->items[i].allocated.value;
+    for (size_t i = 0; i < context->processes.count; i++) {
+        live += context->processes.items[i].live.value;
+        allocated += context->processes.items[i].allocated.value;
     }
-    return live >= NEXT_TO_NOTHING * allocated ? KP_SORT_LIVE : KP_SORT_ALLOCATED;
+    if (live < NEXT_TO_NOTHING * allocated || has_taken_down(context, live))
+        return KP_SORT_ALLOCATED;
+    return KP_SORT_LIVE;
 }
 
 static int load_context(struct kp_report_context *context, struct kp_error *error)
@@ -133,7 +151,7 @@ static int load_context(struct kp_report_context *context, struct kp_error *erro
     if (o->pid > 0 && context->processes.count == 0)
         return -kp_error_set(error, "no process %lld in %.300s; see: kprof-report %.100s processes",
                              (long long)o->pid, context->database, context->database);
-    context->sort = o->sort >= 0 ? (enum kp_sort)o->sort : default_sort(&context->processes);
+    context->sort = o->sort >= 0 ? (enum kp_sort)o->sort : default_sort(context);
     return 0;
 }
 
