@@ -13,12 +13,15 @@
 #include "mark.h"
 #include "put.h"
 #include "scope.h"
+#include "settings.h"
 #include "spool.h"
 #include "start.h"
 #include "state.h"
 #include "sys.h"
 
 #include <string.h>
+
+#define MINOR_FIRST 9
 
 /* The head of Python's list of audit hooks. */
 struct audit_entry {
@@ -99,6 +102,41 @@ static void add_audit_hook(void)
     }
 }
 
+/* Is it this program that was meant, or a shared library? Other programs of the tree see the
+ * variable too, and have nothing to say. */
+static bool means_native_code(void)
+{
+    const char *program = strrchr(kp_host.exe, '/');
+
+    return kp_host.made_session && (strstr(kp_iteration.module, ".so") ||
+                                    strcmp(kp_iteration.module, program ? program + 1 : "") == 0);
+}
+
+static void refuse(const char *why)
+{
+    kp_say("KPROF_ITERATION can't be used: ", why, "", "");
+    kp_spool_text(KP_TEXT_NOTE, why, (uint32_t)strlen(why));
+}
+
+/* With the guard set. */
+static bool is_wanted(void)
+{
+    if (!kp_start_ready() || !kp_iteration.name[0])
+        return false;
+    if (!kp_python_find()) {
+        if (means_native_code())
+            refuse("functions of native programs are not counted by name; have the program call "
+                   "kprof_iteration(), see kprof(3)");
+        return false;
+    }
+    if (kp_python.minor < MINOR_FIRST || !kp_api_find()) {
+        refuse("this Python is none that kprof knows (3.9 to 3.14); have the program call "
+               "kprof.iteration(), see kprof(3)");
+        return false;
+    }
+    return true;
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     uint64_t cookie;
@@ -106,14 +144,7 @@ __attribute__((constructor)) static void begin(void)
 
     if (!kp_guard_enter(&cookie))
         return;
-    wanted = kp_start_ready() && kp_iteration.name[0] && kp_python_find() && kp_python.minor >= 9;
-    if (wanted && !kp_api_find()) {
-        static const char note[] = "KPROF_ITERATION: this Python lacks what is needed to count calls "
-                                   "by name; mark with kprof.iteration() instead";
-
-        kp_spool_text(KP_TEXT_NOTE, note, sizeof note - 1);
-        wanted = false;
-    }
+    wanted = is_wanted();
     kp_guard_leave();
     if (wanted)
         add_audit_hook();

@@ -17,7 +17,10 @@ static struct {
     bool is_known;
     void *(*holder)(void); /* up to 3.11: the state of whoever holds the GIL */
     void *(*sys_object)(const char *);
-    void *(*call)(void *);
+    void *(*error)(void);
+    void (*clear)(void);
+    void *(*(*function_of)(void *))(void *, void *);
+    void *(*self_of)(void *);
     long (*as_long)(void *);
     void (*drop)(void *);
 } api;
@@ -27,11 +30,15 @@ static void find_functions(void)
     api.is_known = true;
     if (kp_python.minor < 12)
         api.holder = (void *(*)(void))kp_python_symbol("_PyThreadState_UncheckedGet");
-    api.call = (void *(*)(void *))kp_python_symbol("PyObject_CallNoArgs");
+    api.error = (void *(*)(void))kp_python_symbol("PyErr_Occurred");
+    api.clear = (void (*)(void))kp_python_symbol("PyErr_Clear");
+    *(void **)&api.function_of = kp_python_symbol("PyCFunction_GetFunction");
+    api.self_of = (void *(*)(void *))kp_python_symbol("PyCFunction_GetSelf");
     api.as_long = (long (*)(void *))kp_python_symbol("PyLong_AsLong");
     api.drop = (void (*)(void *))kp_python_symbol("Py_DecRef");
     api.sys_object = (void *(*)(const char *))kp_python_symbol("PySys_GetObject");
-    if (!api.call || !api.as_long || !api.drop || kp_python.is_free_threaded)
+    if (!api.error || !api.clear || !api.function_of || !api.self_of || !api.as_long || !api.drop ||
+        kp_python.is_free_threaded)
         api.sys_object = NULL;
 }
 
@@ -46,15 +53,20 @@ static bool caller_holds_gil(void)
     return own && api.holder && api.holder() == own;
 }
 
+/* Called as the C function that it is: a call by Python's ways may find that it recurses too
+ * deeply. */
 static uint64_t count_blocks(void)
 {
-    void *function = api.sys_object("getallocatedblocks");
-    void *number = function ? api.call(function) : NULL;
+    void *object = api.sys_object("getallocatedblocks");
+    void *(*function)(void *, void *) = object ? api.function_of(object) : NULL;
+    void *number = function ? function(api.self_of(object), NULL) : NULL;
     uint64_t blocks = KP_TOTAL_UNKNOWN;
 
     if (number) {
         blocks = (uint64_t)api.as_long(number);
         api.drop(number);
+    } else {
+        api.clear();
     }
     return blocks;
 }
@@ -66,7 +78,7 @@ void kp_totals_of_python(uint64_t *held, uint64_t *blocks)
         return;
     if (!api.is_known)
         find_functions();
-    if (api.sys_object && caller_holds_gil())
+    if (api.sys_object && caller_holds_gil() && !api.error())
         *blocks = count_blocks();
     /* Blocks without arenas: it is mimalloc that serves them, without telling of its arenas. */
     if (!kp_python.is_free_threaded && (kp_python_arena_bytes() || *blocks == 0))

@@ -11,7 +11,8 @@
     X("KPROF_RATE", "auto|SIZE", "auto",                                                           \
       "mean bytes between samples: auto, or a size such as 4K; 1 records every allocation")        \
     X("KPROF_BUDGET", "PERCENT", "1%", "share of the CPU time that auto may use")                  \
-    X("KPROF_ITERATION", "SPEC", "", "what counts as an iteration: module:function")               \
+    X("KPROF_ITERATION", "SPEC", "",                                                               \
+      "each call of module:function, or module:Class.method, is an iteration")                     \
     X("KPROF_FOLLOW", "all|fork|none", "all", "which child processes are recorded")                \
     X("KPROF_SPOOL_MAX", "SIZE", "256M", "bound of the spool file")                                \
     X("KPROF_UNWINDER", "cfi|libunwind|gcc|fp", "cfi", "how native stacks are walked; for trouble only")   \
