@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A byte copy of a database that nobody writes (the caller holds the spool's lock): for recordings
- * that lie where nothing can be written. The -wal goes with it; SQLite recovers it in the copy.
+ * that lie where nothing can be written. The -wal or the -journal goes with it; SQLite recovers the
+ * copy by it.
  */
 #include "store.h"
 
@@ -47,10 +48,16 @@ static int copy_file(const char *from, const char *to, struct kp_error *error)
 
 int kp_store_copy(const char *from, const char *to, struct kp_error *error)
 {
-    char wal_from[4200], wal_to[4200];
+    static const char *const tails[] = {"", "-wal", "-journal"};
 
     kp_store_remove(to);
-    snprintf(wal_from, sizeof wal_from, "%s-wal", from);
-    snprintf(wal_to, sizeof wal_to, "%s-wal", to);
-    return copy_file(from, to, error) || copy_file(wal_from, wal_to, error);
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+        char tail_from[4200], tail_to[4200];
+
+        snprintf(tail_from, sizeof tail_from, "%s%s", from, tails[i]);
+        snprintf(tail_to, sizeof tail_to, "%s%s", to, tails[i]);
+        if (copy_file(tail_from, tail_to, error))
+            return 1;
+    }
+    return 0;
 }
