@@ -18,6 +18,9 @@ int kp_query_fail(struct kp_query *query, struct kp_error *error)
     const char *what = sqlite3_errmsg(query->db);
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         kp_error_set(error, "%s is locked by another program; try again later", query->path);
+    else if (code == SQLITE_READONLY) /* a journal would have to be rolled back */
+        kp_error_set(error, "%s is not complete; let kprof-report finish it, without --no-wait",
+                     query->path);
     else if (code == SQLITE_NOMEM)
         kp_query_no_memory(error);
     else if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
