@@ -41,9 +41,11 @@ static const char *skip_digits(const char *text)
     return text;
 }
 
+/* "<string>" is code made as the program runs, mostly by the library: for named tuples, dataclasses,
+ * .pth files, and the children of multiprocessing. */
 bool kp_is_standard_library(const char *file)
 {
-    if (strncmp(file, "<frozen ", 8) == 0)
+    if (strncmp(file, "<frozen ", 8) == 0 || strcmp(file, "<string>") == 0)
         return true;
     for (const char *at = strstr(file, "/python3"); at; at = strstr(at + 1, "/python3")) {
         const char *rest = at + strlen("/python3");

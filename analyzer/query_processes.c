@@ -11,7 +11,7 @@ static const char *const process_sql =
     "ended_s, fixed_rate, budget, samples, lost_samples, lost_frees, lost_nested, "
     "lost_definitions, cut_frames, broken_stacks, rate_min, rate_max, sampling_s, cpu_s, "
     "peak_rss_bytes, CASE WHEN json_valid(argv) THEN (SELECT iif(before.value IN ('-c', '-e'), "
-    "'', word.value) FROM json_each(argv) word JOIN json_each(argv) before "
+    "'-c ' || word.value, word.value) FROM json_each(argv) word JOIN json_each(argv) before "
     "ON before.key = word.key - 1 WHERE word.value NOT LIKE '-%' "
     "AND before.value NOT IN ('-X', '-W') ORDER BY word.key LIMIT 1) END, "
     "(SELECT build_id FROM module WHERE path = process.allocator AND build_id <> ''), "

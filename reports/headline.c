@@ -7,11 +7,13 @@
 #include "report.h"
 #include "where.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LABEL_COLUMNS 13
 #define NOTES_MAX 4
+#define CODE_COLUMNS 44
 
 size_t kp_report_top(const struct kp_report_context *context, size_t fits)
 {
@@ -104,15 +106,35 @@ static bool is_interpreter(const char *program)
     return false;
 }
 
-void kp_process_program(const struct kp_process *process, char *out, size_t out_bytes)
+/* "-c" and the beginning of the code, on one line. */
+static void append_code(const char *script, char *out, size_t out_bytes)
 {
-    const char *program = kp_base_name(process->exe);
-    if (is_interpreter(program) && *process->script && process->script[0] != '-')
-        program = kp_base_name(process->script);
-    snprintf(out, out_bytes, "%s", *program ? program : "(unknown program)");
+    size_t used = strlen(out);
+    snprintf(out + used, out_bytes - used, " %.*s%s", CODE_COLUMNS, script,
+             strlen(script) > CODE_COLUMNS ? "..." : "");
+    for (char *at = out + used; *at; at++)
+        if (*at == '\n' || *at == '\t')
+            *at = ' ';
 }
 
-/* "python 3.11.2", or the program that runs the script; "" when there is none. */
+void kp_process_program(const struct kp_process *process, char *out, size_t out_bytes)
+{
+    static const char child[] = "-c from multiprocessing.";
+    const char *program = kp_base_name(process->exe);
+    bool code = strncmp(process->script, "-c ", 3) == 0;
+    if (strncmp(process->script, child, strlen(child)) == 0) { /* spawn, forkserver, ... */
+        const char *module = process->script + strlen("-c from ");
+        snprintf(out, out_bytes, "%.*s", (int)strcspn(module, " "), module);
+        return;
+    }
+    if (is_interpreter(program) && *process->script && !code)
+        program = kp_base_name(process->script);
+    snprintf(out, out_bytes, "%s", *program ? program : "(unknown program)");
+    if (is_interpreter(program) && code)
+        append_code(process->script, out, out_bytes);
+}
+
+/* "python 3.11.2", or the program that runs the script; "" when there is no script. */
 static void name_interpreter(const struct kp_process *p, const char *program, char *out,
                              size_t out_bytes)
 {
@@ -120,7 +142,7 @@ static void name_interpreter(const struct kp_process *p, const char *program, ch
     if (*p->python)
         snprintf(out, out_bytes, "python %s", p->python);
     else
-        snprintf(out, out_bytes, "%s", strcmp(program, exe) == 0 ? "" : exe);
+        snprintf(out, out_bytes, "%s", strncmp(program, exe, strlen(exe)) == 0 ? "" : exe);
 }
 
 void kp_report_program(struct kp_report_context *context)

@@ -85,7 +85,8 @@ void kp_allocator_name(const char *path, const char *build_id, char *out, size_t
 /* How many processes there were, an exec not being a new one; and the last image of the first. */
 size_t kp_process_count(const struct kp_processes *processes);
 const struct kp_process *kp_process_main(const struct kp_processes *processes);
-/* "app.py" for an interpreter that runs app.py, else the name of the program. */
+/* "app.py" for an interpreter that runs app.py, "sh -c ls" for one that runs code, else the name of
+ * the program. */
 void kp_process_program(const struct kp_process *process, char *out, size_t out_bytes);
 
 #endif

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# limit: 180
 # The reports to the letter, from databases that are made of SQL: text at 100 and 80 columns, JSON
 # and CSV; options; and that a report says the same in all three formats.
 . "$(dirname "$0")/cli.sh"
@@ -69,6 +70,19 @@ expect "a process with its threads" processes_python_one.txt "$REPORT" python.db
 expect "processes of Python as JSON" processes_python.json "$REPORT" python.db processes --json
 expect "timeline of Python: phases, imports" timeline_python.txt "$REPORT" python.db timeline
 expect "timeline of Python as JSON" timeline_python.json "$REPORT" python.db timeline --json --top 2
+
+# How programs are called that interpreters run.
+named() # argv as JSON, name
+{
+    fixture python named.db "UPDATE process SET argv = '$1' WHERE id = 1"
+    assert_match "a program is named: $1" "^named.db  $2 \(python 3.11.2, pid 4711\)" "$("$REPORT" named.db --wide | head -1)"
+}
+named '["python3","-u","-W","error","/srv/x/run.py","-c"]' run.py
+named '["python3","-m","http.server","8000"]' http.server
+named '["python3","-c","import app\napp.run()"]' "python3.11 -c import app app.run\(\)"
+named '["python3","-c","from multiprocessing.spawn import spawn_main; spawn_main(5)","--multiprocessing-fork"]' multiprocessing.spawn
+named '["python3"]' python3.11
+named '{"no":"list"}' python3.11
 
 # The text of the lines, where the source is there; relative names start at the working directory.
 mkdir app

@@ -169,7 +169,9 @@ static void test_files(void)
         {"/usr/lib/python3/dist-packages/six.py", false},
         {"/venv/lib/python3.11/site-packages/numpy/__init__.py", false},
         {"/srv/python3.11/app.py", false},
-        {"<string>", false},
+        {"<string>", true},
+        {"<stdin>", false},
+        {"<ipython-input-3-f00>", false},
         {"app.py", false},
         {"", false},
     };
