@@ -299,7 +299,7 @@ static void load_phase(struct loader *load)
     enum kp_phase phase = kp_phase_from_name(text(load, 1));
     struct kp_phase_sums sums = phase_sums(load);
 
-    if (phase == KP_PHASE_COUNT || !isfinite(sums.us))
+    if (phase == KP_PHASE_COUNT || !(sums.us >= 0 && sums.us < (double)KP_DECODE_TIME_US_MAX))
         fail(load);
     else if (process)
         kp_phases_load(&process->phases, phase, &sums);
@@ -322,9 +322,10 @@ static void load_import(struct loader *load)
 static void load_mark_time(struct loader *load)
 {
     struct kp_recorded *process = process_of(load, 0);
+    uint64_t mark_us = (uint64_t)integer(load, 2);
 
-    if (process)
-        kp_phases_mark(&process->phases, (uint64_t)integer(load, 1), (uint64_t)integer(load, 2));
+    if (process && mark_us < KP_DECODE_TIME_US_MAX)
+        kp_phases_mark(&process->phases, (uint64_t)integer(load, 1), mark_us);
 }
 
 static void load_cursor(struct loader *load)
