@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# limit: 120
+# limit: 240
 # A PyO3 extension at KPROF_RATE=1, built with line tables and as a stripped wheel: Rust and Python
 # frames stand in one stack as they called each other, threads that Python does not know keep theirs.
 . "$(dirname "$0")/../lib.sh"

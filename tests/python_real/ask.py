@@ -11,7 +11,7 @@ import time
 class Connection(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
+        self.sock.settimeout(30)
         self.sock.connect(sys.argv[1])
 
 
@@ -27,7 +27,7 @@ def ask():
 
 
 def ask_patiently():
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             return ask()

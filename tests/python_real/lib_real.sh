@@ -6,7 +6,7 @@
 REAL=$ROOT/tests/python_real
 PYTHON=${KPROF_TEST_PYTHON:-/usr/bin/python3}
 [ -x "$PYTHON" ] || PYTHON=python3
-export PYTHONPATH=$REAL:$ROOT/python PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=$REAL:$ROOT/python PYTHONPYCACHEPREFIX=$TMP/pycache
 
 venv() # name, requirement...: sets VENV, or says why not and fails
 {
@@ -14,9 +14,14 @@ venv() # name, requirement...: sets VENV, or says why not and fails
         { skip "$1" "cannot be installed: $(tail -1 "$TMP/venv.err" | head -c 200)"; return 1; }
 }
 
-kept() # database, function, pid or '': live blocks and bytes of bytearrays made in this Python function
+kept() # database, Python function, pid or '': live blocks and bytes of what it made, of 10,000 bytes and more
 {
-    "$PYTHON" "$REAL/check_kept.py" "$@"
+    sql "$1" "WITH RECURSIVE below(id) AS (
+        SELECT s.id FROM stack s JOIN frame f ON f.location_id = s.location_id WHERE f.lang = 'python' AND f.function = '$2'
+        UNION SELECT s.id FROM stack s JOIN below b ON s.parent_id = b.id)
+        SELECT printf('%d %d', total(live_count), total(live_bytes)) FROM site JOIN process p ON p.id = process_id
+        WHERE stack_id IN (SELECT id FROM below) AND live_bytes >= 10000 * live_count AND kind <> 'arena'
+        ${3:+AND pid = $3}"
 }
 
 ended() # database: nothing of what was recorded is running any more

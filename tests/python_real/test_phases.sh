@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# limit: 120
+# limit: 300
 # Where the time of a small PyO3 program goes, called once per process and many times in one process:
 # start-up, imports, cold and warm are told apart and add up to the wall time.
 . "$(dirname "$0")/lib_real.sh"

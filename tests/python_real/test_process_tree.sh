@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# limit: 120
+# limit: 300
 # Python, shell, Python, shell, Python: killed as a whole, or one after the other from the outside in,
 # everything of each of them is in the one database.
 . "$(dirname "$0")/lib_real.sh"
@@ -29,7 +29,7 @@ for way in "all at once" "outside in" "the middle first"; do
     esac
     wait "$root" 2> /dev/null
     wait_for 10 eval "! kill -0 ${all[4]}"
-    wait_for 10 ended "$db"
+    wait_for 60 ended "$db"
     assert_whole "$way" "$db" || continue
     assert_eq "every process is named, and its Python [$way]" 0 "$(unnamed "$db")"
     found=$(for pid in "${all[0]}" "${all[2]}" "${all[4]}"; do kept "$db" hold "$pid"; done | sort | uniq -c | tr -s ' ')
