@@ -25,7 +25,7 @@ static struct {
     _Atomic uint64_t epoch; /* of the process that the rest is about */
     _Atomic uint32_t is_busy;
     uint32_t taken;
-    uint64_t began_ticks;
+    uint64_t began_ticks, cost_ticks;
     _Atomic uint64_t due_ticks;
 } totals;
 
@@ -82,17 +82,22 @@ static uint64_t read_rss(void)
     return pages * PAGE_BYTES;
 }
 
+/* The cost at most doubles from one time to the next: what is far above was an interruption. */
+static void account(uint64_t now)
+{
+    uint64_t cost = now - totals.began_ticks, most = 2 * totals.cost_ticks;
+
+    totals.cost_ticks = totals.taken++ && cost > most ? most : cost;
+    if (totals.taken >= ALWAYS)
+        atomic_store(&totals.due_ticks, now + totals.cost_ticks * (totals.taken < OFTEN ? 10 : 100));
+}
+
 void kp_totals_take(struct kp_rec_totals *record)
 {
-    uint64_t now;
 
     record->rss = read_rss();
     kp_totals_of_malloc(&record->malloc_used, &record->malloc_held);
     kp_totals_of_python(&record->object_held, &record->object_blocks);
-    totals.taken++;
-    now = kp_ticks();
-    if (totals.taken >= ALWAYS)
-        atomic_store(&totals.due_ticks,
-                     now + (now - totals.began_ticks) * (totals.taken < OFTEN ? 10 : 100));
+    account(kp_ticks());
     atomic_store(&totals.is_busy, 0);
 }
