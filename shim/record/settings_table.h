@@ -11,7 +11,7 @@
     X("KPROF_RATE", "auto|SIZE", "auto",                                                           \
       "mean bytes between samples: auto, or a size such as 4K; 1 records every allocation")        \
     X("KPROF_BUDGET", "PERCENT", "1%", "share of the CPU time that auto may use")                  \
-    X("KPROF_ITERATION", "SPEC", "",                                                               \
+    X("KPROF_ITERATION", "module:function", "",                                                    \
       "each call of module:function, or module:Class.method, is an iteration")                     \
     X("KPROF_FOLLOW", "all|fork|none", "all", "which child processes are recorded")                \
     X("KPROF_SPOOL_MAX", "SIZE", "256M", "bound of the spool file")                                \

@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# limit: 180
+# kprof.py: marks from Python, in loops, by decorators, from threads and in forked children; without
+# the library it does nothing and loads nothing. A mark costs little. What a wrong or native
+# KPROF_ITERATION says.
+. "$(dirname "$0")/../python/lib_python.sh"
+
+need "marks from Python" sqlite3 || exit 0
+export PYTHONPATH=$ROOT/python PYTHONDONTWRITEBYTECODE=1
+export PYTHONWARNINGS=ignore # 3.12 warns of fork() when a thread is not quite gone
+PROGRAM=$ROOT/tests/iterations/explicit_program.py
+
+explicit()
+{
+    local label=$1 python=$2 db=$TMP/explicit.db expected
+    rm -f "$db"*
+    expected=$("$python" "$PROGRAM" 2>&1)
+    assert_match "without the library nothing happens, and ctypes stays out [$label]" '^[0-9]+ no-ctypes$' "$expected"
+    assert_eq "nor where a session is in the environment but the library is not here [$label]" "${expected%% *}" \
+        "$(KPROF_SESSION=/tmp/none "$python" "$PROGRAM" 2>&1 | cut -d' ' -f1)"
+    shim "$db" "$python" "$PROGRAM" > out.txt 2>&1
+    assert_eq "the program does the same [$label]" "${expected%% *} ctypes" "$(cat out.txt)"
+    settle "$db"
+    assert_eq "every mark counts, in the child too [$label]" "${expected%% *},7" \
+        "$(sql "$db" "SELECT group_concat(n) FROM (SELECT max(iteration) AS n FROM mark GROUP BY process_id ORDER BY process_id)")"
+}
+while IFS=$'\t' read -r label path; do
+    explicit "$label" "$path" < /dev/null
+done < <(list_pythons | awk '{ split($1, part, ".") } !seen[part[2]]++')
+
+# What it costs.
+cat > cost.py << 'EOF'
+import kprof, time
+best = 1e9
+for _ in range(20):
+    before = time.perf_counter()
+    for _ in range(20000):
+        kprof.iteration()
+    best = min(best, time.perf_counter() - before)
+print(int(best / 20000 * 1e9))
+EOF
+shim "$TMP/cost.db" "$PY" cost.py > cost.txt
+assert_range "a mark from Python takes less than 1.5 us (ns here)" 1 1500 "$(cat cost.txt)"
+settle "$TMP/cost.db"
+
+# By name, a million times; and what a program sees of it.
+cat > named.py << 'EOF'
+import sys
+def step():
+    pass
+for _ in range(1000000):
+    step()
+tools = [sys.monitoring.get_tool(i) for i in range(6)] if hasattr(sys, "monitoring") else []
+print(sorted(set(sys.modules) - {"atexit", "gc"}), [tool for tool in tools if tool not in (None, "kprof")])
+EOF
+"$PY" named.py > plain.txt
+KPROF_ITERATION=__main__:step shim "$TMP/million.db" "$PY" named.py > ours.txt
+assert_same_file "the program finds the same modules and tools, but for ours" plain.txt ours.txt
+assert_whole "a million calls by name" "$TMP/million.db"
+assert_eq "a million calls are a million marks" 1000000 "$(sql "$TMP/million.db" 'SELECT max(iteration) FROM mark')"
+
+# Values that can't be used.
+wrong() # value
+{
+    local db=$TMP/wrong.db
+    rm -f "$db"*
+    KPROF_ITERATION=$1 shim "$db" "$PY" -c 'print(1)' > out.txt 2> err.txt
+    assert_eq "KPROF_ITERATION='$1': the program runs, one line is said" "0|1|1" "$?|$(cat out.txt)|$(lines_of err.txt)"
+    assert_eq "KPROF_ITERATION='$1': the line names it" \
+        "kprof: KPROF_ITERATION=$1 cannot be used (it takes module:function); the default is used" "$(cat err.txt)"
+    settle "$db"
+}
+wrong step
+wrong :step
+wrong app:
+wrong app:a:b
+wrong app.py:/step
+wrong 'app:step()'
+KPROF_ITERATION=libc.so.6:puts shim "$TMP/native.db" /bin/true > out.txt 2> err.txt
+assert_match "a function of a native library: one line says what to do" \
+    "^kprof: KPROF_ITERATION can't be used: .*kprof_iteration\(\)" "$(cat err.txt)"
+settle "$TMP/native.db"
+assert_match "and the report has it too" "not counted by name" "$(sql "$TMP/native.db" 'SELECT text FROM note')"
+KPROF_ITERATION=app:step shim "$TMP/other.db" /bin/true > out.txt 2> err.txt
+assert_eq "a program that is not the one that was meant says nothing" "" "$(cat err.txt)"
+settle "$TMP/other.db"
+assert_eq "and its report neither" "" "$(sql "$TMP/other.db" "SELECT text FROM note")"
