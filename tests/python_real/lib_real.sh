@@ -6,7 +6,7 @@
 REAL=$ROOT/tests/python_real
 PYTHON=${KPROF_TEST_PYTHON:-/usr/bin/python3}
 [ -x "$PYTHON" ] || PYTHON=python3
-export PYTHONPATH=$REAL:$ROOT/python PYTHONPYCACHEPREFIX=$TMP/pycache
+export PYTHONPATH=$REAL:$ROOT/python PYTHONDONTWRITEBYTECODE=1
 
 venv() # name, requirement...: sets VENV, or says why not and fails
 {

@@ -4,6 +4,8 @@
 # Workers of multiprocessing: one database, each process named, and all of it there for the one that was
 # killed, whichever way they were started.
 . "$(dirname "$0")/lib_real.sh"
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX=$TMP/pycache # where a Python comes without compiled modules
 
 for way in fork spawn forkserver; do
     db=$TMP/$way.db

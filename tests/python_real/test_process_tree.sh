@@ -4,6 +4,8 @@
 # Python, shell, Python, shell, Python: killed as a whole, or one after the other from the outside in,
 # everything of each of them is in the one database.
 . "$(dirname "$0")/lib_real.sh"
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX=$TMP/pycache # where a Python comes without compiled modules
 
 descendants() # pid: itself and what it has started, outermost first
 {
