@@ -3,7 +3,7 @@
 
 CPU is user and system time of the whole process with its start and end; "work" leaves start-up and the first
 tenth out. Both are medians of ratios to the plain run of the same round, as is the increase of the peak RSS. The collector, a process of
-its own, is shown beside. KPROF_BENCH_RUNS: rounds of the plain program and kprof (11); the rivals take a third.
+its own, is shown beside. KPROF_BENCH_RUNS: rounds of the plain program and kprof (11); the rivals run in every fifth.
 KPROF_BENCH_WORK=NAME[,...] picks workloads."""
 import json
 import os
@@ -28,12 +28,12 @@ def configurations():
     return {
         "plain": ([], {}, None, 1),
         "kprof": ([], {}, LIBRARY, 1),
-        FULL_VIEW: ([], {"KPROF_RATE": "1", "KPROF_SPOOL_MAX": "4G"}, LIBRARY, 3),
-        "tracemalloc, 1 frame": (["-X", "tracemalloc"], {}, None, 3),
-        "memray": (memray, {}, None, 3),
-        "memray --native": ([*memray, "--native"], {}, None, 3),
-        "memray --trace-python-allocators": ([*memray, "--trace-python-allocators"], {}, None, 3),
-        "memray --native --trace-python-allocators": ([*memray, "--native", "--trace-python-allocators"], {}, None, 3),
+        FULL_VIEW: ([], {"KPROF_RATE": "1", "KPROF_SPOOL_MAX": "4G"}, LIBRARY, 5),
+        "tracemalloc, 1 frame": (["-X", "tracemalloc"], {}, None, 5),
+        "memray": (memray, {}, None, 5),
+        "memray --native": ([*memray, "--native"], {}, None, 5),
+        "memray --trace-python-allocators": ([*memray, "--trace-python-allocators"], {}, None, 5),
+        "memray --native --trace-python-allocators": ([*memray, "--native", "--trace-python-allocators"], {}, None, 5),
     }
 
 

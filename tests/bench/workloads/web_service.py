@@ -43,7 +43,7 @@ with tempfile.TemporaryDirectory() as here:
     socket = os.path.join(here, "service")
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(asyncio.start_unix_server(serve, socket))
-    measured(lambda number: loop.run_until_complete(ask(socket, number)), 150)
+    measured(lambda number: loop.run_until_complete(ask(socket, number)), 110)
     server.close()
     loop.run_until_complete(server.wait_closed())
     loop.close()
