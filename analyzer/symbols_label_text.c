@@ -67,6 +67,11 @@ char *kp_label_module(const char *path)
     return length ? strndup(base, length) : strdup(base);
 }
 
+bool kp_label_is_own(const struct kp_place *place)
+{
+    return !below_store(place->file, place->file + place->length);
+}
+
 char *kp_label_file(const struct kp_place *place)
 {
     struct parts parts = split(place);

@@ -2,10 +2,10 @@
 /*
  * One pass over the code collects, by function, the places it refers to, the functions that call it
  * and the imports it uses. Which of its places is the label? One that few functions refer to: the
- * places of an inlined helper are all over the file. Measured on a crate with all its dependencies
- * in one unit (fat LTO): the nearest place is in the true chain of inlined calls of a pc for 66 %,
- * the rarest for 76 %, of the function for 99 %. So a line is only told where all that is the
- * function's alone is in one file and close by (95 %).
+ * places of an inlined helper are all over the file. Measured on 9,300 calls in a program with all
+ * its crates in one unit (fat LTO): the file has code in the function in 99.8 % of cases, but in the
+ * chain of inlined calls of the very pc in 75 %. So a line is only told where all places that are the
+ * function's alone are in one file of its own crate and one is close by: 96 %.
  * Runs in the collector and the reports, on one thread.
  */
 #include "symbols_labels.h"
@@ -298,7 +298,8 @@ static const struct kp_place *choose_place(const struct kp_labels *labels, uint3
             best_distance = distance;
         }
     }
-    *close = best && best->functions == 1 && best_distance < KP_CLOSE_BYTES;
+    *close = best && best->functions == 1 && best_distance < KP_CLOSE_BYTES &&
+             kp_label_is_own(best);
     for (size_t i = 0; *close && i < count; i++) {
         const struct kp_place *place = &labels->places.all[links[i].other];
         *close = place->functions > 1 || kp_place_same_file(place, best);

@@ -74,6 +74,7 @@ static int count_all(struct kp_symbols *symbols, const char *path)
                                                             : elf_begin(fd, ELF_C_READ, NULL);
     if (!elf || kp_image_init(&image, elf) != 0 || kp_functions_init(&functions, &image) != 0) {
         fprintf(stderr, "name_functions: %s has no functions\n", path);
+        elf_end(elf);
         return 1;
     }
     const char *quality = kp_symbols_quality(symbols, path, "");
