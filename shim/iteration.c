@@ -33,7 +33,9 @@ static struct audit_entry **audit_list;
 
 void kp_iteration_called(void)
 {
-    atomic_fetch_add_explicit(&kp_iteration.calls, 1, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&kp_iteration.calls, 1, memory_order_relaxed) == 0 &&
+        kp_host.mode == KP_MODE_ON)
+        atomic_store(&kp_host.spool->named_calls, 1);
     kp_mark(KP_MARK_AT_BEGIN);
 }
 
@@ -157,7 +159,8 @@ void kp_iteration_finish(void)
                                  " was never called in this process",
                                  kp_iteration.reason[0] ? "; " : "", kp_iteration.reason};
 
-    if (!kp_iteration.is_watching || kp_iteration.calls || kp_state.info->origin == KP_ORIGIN_FORK)
+    if (!kp_iteration.is_watching || kp_iteration.calls || kp_host.spool->named_calls ||
+        kp_state.info->origin == KP_ORIGIN_FORK)
         return;
     for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++)
         at = kp_put(at, end, parts[i]);

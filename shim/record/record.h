@@ -59,7 +59,10 @@ struct kp_spool_header {
     /* Calls of fork(), and children of them that have arrived (joined or decided not to): while
      * they differ somebody may be on his way. A fork that failed makes them differ for good. */
     _Atomic uint32_t forks, forks_arrived;
-    uint8_t reserved[912];
+    /* Not 0: the function that KPROF_ITERATION names was called in some process, so that no other
+     * need complain that it never met it. */
+    _Atomic uint32_t named_calls;
+    uint8_t reserved[908];
 };
 _Static_assert(sizeof(struct kp_spool_header) == 4096, "the header is one page");
 
