@@ -14,8 +14,8 @@ SMALL = 512
 KIND_LARGE = {"object": "malloc", "mem": "malloc", "raw": "malloc", "malloc": "malloc", "mmap": "mmap"}
 
 
-def recorded(db, pid):
-    """Every live block of the process: (address, size) -> (kind, stack of (file, function, line))."""
+def read_stacks(db):
+    """Number of a stack -> its (file, function, line), outermost first."""
     frames = {}
     for location, function, file, line, lang, module in db.execute(
             "SELECT l.id, f.function, f.file, f.line, f.lang, coalesce(m.path, '') FROM location l"
@@ -27,6 +27,11 @@ def recorded(db, pid):
     stacks = {0: ()}
     for number, parent, location in db.execute("SELECT id, parent_id, location_id FROM stack ORDER BY id"):
         stacks[number] = stacks[parent] + tuple(frames.get(location, ()))
+    return stacks
+
+
+def recorded(db, pid, stacks):
+    """Every live block of the process: (address, size) -> [(kind, stack)]."""
     blocks = {}
     for address, size, kind, stack in db.execute(
             "SELECT sample.address, sample.size, site.kind, site.stack_id FROM sample JOIN site ON site.id = sample.site_id"
@@ -48,8 +53,8 @@ def difference(want, got):
     return ""
 
 
-def check_process(db, pid, marks, small_kinds):
-    blocks = recorded(db, pid)
+def check_process(db, pid, marks, stacks, small_kinds):
+    blocks = recorded(db, pid, stacks)
     wrong = {"block": [], "kind": [], "stack": []}
     for size, kind, address, stack in marks:
         want = tuple((file, function, line) for file, function, line in stack)
@@ -70,13 +75,14 @@ def main():
     database, folder, label = sys.argv[1:]
     small_kinds = os.environ.get("SMALL_KINDS", "1") == "1"
     db = sqlite3.connect("file:%s?mode=ro" % database, uri=True)
+    stacks = read_stacks(db)
     total, deepest, wrong = 0, 0, {"block": [], "kind": [], "stack": []}
     for path in sorted(glob.glob(os.path.join(folder, "expected.*.json"))):
         with open(path, encoding="utf-8") as file:
             marks = json.load(file)
         total += len(marks)
         deepest = max([deepest] + [len(mark[3]) for mark in marks])
-        for what, lines in check_process(db, int(path.split(".")[-2]), marks, small_kinds).items():
+        for what, lines in check_process(db, int(path.split(".")[-2]), marks, stacks, small_kinds).items():
             wrong[what] += lines
     for what, text in (("block", "each marked block is recorded once"), ("kind", "each has its kind"),
                        ("stack", "each has exactly the expected stack")):
