@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Keeps the modules that were used last open and asks each in turn: debug information, PLT stubs,
- * symbol table, labels (docs/symbols.md). What none of them knows gets a name that still tells where
- * it is, the same one for the same address of the same file: module.so+0x1234 [build-id].
+ * symbol table, labels (docs/symbols.md). What none of them knows gets a name that still tells
+ * where it is, the same one for the same address of the same file: module.so+0x1234 [build-id].
  * Runs in the collector and the reports, on one thread.
  */
 #include "symbols.h"

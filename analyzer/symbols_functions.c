@@ -53,8 +53,10 @@ static size_t cie_pointer_bytes(const struct kp_image *image, uint64_t cie)
 {
     uint64_t rest = kp_image_rest(image, cie);
     const uint8_t *bytes = kp_image_at(image, cie, rest);
+    if (!bytes)
+        return 0;
     struct reader reader = {bytes, bytes + (rest < KP_CIE_BYTES_MAX ? rest : KP_CIE_BYTES_MAX)};
-    if (!bytes || take(&reader, 4) == UINT32_MAX || take(&reader, 4) != 0)
+    if (take(&reader, 4) == UINT32_MAX || take(&reader, 4) != 0)
         return 0;
     uint64_t version = take(&reader, 1);
     const char *letters = (const char *)reader.at;

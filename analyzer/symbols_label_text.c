@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Paths in panic messages are what the compiler was given: a registry's folder of this or that
- * machine, the compiler's own library, or a path in the crate that was built. What a reader wants is
- * the crate, its version and the path in it. Runs in the collector and the reports, on one thread.
+ * machine, the compiler's own library, or a path in the crate that was built. What a reader wants
+ * is the crate, its version and the path in it. Runs in the collector and the reports, on one
+ * thread.
  */
 #include "symbols_label_text.h"
 

@@ -3,9 +3,9 @@
  * One pass over the code collects, by function, the places it refers to, the functions that call it
  * and the imports it uses. Which of its places is the label? One that few functions refer to: the
  * places of an inlined helper are all over the file. Measured on 9,300 calls in a program with all
- * its crates in one unit (fat LTO): the file has code in the function in 99.8 % of cases, but in the
- * chain of inlined calls of the very pc in 75 %. So a line is only told where all places that are the
- * function's alone are in one file of its own crate and one is close by: 96 %.
+ * its crates in one unit (fat LTO): the file has code in the function in 99.8 % of cases, but in
+ * the chain of inlined calls of the very pc in 75 %. So a line is only told where all places that
+ * are the function's alone are in one file of its own crate and one is close by: 96 %.
  * Runs in the collector and the reports, on one thread.
  */
 #include "symbols_labels.h"

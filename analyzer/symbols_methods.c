@@ -162,7 +162,7 @@ static const char *as_spec(const struct kp_fields *fields, const struct kp_point
                : NULL;
 }
 
-/* PyType_Slot: {number, function or data} up to zeros. How many there are; 0: it is no such table. */
+/* PyType_Slot: {number, function or data} up to zeros. How many; 0: it is no such table. */
 static size_t count_slots(const struct kp_fields *fields, uint64_t table)
 {
     uint64_t number;

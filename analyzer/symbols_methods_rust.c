@@ -2,9 +2,9 @@
 /*
  * PyClassItems has two slices: of PyType_Slot, and of PyMethodDefType, whose layout is up to the
  * compiler. What is sure: a slice is a pointer and a count; each record of the second holds one
- * function, and a name with its length behind it (which counts the NUL). As the slice says where the
- * first record starts, it does not matter in which order they stand; names without it would be off by
- * one as often as not. Runs in the collector and the reports, on one thread.
+ * function, and a name with its length behind it (which counts the NUL). As the slice says where
+ * the first record starts, it does not matter in which order they stand; names without it would be
+ * off by one as often as not. Runs in the collector and the reports, on one thread.
  */
 #include "symbols_methods_rust.h"
 
@@ -74,7 +74,7 @@ static int name_records(struct kp_methods *methods, const struct kp_fields *fiel
 /* A single record with a small number and a function may be anything. */
 static bool are_slots(const struct kp_fields *fields, uint64_t table, uint64_t count)
 {
-    uint64_t number, before = 0;
+    uint64_t number = 0, before = 0;
     for (uint64_t i = 0; i < count; i++) {
         if (!kp_field_number(fields, table + 16 * i, &number) || !kp_slot_name(number) ||
             number == before || kp_field_function(fields, table + 16 * i + 8) < 0)

@@ -12,7 +12,7 @@ twins() # label, flags...: builds the library and its stripped twin, and compare
     local what=$1 labels right lines lines_right
     shift
     if ! rustc --edition 2021 --crate-type cdylib --crate-name twin -g "$@" -o full.so \
-        "$ROOT/tests/symbols/twin/lib.rs" 2> rustc.err || ! strip -o twin.so full.so; then
+        "$ROOT/tests/symbols/twin/twin.rs" 2> rustc.err || ! strip -o twin.so full.so; then
         skip "labels name the right source [$what]" "rustc cannot build it: $(tail -1 rustc.err)"
         return
     fi

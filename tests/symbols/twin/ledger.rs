@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Entries by name and their sums: maps, slices and sorting.
 use std::collections::{BTreeMap, HashMap};
 
 pub struct Entry {

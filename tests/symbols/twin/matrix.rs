@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// A square table of numbers: indices that are checked, and arithmetic.
 pub struct Matrix {
     pub side: usize,
     pub cells: Vec<Vec<f64>>,

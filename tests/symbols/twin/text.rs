@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Strings: iterators, formatting and slices.
 use crate::ledger::Ledger;
 use crate::matrix::Matrix;
 use std::fmt::Write;
