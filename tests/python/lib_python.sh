@@ -64,7 +64,7 @@ skip_missing_pythons() # what for
         grep -qE "^3\.${BASH_REMATCH[1]}\.[0-9]+${BASH_REMATCH[2]} ${BASH_REMATCH[3]}" <<< "$have" && continue
         case $wanted in
         3.10* | 3.12*) skip "$1 [$wanted]" "no such Python here; pyenv install ${wanted% *} would bring one" ;;
-        3.14t*) skip "$1 [$wanted]" "no such Python here; make python-freethreaded builds one" ;;
+        3.14t*) skip "$1 [$wanted]" "no such Python here: Debian has none; one in $PYTHONS/3.14t/usr/bin is found" ;;
         *) skip "$1 [$wanted]" "no such Python here; make pythons fetches it" ;;
         esac
     done
