@@ -20,10 +20,11 @@
 #define ALWAYS 10u
 #define OFTEN 100u
 #define PAGE_BYTES 4096u
+#define ABANDONED_TICKS (1ull << 35) /* some ten seconds */
 
 static struct {
     _Atomic uint64_t epoch; /* of the process that the rest is about */
-    _Atomic uint32_t is_busy;
+    _Atomic uint64_t busy_since; /* ticks; 0: nobody is at it */
     uint32_t taken;
     uint64_t began_ticks, cost_ticks;
     _Atomic uint64_t due_ticks;
@@ -37,8 +38,17 @@ static void begin_in_this_process(void)
         atomic_compare_exchange_strong(&totals.epoch, &before, kp_state.epoch)) {
         totals.taken = 0;
         atomic_store(&totals.due_ticks, 0);
-        atomic_store(&totals.is_busy, 0);
+        atomic_store(&totals.busy_since, 0);
     }
+}
+
+/* Who has begun long ago was left by a handler that jumped away: the turn is anybody's again. */
+static bool take_turn(uint64_t now)
+{
+    uint64_t since = atomic_load(&totals.busy_since);
+
+    return (since == 0 || now - since > ABANDONED_TICKS) &&
+           atomic_compare_exchange_strong(&totals.busy_since, &since, now);
 }
 
 /* Of very many marks the reader keeps those whose numbers a power of two divides: totals wait for
@@ -57,7 +67,7 @@ bool kp_totals_are_due(struct kp_slot *slot, uint64_t number)
     begin_in_this_process();
     if (!will_be_kept(number) ||
         now < atomic_load_explicit(&totals.due_ticks, memory_order_relaxed) ||
-        kp_may_be_in_handler(slot) || atomic_exchange(&totals.is_busy, 1))
+        kp_may_be_in_handler(slot) || !take_turn(now))
         return false;
     totals.began_ticks = now;
     return true;
@@ -99,5 +109,5 @@ void kp_totals_take(struct kp_rec_totals *record)
     kp_totals_of_malloc(&record->malloc_used, &record->malloc_held);
     kp_totals_of_python(&record->object_held, &record->object_blocks);
     account(kp_ticks());
-    atomic_store(&totals.is_busy, 0);
+    atomic_store(&totals.busy_since, 0);
 }
