@@ -77,7 +77,7 @@ API void shared_2(int n)
 API void far_away(int n)
 {
     BODY(n);
-    __asm__ volatile(".skip 400, 0x90");
+    __asm__ volatile(".skip 2000, 0x90");
     if (n == 77)
         panic_at(&far);
 }
