@@ -59,9 +59,8 @@ double kp_log(double x)
 void kp_gap_draw(struct kp_thread *self, uint64_t rate_bytes)
 {
     self->rate = rate_bytes;
-    /* Every allocation: whatever is below 0 stays, so that one can see that it has moved. */
     if (rate_bytes <= 1)
-        self->left = self->left < 0 ? self->left : -1;
+        kp_gap_every_one(self);
     else
         self->left = (int64_t)(-(double)rate_bytes * kp_log(uniform(self)));
 }

@@ -88,6 +88,11 @@ static inline bool kp_is_text(const void *object)
     return object && kp_type_of(object) == kp_api.PyUnicode_Type;
 }
 
+static inline bool kp_is_a(const void *object, void *type)
+{
+    return kp_api.PyType_IsSubtype(kp_type_of(object), type) != 0;
+}
+
 /* An attribute as by getattr(), NULL when there is none; no exception stays. A new reference. */
 void *kp_attribute(void *object, const char *name);
 

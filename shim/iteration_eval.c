@@ -76,6 +76,7 @@ static enum kp_match decide(const char *frame, void *code)
     if (match == KP_MATCH_UNKNOWN && !eval.is_looking) {
         eval.is_looking = true;
         match = kp_match_decide(code, *(void *const *)(frame + eval.globals_at));
+        kp_api.PyErr_Clear(); /* as when there was no memory to look */
         eval.is_looking = false;
     }
     return match;
@@ -83,8 +84,6 @@ static enum kp_match decide(const char *frame, void *code)
 
 static KP_SLOW void look(const char *frame, void *code)
 {
-    void *exception[3];
-
     if (code != eval.import_end) {
         if (decide(frame, code) == KP_MATCH_YES && is_start(frame, code))
             kp_iteration_called();
@@ -93,9 +92,8 @@ static KP_SLOW void look(const char *frame, void *code)
     if (eval.is_looking || kp_iteration.is_resolved)
         return;
     eval.is_looking = true;
-    kp_api.PyErr_Fetch(&exception[0], &exception[1], &exception[2]);
     after_import();
-    kp_api.PyErr_Restore(exception[0], exception[1], exception[2]);
+    kp_api.PyErr_Clear();
     eval.is_looking = false;
 }
 

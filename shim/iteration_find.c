@@ -46,11 +46,6 @@ static bool is_text(void *text, const char *wanted)
     return have && strcmp(have, wanted) == 0;
 }
 
-static bool is_a(void *object, void *type)
-{
-    return kp_api.PyType_IsSubtype(kp_type_of(object), type) != 0;
-}
-
 /* /path/app.py is the program "app". */
 static bool is_script(void *file)
 {
@@ -83,7 +78,7 @@ static void *script(void *globals)
     void *file = kp_api.PyDict_GetItemString(globals, "__file__");
     void *arguments = file ? NULL : kp_api.PySys_GetObject("argv");
 
-    if (arguments && is_a(arguments, kp_api.PyList_Type) && kp_api.PyList_Size(arguments) > 0)
+    if (arguments && kp_is_a(arguments, kp_api.PyList_Type) && kp_api.PyList_Size(arguments) > 0)
         file = kp_api.PyList_GetItem(arguments, 0);
     return file;
 }
@@ -110,13 +105,13 @@ void *kp_find_module(void)
     void *modules = kp_api.PySys_GetObject("modules");
     void *module;
 
-    if (!modules || !is_a(modules, kp_api.PyDict_Type))
+    if (!modules || !kp_is_a(modules, kp_api.PyDict_Type))
         return NULL;
     module = kp_api.PyDict_GetItem(modules, module_text);
     for (unsigned i = 0; !module && i < sizeof mains / sizeof *mains; i++) {
         void *main = kp_api.PyDict_GetItemString(modules, mains[i]);
 
-        if (main && is_a(main, kp_api.PyModule_Type) &&
+        if (main && kp_is_a(main, kp_api.PyModule_Type) &&
             is_main_meant(kp_api.PyModule_GetDict(main)))
             module = main;
     }
@@ -126,14 +121,12 @@ void *kp_find_module(void)
 /* A new reference, NULL. */
 static void *member(void *object, const char *name)
 {
-    void *text = kp_api.PyUnicode_FromString(name), *value;
+    void *text = kp_api.PyUnicode_FromString(name), *value = NULL;
 
-    if (is_a(object, kp_api.PyModule_Type))
+    if (text && kp_is_a(object, kp_api.PyModule_Type))
         value = kp_api.PyDict_GetItem(kp_api.PyModule_GetDict(object), text);
-    else if (is_a(object, kp_api.PyType_Type))
+    else if (text && kp_is_a(object, kp_api.PyType_Type))
         value = kp_api._PyType_Lookup(object, text);
-    else
-        value = NULL;
     if (value)
         kp_api.Py_IncRef(value);
     kp_drop(text);
@@ -186,7 +179,7 @@ static void *inner_of(void *object)
         return kp_attribute(object, "fget");
     if (strcmp(type_name(object), "functools.partial") == 0)
         return kp_attribute(object, "func");
-    if (type == kp_api.PyType_Type || is_a(object, kp_api.PyType_Type))
+    if (type == kp_api.PyType_Type || kp_is_a(object, kp_api.PyType_Type))
         return NULL;
     inner = kp_api.PyObject_GenericGetAttr(object, wrapped_text);
     if (!inner)
@@ -295,11 +288,11 @@ static struct kp_target target_of(void *object)
 
     if (type == kp_api.PyFunction_Type)
         return of_function(object);
-    if (is_a(object, kp_api.PyCFunction_Type) || is_cython(object))
+    if (kp_is_a(object, kp_api.PyCFunction_Type) || is_cython(object))
         return of_native(behind_head);
     if (type == kp_api.PyMethodDescr_Type || type == kp_api.PyClassMethodDescr_Type)
         return of_native(behind_head + 3 * sizeof(void *)); /* d_type, d_name, d_qualname */
-    if (is_a(object, kp_api.PyType_Type))
+    if (kp_is_a(object, kp_api.PyType_Type))
         return of_class(object);
     return uncountable("it is an object, whose calls can't be told from others' of its class");
 }

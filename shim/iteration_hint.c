@@ -47,7 +47,7 @@ static const char *nearest(void *dictionary, const char *name)
     void *key, *value;
     ssize_t at = 0;
 
-    while (kp_api.PyDict_Next(dictionary, &at, &key, &value)) {
+    while (dictionary && kp_api.PyDict_Next(dictionary, &at, &key, &value)) {
         const char *text = kp_is_text(key) ? kp_api.PyUnicode_AsUTF8(key) : NULL;
         unsigned far = text ? distance(name, text) : LENGTH_MAX;
 
@@ -93,7 +93,7 @@ static bool hint_in_class(void *module, const char *dot)
     memset(class_name, 0, sizeof class_name);
     memcpy(class_name, kp_iteration.name, (size_t)(dot - kp_iteration.name));
     class = kp_api.PyDict_GetItemString(module, class_name);
-    if (!class || !kp_api.PyType_IsSubtype(kp_type_of(class), kp_api.PyType_Type))
+    if (!class || !kp_is_a(class, kp_api.PyType_Type))
         return false;
     proxy = kp_attribute(class, "__dict__");
     members = proxy ? kp_api.PyObject_CallMethod(proxy, "copy", NULL) : NULL;
@@ -123,7 +123,9 @@ static void hint(void)
         say("it is there");
         return;
     }
-    members = kp_api.PyModule_GetDict(module);
+    members = kp_is_a(module, kp_api.PyModule_Type) ? kp_api.PyModule_GetDict(module) : NULL;
+    if (!members)
+        return;
     if (dot && hint_in_class(members, dot))
         return;
     const char *name = nearest(members, kp_iteration.name);

@@ -43,11 +43,13 @@ static void stop(void)
 static void after_import(void)
 {
     kp_match_after_import();
+    kp_api.PyErr_Clear();
     if (kp_native_is_counted()) {
         stop();
     } else if (kp_iteration.is_by_lookup && !monitor.saw_other_code) {
         monitor.saw_other_code = true;
         kp_drop(kp_api.PyObject_CallMethod(monitor.monitoring, "restart_events", NULL));
+        kp_api.PyErr_Clear();
     }
 }
 
@@ -62,6 +64,7 @@ static void *on_start(void *self, void *const *arguments, ssize_t count)
         return new_reference(kp_iteration.is_resolved ? monitor.disable : kp_api._Py_NoneStruct);
     }
     match = kp_match_decide(arguments[0], kp_api.PyEval_GetGlobals());
+    kp_api.PyErr_Clear(); /* as when there was no memory to look */
     if (match == KP_MATCH_YES)
         kp_iteration_called();
     return new_reference(match == KP_MATCH_YES ? kp_api._Py_NoneStruct : monitor.disable);

@@ -5,8 +5,8 @@
  * of a heap without samples nearby costs one load. Then an exact table: 64 shards of open
  * addressing with backward-shift deletion, so that nothing is left behind by what was freed.
  *
- * The table keeps the objects of one 4 KiB page of heap together: neighbours in the heap are
- * neighbours in the table, which halves the misses when every allocation is recorded.
+ * Neighbours in the heap are neighbours in the table, which saves misses when every allocation is
+ * recorded.
  */
 #ifndef KP_LIVE_H
 #define KP_LIVE_H

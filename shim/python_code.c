@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 
 #define ENTRIES_FIRST 1024u
-#define NAME_BYTES_MAX 2048u
+#define NAME_BYTES_MAX 4096u /* as long as a path may be */
 #define TABLE_BYTES_MAX (4u << 20)
 #define TABLE_PIECE 16384u
 

@@ -179,7 +179,7 @@ static bool step(struct walk *walk)
                                 .anchor = walk->cframe ? walk->cframe : UINTPTR_MAX};
     if (testing() && !is_code(frame.code))
         return false;
-    if (walk->count || !is_incomplete(&frame, owner))
+    if (!is_incomplete(&frame, owner))
         walk->frames[walk->count++] = frame;
     if (kp_py_layout.chain == KP_CHAIN_CFRAME)
         next_cframe(walk, at);
@@ -217,14 +217,12 @@ bool kp_python_frame_is_kept(const struct kp_py_frame *kept, uintptr_t frame, ui
 }
 
 /* One frame of the comparison; *at counts the kept frames that are left. */
-static bool is_next_kept(const struct kp_slot *slot, struct walk *walk, uint32_t *at)
+static bool is_next_kept(const struct kp_slot *slot, const struct walk *walk, uint32_t *at)
 {
     struct kp_py_frame now = {.frame = walk->frame, .code = code_of(walk->frame),
                               .place = place_of(walk->frame)};
     const struct kp_py_frame *kept = &slot->py[*at - 1];
 
-    if (*at == slot->py_depth && is_incomplete(&now, owner_of(now.frame)))
-        return true;
     if (!*at || !kp_python_frame_is_kept(kept, now.frame, now.code, now.place))
         return false;
     if (kp_py_layout.chain == KP_CHAIN_CFRAME && kept->anchor != walk->cframe)

@@ -158,8 +158,10 @@ uint64_t kp_sample_decide(size_t size)
     uint64_t cookie, rate = 0;
     int error = errno;
 
-    if (is_every_one(self))
+    if (is_every_one(self)) {
+        kp_gap_every_one(self);
         return 1;
+    }
     if (!kp_guard_enter(&cookie)) {
         nested();
         return 0;

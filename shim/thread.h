@@ -30,6 +30,7 @@ struct kp_thread {
     /* Locks that our code holds, or is about to take: so that none is forgotten when it is left. */
     struct kp_spin *held[KP_LOCKS_HELD_MAX];
     uint32_t held_count;
+    uint32_t every_one;      /* gaps drawn at rate 1 */
     bool in_arena;           /* taking an arena for Python's allocator */
     int64_t moved_by_arenas; /* what these took off `left` */
 };

@@ -160,6 +160,9 @@ int main(void)
     for (int mix = 0; mix < 4; mix++)
         coverage(threads, mix, 2048);
     kp_gap_draw(&threads[0], 1);
-    say(threads[0].left == 0, "rate 1 samples every allocation", (double)threads[0].left);
+    int64_t first = threads[0].left;
+    kp_gap_draw(&threads[0], 1);
+    say(first < 16 && threads[0].left < 16, "rate 1 samples every allocation", (double)first);
+    say(first != threads[0].left, "rate 1 shows that it was drawn", (double)threads[0].left);
     return 0;
 }
