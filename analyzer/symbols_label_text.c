@@ -68,9 +68,13 @@ char *kp_label_module(const char *path)
     return length ? strndup(base, length) : strdup(base);
 }
 
-bool kp_label_is_own(const struct kp_place *place)
+enum kp_place_origin kp_label_origin(const struct kp_place *place)
 {
-    return !below_store(place->file, place->file + place->length);
+    const char *end = place->file + place->length;
+    if (find(place->file, end, "/rustc/") == place->file ||
+        find(place->file, end, "library/") == place->file)
+        return KP_PLACE_LIBRARY;
+    return below_store(place->file, end) ? KP_PLACE_CRATE : KP_PLACE_OWN;
 }
 
 char *kp_label_file(const struct kp_place *place)

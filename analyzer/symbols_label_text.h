@@ -17,8 +17,7 @@ enum kp_label_relation {
 
 /* "/x/_orders.cpython-311-x86_64-linux-gnu.so" to "orders" */
 char *kp_label_module(const char *path);
-/* Is the file of the code that was built here, not of a crate that came from elsewhere? */
-bool kp_label_is_own(const struct kp_place *place);
+enum kp_place_origin kp_label_origin(const struct kp_place *place);
 /* "serde_json-1.0.154/src/de.rs"; of the crate that was built as it is: "src/model.rs" */
 char *kp_label_file(const struct kp_place *place);
 /* "serde_json-1.0.154: src/de.rs:212 (nearby)"; line 0: none */

@@ -10,11 +10,13 @@
  */
 #include "symbols_labels.h"
 
+#include "demangle.h"
 #include "symbols_code.h"
 #include "symbols_functions.h"
 #include "symbols_label_text.h"
 #include "symbols_methods.h"
 #include "symbols_places.h"
+#include "symbols_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +58,7 @@ struct kp_labels {
     struct links places_of, callers_of, imports_of;
     struct links tables_of; /* functions that take the address of data with a pointer to it */
     struct data_uses data;
+    const struct kp_symbol_table *symbols;
     char *module; /* its short name */
 };
 
@@ -212,10 +215,12 @@ static void sort_links(struct links *links)
         qsort(links->all, links->count, sizeof *links->all, compare_links);
 }
 
-/* How many functions refer to each place. */
+/* How many functions refer to each place, and whose it is. */
 static void count_functions(struct kp_labels *labels)
 {
     const struct link *all = labels->places_of.all;
+    for (size_t i = 0; i < labels->places.count; i++)
+        labels->places.all[i].origin = kp_label_origin(&labels->places.all[i]);
     for (size_t i = 0; i < labels->places_of.count; i++)
         if (!i || all[i].function != all[i - 1].function || all[i].other != all[i - 1].other)
             labels->places.all[all[i].other].functions++;
@@ -246,9 +251,11 @@ static int read_all(struct kp_labels *labels, Elf *elf)
     return 0;
 }
 
-struct kp_labels *kp_labels_new(Elf *elf, const char *path)
+struct kp_labels *kp_labels_new(Elf *elf, const char *path, const struct kp_symbol_table *symbols)
 {
     struct kp_labels *labels = calloc(1, sizeof *labels);
+    if (labels)
+        labels->symbols = symbols;
     if (labels && (labels->module = kp_label_module(path)) && read_all(labels, elf) == 0)
         return labels;
     kp_labels_free(labels);
@@ -275,8 +282,8 @@ void kp_labels_free(struct kp_labels *labels)
 static bool is_better(const struct kp_place *place, uint64_t distance, const struct kp_place *best,
                       uint64_t best_distance)
 {
-    if (place->library != best->library)
-        return best->library;
+    if (place->origin != best->origin)
+        return place->origin < best->origin;
     if (place->functions != best->functions)
         return place->functions < best->functions;
     return distance < best_distance;
@@ -299,7 +306,7 @@ static const struct kp_place *choose_place(const struct kp_labels *labels, uint3
         }
     }
     *close = best && best->functions == 1 && best_distance < KP_CLOSE_BYTES &&
-             kp_label_is_own(best);
+             best->origin == KP_PLACE_OWN;
     for (size_t i = 0; *close && i < count; i++) {
         const struct kp_place *place = &labels->places.all[links[i].other];
         *close = place->functions > 1 || kp_place_same_file(place, best);
@@ -307,13 +314,18 @@ static const struct kp_place *choose_place(const struct kp_labels *labels, uint3
     return best;
 }
 
-/* "scanstring" or "src/de.rs" for a caller; NULL when it has no label of its own. */
+/* "scanstring", "SSL_read" or "src/de.rs" for a caller; NULL when it has nothing of its own. */
 static char *caller_text(const struct kp_labels *labels, uint32_t caller, uint64_t pc)
 {
     const char *method = labels->methods.names[caller];
-    bool close;
+    uint64_t offset;
+    bool close, exact;
     if (method)
         return strndup(method, strcspn(method, " "));
+    const char *symbol = kp_symbol_table_find(labels->symbols, labels->functions.all[caller].start,
+                                              &offset, &exact);
+    if (symbol && exact)
+        return kp_demangle(symbol);
     const struct kp_place *place = choose_place(labels, caller, pc, &close);
     return place ? kp_label_file(place) : NULL;
 }

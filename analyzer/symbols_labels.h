@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct kp_labels;
+struct kp_symbol_table;
 
 struct kp_label {
     char *function; /* to be freed */
@@ -27,9 +28,11 @@ struct kp_label {
     bool exact;
 };
 
-/* `path` is the file's: its own crate is called after it. Reads all code once, about 5 ms a
- * megabyte. NULL: no memory, or a file with nothing to label by. It belongs to the Elf. */
-struct kp_labels *kp_labels_new(Elf *elf, const char *path);
+/* `path` is the file's: its own crate is called after it. `symbols` name callers. Reads all code
+ * once, about 10 ms a megabyte. NULL: no memory, or a file with nothing to label by. The Elf and
+ * `symbols` must live longer. */
+struct kp_labels *kp_labels_new(Elf *elf, const char *path,
+                                const struct kp_symbol_table *symbols);
 void kp_labels_free(struct kp_labels *labels);
 
 /* false: nothing is known. */

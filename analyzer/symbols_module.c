@@ -181,7 +181,7 @@ const struct kp_labels *kp_module_labels(struct kp_module *module)
     GElf_Addr bias = 0;
     if (!module->asked_labels) {
         Elf *elf = module->dwfl_module ? dwfl_module_getelf(module->dwfl_module, &bias) : NULL;
-        module->labels = elf ? kp_labels_new(elf, module->path) : NULL;
+        module->labels = elf ? kp_labels_new(elf, module->path, &module->table) : NULL;
         module->asked_labels = true;
     }
     return module->labels;

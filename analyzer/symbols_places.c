@@ -43,9 +43,10 @@ static bool read_place(const struct kp_image *image, const struct kp_pointer *po
         length--;
     if (!path || !is_source_path(path, length))
         return false;
-    bool library = length > 8 && (memcmp(path, "/rustc/", 7) == 0 ||
-                                  memcmp(path, "library/", 8) == 0);
-    *place = (struct kp_place){pointer->slot, path, (uint32_t)length, line_column[0], 0, library};
+    *place = (struct kp_place){.address = pointer->slot,
+                               .file = path,
+                               .length = (uint32_t)length,
+                               .line = line_column[0]};
     return true;
 }
 

@@ -8,13 +8,18 @@
 
 #include "symbols_pointers.h"
 
+enum kp_place_origin {
+    KP_PLACE_OWN,    /* of the code that was built here */
+    KP_PLACE_CRATE,  /* of a crate that came from elsewhere */
+    KP_PLACE_LIBRARY /* of Rust's own library, which is inlined everywhere */
+};
 struct kp_place {
     uint64_t address;  /* of the record */
     const char *file;  /* as the compiler was given it; not terminated, belongs to the Elf */
     uint32_t length;   /* of `file` */
     uint32_t line;
     uint32_t functions; /* how many refer to it */
-    bool library;       /* in Rust's own library, which is inlined everywhere */
+    enum kp_place_origin origin;
 };
 struct kp_places {
     struct kp_place *all; /* by address */

@@ -30,9 +30,11 @@ static bool ends_with(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-static enum kind kind_of(const struct kp_symbol_frame *frame, const char *quality)
+static enum kind kind_of(const struct kp_symbol_frame *frame, const char *quality,
+                         const char *path)
 {
-    const char *name = frame->function;
+    const char *name = frame->function, *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
     if (strstr(name, " (called ") || strstr(name, " (in a table "))
         return CALLED;
     if (strstr(name, " (calls "))
@@ -44,7 +46,7 @@ static enum kind kind_of(const struct kp_symbol_frame *frame, const char *qualit
         return METHOD;
     if (frame->exact)
         return *frame->file || strcmp(quality, "debug") == 0 ? DEBUG : NAME;
-    return strstr(name, ".so+0x") ? NOTHING : OFFSET;
+    return strncmp(name, base, strlen(base)) == 0 ? NOTHING : OFFSET;
 }
 
 static void name_one(struct kp_symbols *symbols, const char *path, uint64_t address)
@@ -85,7 +87,7 @@ static int count_all(struct kp_symbols *symbols, const char *path)
         int count = kp_symbols_resolve(symbols, path, "",
                                        function->start + (function->end - function->start) / 2,
                                        frames, FRAMES_MAX);
-        enum kind kind = kind_of(&frames[count - 1], quality);
+        enum kind kind = kind_of(&frames[count - 1], quality, path);
         counts[kind]++;
         bytes[kind] += function->end - function->start;
         all += function->end - function->start;

@@ -56,7 +56,7 @@ static const struct expectation expectations[] = {
     {"in_vtable", "labels+0x%x (in a table of src/model.rs)", "", 0, false},
     {"calls_below", "labels+0x%x (called from pyo3-0.28.3/src/types/dict.rs)", "", 0, false},
     {"below_helper", "labels+0x%x (called below pyo3-0.28.3/src/types/dict.rs)", "", 0, false},
-    {"only_imports", "labels+0x%x (calls puts)", "", 0, false},
+    {"only_imports", "labels+0x%x (called from labels_tables)", "", 0, false},
 };
 
 static const struct variant {
@@ -68,8 +68,8 @@ static const struct variant {
     {"without a PLT", "-fPIC -shared -fno-plt", false},
     {"with stubs of two parts", "-fPIC -shared -fcf-protection -Wl,-z,ibtplt -Wl,-z,lazy", false},
     {"without section headers", "-fPIC -shared", true},
-    {"in a program", "-fPIE -pie -DPROGRAM ./python.so", false},
-    {"in a program at a fixed address", "-fno-pie -no-pie -DPROGRAM ./python.so", false},
+    {"in a program", "-fPIE -pie -rdynamic -DPROGRAM ./python.so", false},
+    {"in a program at a fixed address", "-fno-pie -no-pie -rdynamic -DPROGRAM ./python.so", false},
 };
 
 static int failures;
