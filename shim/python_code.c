@@ -2,7 +2,7 @@
 /*
  * The table of code objects. Any thread; a look-up takes no lock. An entry is written before its
  * id (release), its definition is published before that, and nothing is ever removed: code at a
- * used address is another entry. The table grows by doubling, the old one stays mapped and empty.
+ * used address is another entry. A full table is followed by a larger one, and stays mapped, empty.
  * A forked child tells everything anew, since its table and its pointer are wiped.
  */
 #include "python_code.h"
@@ -33,6 +33,7 @@ struct entry {
     struct identity identity;
     _Atomic uint32_t id; /* 0: free */
     uint8_t role;
+    bool is_dead;
 };
 
 struct kp_code_table {
@@ -82,8 +83,26 @@ static struct entry *look_up(struct kp_code_table *table, const struct identity 
 
         if (!id)
             return NULL;
-        if (same(&entry->identity, identity))
+        if (!entry->is_dead && same(&entry->identity, identity))
             return entry;
+    }
+}
+
+/* Without a lock: an entry that a growing table has copied a moment ago may be missed; then the
+ * identity alone has to tell the two apart. */
+void kp_python_code_gone(uintptr_t code)
+{
+    struct kp_code_table *table = atomic_load_explicit(&kp_state.codes, memory_order_acquire);
+
+    for (uint64_t i = hash(code); table; i++) {
+        struct entry *entry = &table->entries[i & table->mask];
+
+        if (!atomic_load_explicit(&entry->id, memory_order_acquire))
+            return;
+        if (entry->identity.code != code || entry->is_dead)
+            continue;
+        entry->is_dead = true;
+        atomic_fetch_add_explicit(&kp_state.code_deaths, 1, memory_order_release);
     }
 }
 
@@ -101,20 +120,33 @@ static void insert(struct kp_code_table *table, const struct identity *identity,
     table->count++;
 }
 
+/* Four times what lives: the dead are left behind. */
+static uint64_t entries_wanted(const struct kp_code_table *table)
+{
+    uint64_t living = 0, entries = ENTRIES_FIRST;
+
+    for (uint64_t i = 0; table && i <= table->mask; i++)
+        living += table->entries[i].id && !table->entries[i].is_dead;
+    while (entries < 4 * living)
+        entries *= 2;
+    return entries;
+}
+
 /* Under definitions_lock: a table with room for one more. */
 static struct kp_code_table *room(void)
 {
     struct kp_code_table *table = kp_state.codes, *bigger;
-    uint64_t entries = table ? (table->mask + 1) * 2 : ENTRIES_FIRST;
+    uint64_t entries;
 
     if (table && table->count < table->mask / 2)
         return table;
+    entries = entries_wanted(table);
     bigger = kp_sys_map_wiped(sizeof *bigger + entries * sizeof(struct entry));
     if (!bigger)
         return NULL;
     bigger->mask = entries - 1;
     for (uint64_t i = 0; table && i <= table->mask; i++)
-        if (table->entries[i].id)
+        if (table->entries[i].id && !table->entries[i].is_dead)
             insert(bigger, &table->entries[i].identity, table->entries[i].id,
                    table->entries[i].role);
     atomic_store_explicit(&kp_state.codes, bigger, memory_order_release);

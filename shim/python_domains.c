@@ -10,10 +10,14 @@
  * the call, somebody has counted it. (Taking an arena moves it too; that much is left out.)
  *
  * realloc always goes that way: a block may stay where it is or cross the border.
+ *
+ * A block that is given back and looks like a code object is one: its address may be used again.
  */
 #include "python_domains.h"
 
 #include "python.h"
+#include "python_code.h"
+#include "python_layout.h"
 #include "sample.h"
 #include "state.h"
 #include "sys.h"
@@ -173,6 +177,8 @@ static void any_free(void *context, void *block)
 {
     const struct domain *domain = context;
 
+    if (KP_LIKELY_NOT(kp_python_code_dies(block)))
+        kp_python_code_gone((uintptr_t)block);
     if (kp_filter_hit(block))
         slow_free(domain, block);
     else

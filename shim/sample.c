@@ -14,6 +14,7 @@
 #include "gap.h"
 #include "python.h"
 #include "python_domains.h"
+#include "python_start.h"
 #include "rate.h"
 #include "settings.h"
 #include "slots.h"
@@ -143,7 +144,7 @@ static bool is_every_one(const struct kp_thread *self)
 {
     return self->rate == 1 && kp_settings.rate_bytes == 1 && self->epoch == kp_state.epoch &&
            !self->guard && kp_host.mode == KP_MODE_ON &&
-           (kp_python_domains_settled || !kp_python.is_found);
+           (kp_python_domains_settled || !(kp_python.is_found || kp_python_may_have_come));
 }
 
 /* A pointer that the filter let through and that is none of ours: most are, unless everything is. */
@@ -171,8 +172,7 @@ uint64_t kp_sample_decide(size_t size)
     } else if (gap_has_ended(self, size)) {
         rate = self->rate;
         kp_gap_draw(self, kp_rate_now());
-        if (kp_python.is_found && !kp_python_domains_settled)
-            kp_python_domains_wrap();
+        kp_python_check();
     }
     kp_guard_leave();
     errno = error;

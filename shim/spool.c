@@ -21,6 +21,7 @@
 
 #define KP_MADV_POPULATE_WRITE 23
 #define RETRY_US 20000
+#define NAME_RECORDS_MAX 65536u
 #define DEFINITION_STEP 16384u
 /* What prepare() may have to write, an exact stamp, and the largest data record after them. */
 #define PREPARE_BYTES (24 + 16 + 16 + 16 + 48)
@@ -191,8 +192,18 @@ static void write_thread(struct kp_slot *slot, uint32_t tid)
 
     *record = (struct kp_rec_thread){.type = KP_REC_THREAD, .tid = tid};
     KP_SYS2(SYS_prctl, 16 /* PR_GET_NAME */, record->name);
+    if (tid != slot->tid_written)
+        slot->name_records = 0;
     slot->tid_written = tid;
     kp_spool_publish(slot, sizeof *record);
+}
+
+/* A thread gets its name after its first allocations: look again at its 2nd, 4th, 8th, ... record. */
+static bool name_may_have_changed(struct kp_slot *slot)
+{
+    uint32_t records = ++slot->name_records;
+
+    return records <= NAME_RECORDS_MAX && (records & (records - 1)) == 0;
 }
 
 static void write_stamp(struct kp_slot *slot, uint64_t now_us, uint64_t iteration)
@@ -278,7 +289,7 @@ bool kp_spool_prepare(struct kp_slot *slot, uint64_t rate_bytes)
     }
     if (!has_room(slot, PREPARE_BYTES) && !next_chunk(slot))
         return false;
-    if (tid != slot->tid_written)
+    if (tid != slot->tid_written || name_may_have_changed(slot))
         write_thread(slot, tid);
     if (now_us < slot->time_us) /* the coarse clock lies behind an exact stamp */
         now_us = slot->time_us;

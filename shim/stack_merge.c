@@ -93,11 +93,17 @@ static void adopt(struct kp_slot *slot, const struct kp_py_frame *fresh)
 /* Takes over the Python frames as they are now. As keep_native(). */
 static uintptr_t keep_python(struct kp_slot *slot, uint32_t *keep)
 {
+    uint32_t deaths = atomic_load_explicit(&kp_state.code_deaths, memory_order_acquire);
     uint32_t count, kept = 0;
     uintptr_t changed = 0;
 
+    if (slot->code_deaths != deaths) {
+        slot->code_deaths = deaths;
+        changed = slot->py_depth ? UINTPTR_MAX : 0;
+        slot->py_depth = 0;
+    }
     *keep = slot->py_depth;
-    if (kp_python_frames_unchanged(slot))
+    if (slot->py_depth && kp_python_frames_unchanged(slot))
         return 0;
     count = kp_python_frames_read(slot);
     if (count && kp_py_layout.chain == KP_CHAIN_PLAIN)
@@ -105,7 +111,7 @@ static uintptr_t keep_python(struct kp_slot *slot, uint32_t *keep)
     while (kept < slot->py_depth && kept < count &&
            same(&slot->py[kept], &slot->py_fresh[count - 1 - kept]))
         kept++;
-    if (kept < slot->py_depth)
+    if (kept < slot->py_depth && slot->py[kept].anchor > changed)
         changed = slot->py[kept].anchor;
     if (kept < count && slot->py_fresh[count - 1 - kept].anchor > changed)
         changed = slot->py_fresh[count - 1 - kept].anchor;

@@ -13,8 +13,7 @@
 #include "launch.h"
 #include "live.h"
 #include "python.h"
-#include "python_domains.h"
-#include "python_layout.h"
+#include "python_start.h"
 #include "rate.h"
 #include "real.h"
 #include "scope.h"
@@ -224,22 +223,6 @@ static void pass_on_session(const char *session)
     environ = list;
 }
 
-/* Tells the reader which Python this is, and whether its frames can be read. */
-static void find_python(void)
-{
-    static const char note[] = "this Python is none that kprof knows (3.9 to 3.14): stacks are "
-                               "native ones alone";
-
-    if (!kp_python_find())
-        return;
-    kp_spool_text(KP_TEXT_PYTHON, kp_python.version, (uint32_t)strlen(kp_python.version));
-    if (!kp_py_layout_init())
-        kp_python.frames = KP_FRAMES_OFF;
-    if (kp_python.frames == KP_FRAMES_OFF)
-        kp_spool_text(KP_TEXT_NOTE, note, sizeof note - 1);
-    kp_python_domains_wrap();
-}
-
 static void load_fallback(void)
 {
     unsigned have = kp_fallback_load();
@@ -262,7 +245,7 @@ __attribute__((constructor)) static void stage_two(void)
     kp_host.starting = true;
     kp_host.main_thread = (uintptr_t)__builtin_thread_pointer();
     if (kp_start_ready()) {
-        find_python();
+        kp_python_start();
         load_fallback();
         pthread_atfork(before_fork, NULL, after_fork);
         if (kp_host.made_session) {

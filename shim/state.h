@@ -49,7 +49,8 @@ struct kp_slot {
     struct kp_chunk_header *chunk; /* NULL: none claimed */
     uint64_t counter;              /* samples so far: the next one's id */
     uint64_t iteration, time_us, rate; /* what the chunk's last STAMP and RATE said */
-    uint32_t tid_written;
+    uint32_t tid_written, name_records; /* records since its name was first told */
+    uint32_t code_deaths; /* of kp_state when py was read */
     bool abandoned; /* a handler jumped out in the middle of our code: begin afresh */
     /* for the rate: written by the owner, read by whoever adjusts */
     _Atomic uint64_t cost_ticks, probes;
@@ -79,6 +80,7 @@ struct kp_state {
     struct kp_process_info *info; /* in the spool */
     struct kp_code_table *_Atomic codes; /* Python's code objects, see python_code.c */
     uint32_t code_count;
+    _Atomic uint32_t code_deaths; /* of Python's code objects that had been told */
     struct kp_chunk_header *definitions; /* chunk that definitions go to */
     uint64_t definitions_ready;          /* bytes of it that are safe to write */
     _Atomic uint32_t code_epoch;         /* rises when code was unloaded */
