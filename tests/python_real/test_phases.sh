@@ -10,7 +10,7 @@ if ! PYTHONPATH=$extension "$PYTHON" -c 'import bridge' 2> import.err; then
     skip "phases of a PyO3 program" "$(tail -1 import.err) (make bridges)"
     exit 0
 fi
-for case in "15 1" "3 1000" "2 4000"; do
+for case in "15 1" "3 1000" "3 4000"; do
     # shellcheck disable=SC2086 # two arguments
     "$PYTHON" "$REAL/run_phased.py" "$BUILD" "$extension" $case 2>&1
 done
