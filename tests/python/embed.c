@@ -48,7 +48,7 @@ int main(int argc, char **argv)
         initialize(0);
         if (run("import json, threading\n"
                 "def embedded_function(size):\n"
-                "    return [bytes(size) for _ in range(1000)]\n"
+                "    return [bytes(size) for _ in bytes(1000)]\n"
                 "kept = [embedded_function(333), embedded_function(5555)]\n"
                 "t = threading.Thread(target=embedded_function, args=(99,)); t.start(); t.join()\n"
                 "json.loads(json.dumps(list(range(1000))))\n"))

@@ -48,10 +48,10 @@ list_pythons()
     done | awk -F'\t' '!seen[$1]++' | sort -V
 }
 
-# One of each: the first that matches, e.g. pick_python '3\.11\..* static'
+# One: the last that matches, e.g. pick_python '3\.11\..* static'
 pick_python() # regular expression on the label
 {
-    list_pythons | grep -E "^$1" | head -1
+    list_pythons | grep -E "^$1" | tail -1
 }
 
 skip_missing_pythons() # what for

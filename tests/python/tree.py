@@ -393,6 +393,7 @@ def forked():
 def main():
     sys.setrecursionlimit(5000)
     tree_ext.mark(*following())
+    forked()  # before there is any other thread: Python must not warn of fork and threads
     plain(), through_c()
     tower(0)
     tower(20)
@@ -408,7 +409,6 @@ def main():
     imported()
     callbacks()
     threads()
-    forked()
     recursion(897)
     write_down()
 
