@@ -79,7 +79,7 @@ void kp_mark(uint64_t where)
 
         number = atomic_fetch_add(&kp_state.iteration, 1) + 1;
         mark = (struct kp_rec_mark){KP_REC_MARK | number << 8 | where, kp_clock_us()};
-        with_totals = slot && kp_totals_are_due(slot, number);
+        with_totals = slot && kp_totals_are_due(slot, number, mark.time_us);
         if (!with_totals)
             write_mark(slot, &mark, NULL);
     }
