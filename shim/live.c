@@ -43,13 +43,13 @@ static struct shard *shard_of(const void *pointer)
     return &shards[page_hash(pointer) >> 58];
 }
 
-/* Neighbours in the heap are neighbours here: 128 bytes of it have eight entries of their own, two
- * cache lines, in a random place. Larger groups clash in larger clusters. */
+/* Neighbours in the heap are neighbours here: a KiB of it has 64 entries of its own, sixteen cache
+ * lines, in a random place. In larger groups clashes make longer probes. */
 static uint64_t home_of(const void *pointer, uint64_t mask)
 {
-    uint64_t group = ((uintptr_t)pointer >> 7) * 0x9e3779b97f4a7c15u >> 24;
+    uint64_t group = ((uintptr_t)pointer >> 10) * 0x9e3779b97f4a7c15u >> 24;
 
-    return (group << 3 | ((uintptr_t)pointer >> 4 & 7)) & mask;
+    return (group << 6 | ((uintptr_t)pointer >> 4 & 63)) & mask;
 }
 
 static void change_begin(struct shard *shard)

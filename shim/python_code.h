@@ -6,9 +6,6 @@
 #ifndef KP_PYTHON_CODE_H
 #define KP_PYTHON_CODE_H
 
-#include "python.h"
-#include "python_layout.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,15 +23,8 @@ struct kp_py_code {
 /* With the guard set; takes definitions_lock only for code not seen yet. */
 struct kp_py_code kp_python_code(uintptr_t code);
 
-/* Is this block of the object domain, about to be freed, a code object? The smallest block has room
- * for its type; in free-threaded builds it has not, there nothing is asked. */
-static inline bool kp_python_code_dies(const void *block)
-{
-    return block && kp_py_layout.type == 8 &&
-           ((const uintptr_t *)block)[1] == kp_python.code_type;
-}
-
-/* It is: whoever stands at its address next is another one. Keeps errno, any state of the guard. */
+/* The code object at this address is about to be freed: whoever stands there next is another one.
+ * Keeps errno, any state of the guard. */
 void kp_python_code_gone(uintptr_t code);
 
 #endif

@@ -11,7 +11,8 @@
  *
  * realloc always goes that way: a block may stay where it is or cross the border.
  *
- * A block that is given back and looks like a code object is one: its address may be used again.
+ * An object that is given back and has the type of code is code: its address may be used again. Its
+ * type stands in its second word, which the smallest block has; in free-threaded builds it has not.
  */
 #include "python_domains.h"
 
@@ -44,6 +45,7 @@ enum { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJECT, DOMAINS };
 
 struct domain {
     struct allocator next;
+    uintptr_t code_type; /* of blocks that are code objects; UINTPTR_MAX: none are known by it */
     enum kp_kind kind;
 };
 
@@ -105,10 +107,13 @@ static int64_t countdown(void)
     return kp_self.left + kp_self.moved_by_arenas;
 }
 
-static KP_SLOW void slow_after(const struct domain *domain, size_t size, void *block,
-                               const struct kp_origin *origin)
+/* Entered by a jump from one of ours, so that the caller is theirs. */
+static KP_SLOW void *slow_after(const struct domain *domain, size_t size, void *block)
 {
-    kp_sample_alloc(domain->kind, size, block, kp_sample_decide(size), origin);
+    struct kp_origin origin = KP_ORIGIN_HERE();
+
+    kp_sample_alloc(domain->kind, size, block, kp_sample_decide(size), &origin);
+    return block;
 }
 
 static void *any_malloc(void *context, size_t size)
@@ -117,11 +122,8 @@ static void *any_malloc(void *context, size_t size)
     int64_t before = countdown();
     void *block = domain->next.malloc(domain->next.context, size);
 
-    if (block && countdown() == before && kp_counts(size)) {
-        struct kp_origin origin = KP_ORIGIN_HERE();
-
-        slow_after(domain, size, block, &origin);
-    }
+    if (block && countdown() == before && kp_counts(size))
+        return slow_after(domain, size, block);
     return block;
 }
 
@@ -131,11 +133,8 @@ static void *any_calloc(void *context, size_t count, size_t size)
     int64_t before = countdown();
     void *block = domain->next.calloc(domain->next.context, count, size);
 
-    if (block && countdown() == before && kp_counts(count * size)) {
-        struct kp_origin origin = KP_ORIGIN_HERE();
-
-        slow_after(domain, count * size, block, &origin);
-    }
+    if (block && countdown() == before && kp_counts(count * size))
+        return slow_after(domain, count * size, block);
     return block;
 }
 
@@ -159,17 +158,17 @@ static void *any_realloc(void *context, void *block, size_t size)
                        ? realloc_sampled(domain, block, size)
                        : domain->next.realloc(domain->next.context, block, size);
 
-    if (result && countdown() == before && kp_counts(size)) {
-        struct kp_origin origin = KP_ORIGIN_HERE();
-
-        slow_after(domain, size, result, &origin);
-    }
+    if (result && countdown() == before && kp_counts(size))
+        return slow_after(domain, size, result);
     return result;
 }
 
 static KP_SLOW void slow_free(const struct domain *domain, void *block)
 {
-    kp_sample_free(block);
+    if (((const uintptr_t *)block)[1] == domain->code_type)
+        kp_python_code_gone((uintptr_t)block);
+    if (kp_filter_hit(block))
+        kp_sample_free(block);
     domain->next.free(domain->next.context, block);
 }
 
@@ -177,9 +176,9 @@ static void any_free(void *context, void *block)
 {
     const struct domain *domain = context;
 
-    if (KP_LIKELY_NOT(kp_python_code_dies(block)))
-        kp_python_code_gone((uintptr_t)block);
-    if (kp_filter_hit(block))
+    if (!block)
+        return;
+    if (KP_LIKELY_NOT(((const uintptr_t *)block)[1] == domain->code_type) || kp_filter_hit(block))
         slow_free(domain, block);
     else
         domain->next.free(domain->next.context, block);
@@ -257,6 +256,9 @@ static void wrap_domain(const struct python_calls *calls, int which, const struc
 
     domain->next = *now;
     domain->kind = which == DOMAIN_OBJECT ? KP_KIND_OBJECT : KP_KIND_MEM;
+    domain->code_type = which == DOMAIN_OBJECT && kp_py_layout.type == sizeof(uintptr_t)
+                            ? kp_python.code_type
+                            : UINTPTR_MAX;
     calls->set(which, &ours);
 }
 
