@@ -8,7 +8,6 @@
 #include "modules.h"
 
 #include "cfi.h"
-#include "python_start.h"
 #include "spool.h"
 #include "stacks.h"
 #include "state.h"
@@ -153,7 +152,7 @@ static bool tell(uint32_t id, const struct found *found)
     char path[1024];
     unsigned id_bytes = build_id(found, bytes), path_bytes = path_of(found, path, sizeof path);
     if (strstr(found->name, "libpython"))
-        kp_python_may_have_come = true;
+        kp_host.python_may_have_come = true;
     uint32_t whole = (uint32_t)sizeof(struct kp_rec_module) + ((id_bytes + path_bytes + 7) & ~7u);
     struct kp_rec_module *record = kp_spool_define(whole);
 

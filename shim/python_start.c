@@ -9,10 +9,9 @@
 #include "python_domains.h"
 #include "python_layout.h"
 #include "spool.h"
+#include "state.h"
 
 #include <string.h>
-
-bool kp_python_may_have_come __attribute__((visibility("hidden")));
 
 static void tell_unknown(void)
 {
@@ -29,7 +28,7 @@ static void tell_unknown(void)
 
 void kp_python_start(void)
 {
-    kp_python_may_have_come = false;
+    kp_host.python_may_have_come = false;
     if (!kp_python_find())
         return;
     kp_spool_text(KP_TEXT_PYTHON, kp_python.version, (uint32_t)strlen(kp_python.version));
@@ -42,7 +41,7 @@ void kp_python_start(void)
 
 void kp_python_check(void)
 {
-    if (kp_python_may_have_come && !kp_python.is_found)
+    if (kp_host.python_may_have_come && !kp_python.is_found)
         kp_python_start();
     else if (kp_python.is_found && !kp_python_domains_settled)
         kp_python_domains_wrap();

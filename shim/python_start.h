@@ -5,14 +5,9 @@
 #ifndef KP_PYTHON_START_H
 #define KP_PYTHON_START_H
 
-#include <stdbool.h>
-
 /* Finds the interpreter, tells the reader of it, and stands in front of its allocators. With the
  * guard set and no lock held. */
 void kp_python_start(void);
-
-/* An object named like libpython has turned up: look again at the next sample. */
-extern bool kp_python_may_have_come __attribute__((visibility("hidden")));
 
 /* In a sample, with the guard set: whatever is still to be done. */
 void kp_python_check(void);

@@ -144,7 +144,7 @@ static bool is_every_one(const struct kp_thread *self)
 {
     return self->rate == 1 && kp_settings.rate_bytes == 1 && self->epoch == kp_state.epoch &&
            !self->guard && kp_host.mode == KP_MODE_ON &&
-           (kp_python_domains_settled || !(kp_python.is_found || kp_python_may_have_come));
+           (kp_python_domains_settled || !(kp_python.is_found || kp_host.python_may_have_come));
 }
 
 /* A pointer that the filter let through and that is none of ours: most are, unless everything is. */

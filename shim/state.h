@@ -109,6 +109,7 @@ struct kp_host {
     bool starting;         /* our constructor is at work: what is allocated meanwhile is ours */
     bool is_shut_out; /* the parent's session may not be written any more */
     bool collector_launched;
+    bool python_may_have_come; /* an object named like libpython has been seen: look for it */
     bool can_fall_back;    /* other unwinders are loaded */
     uint64_t stderr_device, stderr_inode;
 };
