@@ -152,6 +152,16 @@ __attribute__((constructor)) static void begin(void)
         add_audit_hook();
 }
 
+static void tell_displaced(void)
+{
+    static const char note[] = "KPROF_ITERATION: another library has taken Python's evaluation "
+                               "hook, so later calls were not counted; mark with "
+                               "kprof.iteration() instead";
+
+    if (kp_iteration.is_displaced)
+        kp_spool_text(KP_TEXT_NOTE, note, sizeof note - 1);
+}
+
 void kp_iteration_finish(void)
 {
     char text[1400], *at = text, *end = text + sizeof text - 1;
@@ -159,6 +169,7 @@ void kp_iteration_finish(void)
                                  " was never called in this process",
                                  kp_iteration.reason[0] ? "; " : "", kp_iteration.reason};
 
+    tell_displaced();
     if (!kp_iteration.is_watching || kp_iteration.calls || kp_host.spool->named_calls ||
         kp_state.info->origin == KP_ORIGIN_FORK)
         return;

@@ -29,6 +29,7 @@ struct kp_iteration {
     bool is_resolved;      /* the name was found in its module: no need to look it up again */
     bool is_by_lookup;     /* what the name leads to is of another name: only that code counts */
     const void *other_code; /* then that code */
+    bool is_displaced;     /* another library has taken the hook that we watch by */
     _Atomic uint64_t calls;
     char reason[768];      /* why it is not counted, or what else was meant; for the note */
 };

@@ -108,6 +108,11 @@ static void *on_frame(void *thread, char *frame, int throwing)
     return eval.next(thread, frame, throwing);
 }
 
+bool kp_eval_is_displaced(void)
+{
+    return eval.get && !kp_native_is_counted() && eval.get(eval.interpreter()) != on_frame;
+}
+
 static void find_layout(void)
 {
     static const struct {

@@ -8,6 +8,7 @@
 #include "iteration.h"
 #include "iteration_api.h"
 #include "iteration_find.h"
+#include "iteration_monitor.h"
 #include "put.h"
 
 #include <string.h>
@@ -138,6 +139,7 @@ static void hint(void)
 static void *on_exit_of_python(void *self, void *none)
 {
     (void)self, (void)none;
+    kp_iteration.is_displaced = kp_eval_is_displaced();
     if (!kp_iteration.calls)
         hint();
     kp_api.PyErr_Clear();

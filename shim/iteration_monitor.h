@@ -12,4 +12,7 @@
 bool kp_monitor_install(void);
 bool kp_eval_install(void);
 
+/* At the end of Python: has somebody else put his evaluation hook in the place of ours? */
+bool kp_eval_is_displaced(void);
+
 #endif

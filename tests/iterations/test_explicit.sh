@@ -60,6 +60,31 @@ assert_same_file "the program finds the same modules and tools, but for ours" pl
 assert_whole "a million calls by name" "$TMP/million.db"
 assert_eq "a million calls are a million marks" 1000000 "$(sql "$TMP/million.db" 'SELECT max(iteration) FROM mark')"
 
+# Up to 3.11: somebody else takes the evaluation hook.
+cat > displaced.py << 'EOF'
+import ctypes
+def step():
+    pass
+for _ in range(5):
+    step()
+api = ctypes.pythonapi
+api.PyInterpreterState_Get.restype = ctypes.c_void_p
+api._PyInterpreterState_SetEvalFrameFunc.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+api._PyInterpreterState_SetEvalFrameFunc(
+    api.PyInterpreterState_Get(), ctypes.cast(api._PyEval_EvalFrameDefault, ctypes.c_void_p))
+for _ in range(5):
+    step()
+EOF
+old=$(pick_python '3\.(9|10|11)\.' | cut -f2)
+if [ -n "$old" ]; then
+    KPROF_ITERATION=displaced:step shim "$TMP/displaced.db" "$old" displaced.py
+    settle "$TMP/displaced.db"
+    assert_eq "what another library's evaluation hook hides is told" 1 \
+        "$(sql "$TMP/displaced.db" "SELECT count(*) FROM note WHERE text LIKE '%evaluation hook%'")"
+else
+    skip "what another library's evaluation hook hides is told" "no Python before 3.12 here"
+fi
+
 # Values that can't be used.
 wrong() # value
 {
