@@ -30,6 +30,7 @@ struct audit_entry {
     void *data;
 };
 static struct audit_entry **audit_list;
+static bool is_answered; /* the hook was added, or it was said why not */
 
 void kp_iteration_called(void)
 {
@@ -116,6 +117,7 @@ static bool means_native_code(void)
 
 static void refuse(const char *why)
 {
+    is_answered = true;
     kp_say("KPROF_ITERATION can't be used: ", why, "", "");
     kp_spool_text(KP_TEXT_NOTE, why, (uint32_t)strlen(why));
 }
@@ -147,6 +149,7 @@ __attribute__((constructor)) static void begin(void)
     if (!kp_guard_enter(&cookie))
         return;
     wanted = is_wanted();
+    is_answered |= wanted;
     kp_guard_leave();
     if (wanted)
         add_audit_hook();
@@ -162,6 +165,16 @@ static void tell_displaced(void)
         kp_spool_text(KP_TEXT_NOTE, note, sizeof note - 1);
 }
 
+/* A program that loads libpython itself: found in the middle of a sample, too late to begin. */
+static void tell_late(void)
+{
+    static const char note[] = "KPROF_ITERATION: Python was loaded after the program's start, so "
+                               "calls were not counted; mark with kprof.iteration() instead";
+
+    if (kp_iteration.name[0] && !is_answered && kp_python.is_found)
+        kp_spool_text(KP_TEXT_NOTE, note, sizeof note - 1);
+}
+
 void kp_iteration_finish(void)
 {
     char text[1400], *at = text, *end = text + sizeof text - 1;
@@ -170,6 +183,7 @@ void kp_iteration_finish(void)
                                  kp_iteration.reason[0] ? "; " : "", kp_iteration.reason};
 
     tell_displaced();
+    tell_late();
     if (!kp_iteration.is_watching || kp_iteration.calls || kp_host.spool->named_calls ||
         kp_state.info->origin == KP_ORIGIN_FORK)
         return;
