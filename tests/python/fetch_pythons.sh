@@ -33,6 +33,7 @@ mirror() # the archive that this system's own release comes from
 {
     # shellcheck source=/dev/null
     . /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] || return 1
+    # shellcheck disable=SC2016 # a name of apt's
     apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
         "Release: $VERSION_CODENAME" 2>/dev/null | head -1
 }
@@ -111,14 +112,19 @@ fetch_from() # suite, version, root
         rm -rf "$state/archives"
 }
 
+runs() # root, version: also with what its libraries need
+{
+    "$1/usr/bin/python$2" -c 'import ssl, sqlite3, ctypes, sys; print(sys.version.split()[0])' > "$1/version" &&
+        "$1/usr/bin/python$2-shared" -c 'import ssl, sqlite3, ctypes'
+}
+
 fetch() # version
 {
     local suite root=$OUT/$1
     [ -e "$root/done" ] && { echo "python $1: is here ($(cat "$root/done"))"; return 0; }
     for suite in $(suites_of "$1"); do
         fetch_from "$suite" "$1" "$root" || continue
-        "$root/usr/bin/python$1" -c 'import ssl, sqlite3, ctypes, sys; print(sys.version.split()[0])' > "$root/version" &&
-            "$root/usr/bin/python$1-shared" -c 'import ssl, sqlite3, ctypes' || continue
+        runs "$root" "$1" || continue
         echo "$(cat "$root/version") from Debian $suite" > "$root/done"
         echo "python $1: $(cat "$root/done")"
         return 0
@@ -131,7 +137,8 @@ for tool in apt-get dpkg-deb patchelf strings "${CC:-cc}"; do
     command -v "$tool" > /dev/null || { echo "make pythons: needs $tool (Debian: apt, dpkg, patchelf, binutils, gcc)" >&2; exit 1; }
 done
 [ -r $KEYS ] || { echo "make pythons: needs the package debian-archive-keyring" >&2; exit 1; }
-MIRROR=$(mirror) && [ -n "$MIRROR" ] || { echo "make pythons: works on Debian only" >&2; exit 1; }
+MIRROR=$(mirror)
+[ -n "$MIRROR" ] || { echo "make pythons: works on Debian only" >&2; exit 1; }
 failed=0
 for version; do fetch "$version" || failed=1; done
 rm -rf "$OUT/apt"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # what is set here is for the scripts
 # What the Python tests share: which interpreters there are, and an extension for each.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 HERE=$ROOT/tests/python
