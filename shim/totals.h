@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-/* With the guard set, at the mark of this number and time: shall it have totals? When true, kp_totals_take() has to follow,
- * on this thread. */
+/* With the guard set, at the mark of this number and time: shall it have totals? When true,
+ * kp_totals_take() has to follow, on this thread. */
 bool kp_totals_are_due(struct kp_slot *slot, uint64_t number, uint64_t now_us);
 
 /* Without the guard: fills all but the number of the mark. */
