@@ -3,9 +3,10 @@
  * mmap and its family. Host's threads.
  *
  * Anonymous mappings are recorded: what the program maps for itself ('mmap'), what it only
- * reserves without access ('reserve'), and what an allocator preloaded behind us takes to cut
- * blocks from ('arena', told apart by the caller's address), or Python's own allocator. glibc's own arenas and thread stacks
- * are made inside libc and don't come by. File mappings are page cache and not recorded.
+ * reserves without access ('reserve'), and what an allocator preloaded behind us, or Python's own,
+ * takes to cut blocks from ('arena', told apart by the caller's address). glibc's own arenas and
+ * thread stacks are made inside libc and don't come by. File mappings are page cache and not
+ * recorded.
  */
 #include "python_domains.h"
 #include "ranges.h"
