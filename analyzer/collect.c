@@ -133,7 +133,7 @@ static bool is_commit_due(const struct collector *c)
     if (!ingest->is_changed)
         return false;
     return ingest->has_more || ingest->batch_bytes >= ingest->batch_limit || is_crowded ||
-           !c->options->follow || since >= (ingest->batch_bytes ? COMMIT_US : QUIET_COMMIT_US);
+           !c->options->follow || !is_any_alive(c) || since >= (ingest->batch_bytes ? COMMIT_US : QUIET_COMMIT_US);
 }
 
 /* One turn: everything that is there now is read, and committed when that is due. */
