@@ -129,7 +129,7 @@ def auto():
     for mb in (1, 20, 200, 1000, 5000):
         ticks = output([flow, str(mb), "1"], environment()).strip()
         off, on, share, low, high = [], [], [], 0, 0
-        for _ in range(15):
+        for _ in range(9):
             off.append(float(output([flow, str(mb), "2", ticks], environment([LIBRARY], KPROF_RATE="1024G"))))
             clean()
             on.append(float(output([flow, str(mb), "2", ticks], environment([LIBRARY]))))
