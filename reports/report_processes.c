@@ -139,34 +139,30 @@ static void emit_headline(struct kp_report_context *context, size_t shown)
 }
 
 /* In text of one process alone: of all there may be thousands. */
-static int emit_threads(struct kp_report_context *context, struct kp_error *error)
+static void emit_threads(struct kp_report_context *context, const struct kp_threads *threads)
 {
     static const struct kp_column thread_columns[] = {
         {"process", NULL, KP_TYPE_WHOLE},     {"pid", NULL, KP_TYPE_WHOLE},
         {"tid", "tid", KP_TYPE_NUMBER},       {"first_s", "first sample", KP_TYPE_SECONDS},
         {"samples", "samples", KP_TYPE_WHOLE}, {"name", "thread", KP_TYPE_TEXT},
     };
-    struct kp_threads threads;
     bool text = kp_emitter_is_text(context->out);
-    int result = kp_query_threads(context->query, &context->filter, &threads, error);
     size_t shown = text ? context->filter.pid > 0 ? THREADS_FIT : 0 : SIZE_MAX;
     if (shown > 0)
         kp_emit_line(context->out, 0, "%s", "");
     kp_emit_table(context->out, "threads", thread_columns, 6);
-    for (size_t i = 0; result == 0 && i < threads.count && i < shown; i++) {
-        const struct kp_thread *t = &threads.items[i];
+    for (size_t i = 0; i < threads->count && i < shown; i++) {
+        const struct kp_thread *t = &threads->items[i];
         struct kp_value row[] = {kp_whole(t->process_id), kp_whole(t->pid), kp_whole(t->tid),
                                  kp_amount(t->first_s), kp_whole(t->samples), kp_text(t->name)};
         kp_emit_row(context->out, row);
     }
     kp_emit_table_end(context->out);
-    if (shown > 0 && threads.count > shown)
-        kp_emit_line(context->out, 0, "... and %zu more: --json has them", threads.count - shown);
-    kp_threads_release(&threads);
-    return result;
+    if (shown > 0 && threads->count > shown)
+        kp_emit_line(context->out, 0, "... and %zu more: --json has them", threads->count - shown);
 }
 
-int kp_report_processes(struct kp_report_context *context, struct kp_error *error)
+static void emit_all(struct kp_report_context *context, const struct kp_threads *threads)
 {
     struct kp_processes *all = &context->processes;
     size_t top = kp_report_top(context, FITS), shown = all->count < top ? all->count : top;
@@ -181,11 +177,21 @@ int kp_report_processes(struct kp_report_context *context, struct kp_error *erro
     for (size_t i = 0; i < shown; i++)
         emit_process(context, &all->items[i]);
     kp_emit_table_end(context->out);
-    if (emit_threads(context, error) != 0)
-        return -1;
+    emit_threads(context, threads);
     if (all->count > 1)
         kp_report_next(context, "sites --process PID", "where one of them allocates");
     else
         kp_report_next(context, "sites", "where it allocates");
-    return 0;
+}
+
+/* Everything is read before anything is printed: a damaged database gets one line. */
+int kp_report_processes(struct kp_report_context *context, struct kp_error *error)
+{
+    struct kp_threads threads;
+    int result = kp_query_threads(context->query, &context->filter, &threads, error);
+
+    if (result == 0)
+        emit_all(context, &threads);
+    kp_threads_release(&threads);
+    return result;
 }

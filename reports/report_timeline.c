@@ -118,6 +118,11 @@ int kp_report_timeline(struct kp_report_context *context, struct kp_error *error
     struct kp_timeline t = {0};
     struct kp_phase_list phases;
     int result = kp_query_phase_list(context->query, &context->filter, &phases, error);
+    /* Once before anything is printed: a damaged database gets one line. How many slices fit is
+     * known when the rest stands there. */
+    if (result == 0)
+        result = kp_query_timeline(context->query, &context->filter, 1, &t, error);
+    kp_timeline_release(&t);
     if (result == 0) {
         kp_report_losses(context, true);
         kp_phases_tables(context, &phases);
