@@ -46,7 +46,7 @@ struct kp_frame {
     const char *function, *file, *module;
     int64_t line;
     bool python;      /* else native */
-    bool library;     /* of the standard library of Python, native parts too */
+    bool is_stdlib;   /* of the standard library of Python, native parts too */
     bool inlined;     /* in the next one outwards */
     bool exact;       /* false: a label, the nearest symbol, or no name at all */
     bool nameless;    /* module+0xoffset */

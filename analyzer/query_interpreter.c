@@ -98,7 +98,7 @@ void kp_frames_mark_interpreter(struct kp_frame *frames, size_t count)
     if (python == count)
         return;
     for (size_t i = python; i < count; i++)
-        frames[i].interpreter = frames[i].of_python || (frames[i].library && !frames[i].python);
+        frames[i].interpreter = frames[i].of_python || (frames[i].is_stdlib && !frames[i].python);
     mark_imports(frames, count);
     for (size_t i = count; i-- > 0 && (frames[i].plumbing || frames[i].of_python);)
         frames[i].interpreter = true; /* the start of the process or of the thread */

@@ -101,19 +101,19 @@ static size_t anything(const struct kp_frame *frames, size_t count)
 struct kp_telling kp_frames_telling(const struct kp_frame *frames, size_t count)
 {
     struct kp_telling telling = {KP_NO_FRAME, KP_NO_FRAME, KP_NO_FRAME};
-    size_t library = KP_NO_FRAME;
+    size_t stdlib_line = KP_NO_FRAME;
     for (size_t i = 0; i < count && telling.line == KP_NO_FRAME; i++) {
         if (!frames[i].python)
             continue;
         if (telling.python == KP_NO_FRAME)
             telling.python = i;
-        if (library == KP_NO_FRAME && !kp_is_import_system(frames[i].file))
-            library = i;
-        if (!frames[i].library)
+        if (stdlib_line == KP_NO_FRAME && !kp_is_import_system(frames[i].file))
+            stdlib_line = i;
+        if (!frames[i].is_stdlib)
             telling.line = i;
     }
     if (telling.line == KP_NO_FRAME)
-        telling.line = library;
+        telling.line = stdlib_line;
     telling.native =
         telling_native(frames, telling.python == KP_NO_FRAME ? count : telling.python);
     if (telling.python == KP_NO_FRAME && telling.native == KP_NO_FRAME)

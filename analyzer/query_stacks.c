@@ -113,8 +113,8 @@ static struct kp_frame read_frame(struct kp_query *query, const struct kp_module
     frame.nameless = !frame.python && (!*frame.function || is_nameless(&frame));
     if (frame.nameless)
         frame.function = address_name(query, module, sqlite3_column_int64(st, 2));
-    frame.library = frame.python ? kp_is_standard_library(frame.file)
-                                 : strstr(frame.module, "/lib-dynload/") != NULL;
+    frame.is_stdlib = frame.python ? kp_is_standard_library(frame.file)
+                                   : strstr(frame.module, "/lib-dynload/") != NULL;
     frame.plumbing = !frame.python && kp_frame_is_plumbing(frame.function, frame.module);
     return frame;
 }
@@ -222,7 +222,7 @@ static int load_locations(struct kp_query *query, struct kp_stacks *s, struct kp
 static void tell_node(const struct kp_stacks *s, struct kp_stack_node *node)
 {
     static const struct kp_stack_node none = {.line = KP_NO_INDEX,
-                                              .library = KP_NO_INDEX,
+                                              .stdlib_line = KP_NO_INDEX,
                                               .python = KP_NO_INDEX,
                                               .native = KP_NO_INDEX,
                                               .own = KP_NO_INDEX,
@@ -230,7 +230,7 @@ static void tell_node(const struct kp_stacks *s, struct kp_stack_node *node)
     const struct kp_stack_node *caller = node->parent == KP_NO_INDEX ? &none
                                                                      : &s->nodes[node->parent];
     node->line = caller->line;
-    node->library = caller->library;
+    node->stdlib_line = caller->stdlib_line;
     node->python = caller->python;
     node->native = caller->native;
     node->own = caller->own;
@@ -245,8 +245,8 @@ static void tell_node(const struct kp_stacks *s, struct kp_stack_node *node)
         node->python = l->own;
         node->native = KP_NO_INDEX;
         if (!kp_is_import_system(s->frames[l->own].file))
-            node->library = l->own;
-        if (!s->frames[l->own].library)
+            node->stdlib_line = l->own;
+        if (!s->frames[l->own].is_stdlib)
             node->line = l->own;
     } else if (!l->of_python) {
         node->native = l->own;
@@ -330,7 +330,7 @@ struct kp_stack_telling kp_stacks_telling(const struct kp_stacks *s, uint32_t no
         n->location != KP_NO_INDEX)
         telling.native = s->locations[n->location].first_frame;
     if (telling.line == KP_NO_INDEX)
-        telling.line = n->library;
+        telling.line = n->stdlib_line;
     if (telling.line == KP_NO_INDEX)
         telling.line = telling.python == KP_NO_INDEX ? telling.native : telling.python;
     return telling;

@@ -31,8 +31,8 @@ struct kp_stack_node {
     int64_t id;
     uint32_t parent, location; /* indices, KP_NO_INDEX none */
     /* Of the whole stack that ends here: frames, KP_NO_INDEX none. See struct kp_telling. */
-    uint32_t line, library, python; /* Python lines; line: outside the standard library, library:
-                                     * outside the import system */
+    uint32_t line, stdlib_line, python; /* Python lines: the innermost outside the standard library,
+                                         * outside the import system, of all */
     uint32_t native;       /* inside the innermost Python line, no plumbing, not the interpreter */
     uint32_t own, entry;   /* as above; own the innermost, entry the outermost */
 };

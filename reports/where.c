@@ -202,14 +202,14 @@ static size_t tell_line(const struct kp_frame *frames, size_t count, struct kp_w
 /* A line of an installed package, which the user has not written. */
 static bool is_installed(const struct kp_frame *frame)
 {
-    return frame->python && !frame->library && in_library(frame->file);
+    return frame->python && !frame->is_stdlib && in_library(frame->file);
 }
 
 /* Callers from the standard library say little: threads, decorators, the import system. So do
  * bare addresses. */
 static bool is_caller_of_note(const struct kp_frame *frame)
 {
-    return !frame->plumbing && !frame->interpreter && !frame->library && !is_vague(frame);
+    return !frame->plumbing && !frame->interpreter && !frame->is_stdlib && !is_vague(frame);
 }
 
 static void name_caller(const struct kp_frame *frame, bool with_line, char name[NAME_BYTES])

@@ -2,8 +2,8 @@
 /*
  * Records samples. Host's threads, with the guard set and no lock of the allocator or the loader
  * held. Order of one allocation: decision and next gap, real call (done by the hook), guard, room
- * in the spool, stack, table, record. A sample for which there is no room is counted as lost and not entered
- * in the table, so that its free needs no telling either.
+ * in the spool, stack, table, record. A sample for which there is no room is counted as lost and
+ * not entered in the table, so that its free needs no telling either.
  *
  * A signal handler may run in the middle of this: its allocations pass unrecorded (counted as
  * nested), its frees of sampled blocks are noted in the slot and told when we are through.
@@ -139,7 +139,7 @@ static uint64_t record(enum kp_kind kind, size_t size, void *block, uint64_t rat
     return id;
 }
 
-/* KPROF_RATE=1 and all is set up: there is nothing to draw, the countdown stays below 0. */
+/* KPROF_RATE=1 and all is set up: there is nothing to draw, each request ends the short gap. */
 static bool is_every_one(const struct kp_thread *self)
 {
     return self->rate == 1 && kp_settings.rate_bytes == 1 && self->epoch == kp_state.epoch &&

@@ -114,7 +114,8 @@ arrows()
     done
 }
 
-left_over() { grep -nwE 'TODO|FIXME|XXX|HACK' "${SOURCES[@]}" | grep -v '^tests/lint\.sh:'; }
+# The brackets keep this line itself from having the words.
+left_over() { grep -nwE 'TO[D]O|FIX[M]E|X[X]X|HA[C]K' "${SOURCES[@]}"; }
 
 typedefs() { grep -nE '^[[:space:]]*typedef[[:space:]]+(struct|union|enum)' "${C_FILES[@]}"; }
 

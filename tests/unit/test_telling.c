@@ -26,7 +26,7 @@ static struct kp_frame python(const char *file, int line, const char *function)
 {
     return (struct kp_frame){.function = function, .file = file, .module = "", .line = line,
                              .python = true, .exact = true,
-                             .library = kp_is_standard_library(file)};
+                             .is_stdlib = kp_is_standard_library(file)};
 }
 
 static struct kp_frame native(const char *module, const char *function)
@@ -35,7 +35,7 @@ static struct kp_frame native(const char *module, const char *function)
     return (struct kp_frame){.function = function, .file = "", .module = module, .exact = true,
                              .plumbing = kp_frame_is_plumbing(function, module),
                              .of_python = interpreter && !strstr(module, "lib-dynload"),
-                             .library = strstr(module, "lib-dynload") != NULL};
+                             .is_stdlib = strstr(module, "lib-dynload") != NULL};
 }
 
 #define PYTHON "/usr/bin/python3.11"
@@ -159,7 +159,7 @@ static void test_files(void)
 {
     static const struct {
         const char *file;
-        bool library;
+        bool is_stdlib;
     } files[] = {
         {STDLIB "json/__init__.py", true},
         {"/usr/lib64/python3.13t/abc.py", true},
@@ -176,7 +176,7 @@ static void test_files(void)
         {"", false},
     };
     for (size_t i = 0; i < COUNT(files); i++)
-        check(kp_is_standard_library(files[i].file) == files[i].library,
+        check(kp_is_standard_library(files[i].file) == files[i].is_stdlib,
               "which files are the standard library's", files[i].file);
 }
 
