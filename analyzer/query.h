@@ -196,14 +196,9 @@ int kp_query_count_stacks(struct kp_query *query, const struct kp_sites *sites,
                           struct kp_summary *summary, struct kp_error *error);
 void kp_summary_release(struct kp_summary *summary);
 
-struct kp_phase_time { /* of a process */
+struct kp_part_of_life { /* of a process */
     int64_t process_id, pid;
-    const char *phase; /* "start-up", "imports", "cold", "warm", "other" */
-    double seconds, allocated_bytes, allocated_count;
-};
-struct kp_import_time {
-    int64_t process_id, pid;
-    const char *module;
+    const char *name; /* of a phase: "start-up", "imports", "cold", "warm", "other"; or a module */
     double seconds, allocated_bytes, allocated_count;
 };
 struct kp_iterations { /* marks of a process */
@@ -211,8 +206,8 @@ struct kp_iterations { /* marks of a process */
     double first_s, last_s;
 };
 struct kp_phase_list {
-    struct kp_phase_time *phases; /* by process, in order of time */
-    struct kp_import_time *imports; /* by process, longest first */
+    struct kp_part_of_life *phases;  /* by process, in order of time */
+    struct kp_part_of_life *imports; /* by process, longest first */
     struct kp_iterations *iterations; /* by process */
     size_t phase_count, import_count, iteration_count;
 };

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define AMOUNT_MAX 1e30
 #define WHOLE_MAX ((int64_t)1 << 48) /* sums of ten thousands of them stay in range */
@@ -52,6 +53,20 @@ int kp_query_step(struct kp_query *query, sqlite3_stmt *statement, struct kp_err
     }
 }
 
+int kp_query_rows(struct kp_query *query, const char *sql, int64_t pid, kp_row_reader *add,
+                  void *to, struct kp_error *error)
+{
+    sqlite3_stmt *st = kp_query_prepare(query, sql, error);
+    int step = st ? 1 : -1;
+    if (st && sqlite3_bind_parameter_count(st) > 0)
+        sqlite3_bind_int64(st, 1, pid);
+    while (step == 1 && (step = kp_query_step(query, st, error)) == 1)
+        if (add(query, st, to) != 0)
+            step = kp_query_no_memory(error);
+    sqlite3_finalize(st);
+    return step;
+}
+
 double kp_column_amount(sqlite3_stmt *statement, int column)
 {
     double amount = sqlite3_column_double(statement, column);
@@ -85,4 +100,15 @@ void *kp_grow(void *items, size_t count, size_t item_bytes)
         return items;
     size_t capacity = count < 64 ? 64 : count * 2;
     return realloc(items, capacity * item_bytes);
+}
+
+void *kp_append(void *items, size_t *count, size_t item_bytes)
+{
+    void *held;
+    memcpy(&held, items, sizeof held);
+    char *grown = kp_grow(held, *count, item_bytes);
+    if (!grown)
+        return NULL;
+    memcpy(items, &grown, sizeof grown);
+    return grown + (*count)++ * item_bytes;
 }

@@ -27,6 +27,12 @@ int kp_query_step(struct kp_query *query, sqlite3_stmt *statement, struct kp_err
 int kp_query_fail(struct kp_query *query, struct kp_error *error);
 int kp_query_no_memory(struct kp_error *error);
 
+/* Hands each row of a query to `add`, whose result other than 0 means that memory ran out. ?1 of
+ * the query, if it has that, is `pid`. */
+typedef int kp_row_reader(struct kp_query *query, sqlite3_stmt *statement, void *to);
+int kp_query_rows(struct kp_query *query, const char *sql, int64_t pid, kp_row_reader *add,
+                  void *to, struct kp_error *error);
+
 /* A finite number in [0, 1e30]; a whole number in [0, 2^48]; a text that lives as long as the
  * query. */
 double kp_column_amount(sqlite3_stmt *statement, int column);
@@ -38,5 +44,7 @@ double kp_lost_per_sample(int64_t samples, int64_t lost_samples);
 
 /* Room for one more element in *items, which holds count of them; NULL without memory. */
 void *kp_grow(void *items, size_t count, size_t item_bytes);
+/* The same for the list whose pointer stands at `items`: its new last element, counted. */
+void *kp_append(void *items, size_t *count, size_t item_bytes);
 
 #endif

@@ -8,88 +8,74 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int add_phase(struct kp_query *query, struct kp_phase_list *p, sqlite3_stmt *st)
+struct part_list {
+    struct kp_part_of_life *parts;
+    size_t count;
+};
+
+static int add_part(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
-    struct kp_phase_time *grown = kp_grow(p->phases, p->phase_count, sizeof *grown);
-    if (!grown)
+    struct part_list *list = to;
+    struct kp_part_of_life *part = kp_append(&list->parts, &list->count, sizeof *part);
+    if (!part)
         return -1;
-    p->phases = grown;
-    grown[p->phase_count++] = (struct kp_phase_time){sqlite3_column_int64(st, 0),
-                                                kp_column_whole(st, 1),
-                                                kp_column_name(query, st, 2),
-                                                kp_column_amount(st, 3),
-                                                kp_column_amount(st, 4),
-                                                kp_column_amount(st, 5)};
+    *part = (struct kp_part_of_life){.process_id = sqlite3_column_int64(st, 0),
+                                     .pid = kp_column_whole(st, 1),
+                                     .name = kp_column_name(query, st, 2),
+                                     .seconds = kp_column_amount(st, 3),
+                                     .allocated_bytes = kp_column_amount(st, 4),
+                                     .allocated_count = kp_column_amount(st, 5)};
     return 0;
 }
 
-static int add_import(struct kp_query *query, struct kp_phase_list *p, sqlite3_stmt *st)
+static int load_parts(struct kp_query *query, const char *sql, int64_t pid,
+                      struct kp_part_of_life **parts, size_t *count, struct kp_error *error)
 {
-    struct kp_import_time *grown = kp_grow(p->imports, p->import_count, sizeof *grown);
-    if (!grown)
-        return -1;
-    p->imports = grown;
-    grown[p->import_count++] = (struct kp_import_time){sqlite3_column_int64(st, 0),
-                                                  kp_column_whole(st, 1),
-                                                  kp_column_name(query, st, 2),
-                                                  kp_column_amount(st, 3),
-                                                  kp_column_amount(st, 4),
-                                                  kp_column_amount(st, 5)};
-    return 0;
+    struct part_list list = {0};
+    int result = kp_query_rows(query, sql, pid, add_part, &list, error);
+    *parts = list.parts;
+    *count = list.count;
+    return result;
 }
 
-static int add_iterations(struct kp_query *query, struct kp_phase_list *p, sqlite3_stmt *st)
+static int add_iterations(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
+    struct kp_phase_list *p = to;
+    struct kp_iterations *added = kp_append(&p->iterations, &p->iteration_count, sizeof *added);
     (void)query;
-    struct kp_iterations *grown = kp_grow(p->iterations, p->iteration_count, sizeof *grown);
-    if (!grown)
+    if (!added)
         return -1;
-    p->iterations = grown;
-    grown[p->iteration_count++] = (struct kp_iterations){sqlite3_column_int64(st, 0),
-                                                         kp_column_whole(st, 1),
-                                                         kp_column_amount(st, 2),
-                                                         kp_column_amount(st, 3)};
+    *added = (struct kp_iterations){.process_id = sqlite3_column_int64(st, 0),
+                                    .count = kp_column_whole(st, 1),
+                                    .first_s = kp_column_amount(st, 2),
+                                    .last_s = kp_column_amount(st, 3)};
     return 0;
-}
-
-static int load(struct kp_query *query, const struct kp_filter *filter, const char *sql,
-                int (*add)(struct kp_query *, struct kp_phase_list *, sqlite3_stmt *),
-                struct kp_phase_list *phases, struct kp_error *error)
-{
-    sqlite3_stmt *st = kp_query_prepare(query, sql, error);
-    int step = st ? 1 : -1;
-    sqlite3_bind_int64(st, 1, filter->pid);
-    while (step == 1 && (step = kp_query_step(query, st, error)) == 1)
-        if (add(query, phases, st) != 0)
-            step = kp_query_no_memory(error);
-    sqlite3_finalize(st);
-    return step;
 }
 
 int kp_query_phase_list(struct kp_query *query, const struct kp_filter *filter,
-                    struct kp_phase_list *phases, struct kp_error *error)
+                        struct kp_phase_list *phases, struct kp_error *error)
 {
     *phases = (struct kp_phase_list){0};
-    int result = load(query, filter,
-                      "SELECT p.id, p.pid, h.phase, h.seconds, h.allocated_bytes, "
-                      "h.allocated_count FROM phase h JOIN process p ON p.id = h.process_id "
-                      "WHERE ?1 = 0 OR p.pid = ?1 ORDER BY p.id, CASE h.phase "
-                      "WHEN 'start-up' THEN 0 WHEN 'imports' THEN 1 WHEN 'cold' THEN 2 "
-                      "WHEN 'warm' THEN 3 ELSE 4 END, h.phase",
-                      add_phase, phases, error);
+    int result = load_parts(query,
+                            "SELECT p.id, p.pid, h.phase, h.seconds, h.allocated_bytes, "
+                            "h.allocated_count FROM phase h JOIN process p ON p.id = h.process_id "
+                            "WHERE ?1 = 0 OR p.pid = ?1 ORDER BY p.id, CASE h.phase "
+                            "WHEN 'start-up' THEN 0 WHEN 'imports' THEN 1 WHEN 'cold' THEN 2 "
+                            "WHEN 'warm' THEN 3 ELSE 4 END, h.phase",
+                            filter->pid, &phases->phases, &phases->phase_count, error);
     if (result == 0)
-        result = load(query, filter,
-                      "SELECT p.id, p.pid, i.module, i.seconds, i.allocated_bytes, "
-                      "i.allocated_count FROM import i JOIN process p ON p.id = i.process_id "
-                      "WHERE ?1 = 0 OR p.pid = ?1 "
-                      "ORDER BY p.id, i.seconds DESC, i.allocated_bytes DESC, i.module",
-                      add_import, phases, error);
+        result = load_parts(query,
+                            "SELECT p.id, p.pid, i.module, i.seconds, i.allocated_bytes, "
+                            "i.allocated_count FROM import i JOIN process p ON p.id = i.process_id "
+                            "WHERE ?1 = 0 OR p.pid = ?1 "
+                            "ORDER BY p.id, i.seconds DESC, i.allocated_bytes DESC, i.module",
+                            filter->pid, &phases->imports, &phases->import_count, error);
     if (result == 0)
-        result = load(query, filter,
-                      "SELECT p.id, count(*), min(m.time_us) / 1e6, max(m.time_us) / 1e6 "
-                      "FROM mark m JOIN process p ON p.id = m.process_id "
-                      "WHERE ?1 = 0 OR p.pid = ?1 GROUP BY p.id ORDER BY p.id",
-                      add_iterations, phases, error);
+        result = kp_query_rows(query,
+                               "SELECT p.id, count(*), min(m.time_us) / 1e6, max(m.time_us) / 1e6 "
+                               "FROM mark m JOIN process p ON p.id = m.process_id "
+                               "WHERE ?1 = 0 OR p.pid = ?1 GROUP BY p.id ORDER BY p.id",
+                               filter->pid, add_iterations, phases, error);
     return result;
 }
 

@@ -65,6 +65,15 @@ static void read_process(struct kp_query *query, sqlite3_stmt *st, struct kp_pro
         kp_lost_per_sample(p->samples, p->lost_samples);
 }
 
+static int add_process(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct kp_processes *processes = to;
+    struct kp_process *process = kp_append(&processes->items, &processes->count, sizeof *process);
+    if (process)
+        read_process(query, st, process);
+    return process ? 0 : -1;
+}
+
 static int compare_ids(const void *id, const void *process)
 {
     int64_t a = *(const int64_t *)id, b = ((const struct kp_process *)process)->id;
@@ -80,52 +89,48 @@ static void add_sum(struct kp_sum *sum, sqlite3_stmt *st, int column, int64_t sa
     sum->weight_max = weight > sum->weight_max ? weight : sum->weight_max;
 }
 
+struct process_sums {
+    struct kp_processes *processes;
+    unsigned kinds;
+};
+
+static int add_sums(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    const struct process_sums *sums = to;
+    int64_t id = sqlite3_column_int64(st, 0);
+    const char *kind = (const char *)sqlite3_column_text(st, 1);
+    struct kp_process *p = NULL;
+    (void)query;
+    if (sums->processes->count > 0 && kind && (kp_kinds_parse(kind) & sums->kinds))
+        p = bsearch(&id, sums->processes->items, sums->processes->count, sizeof *p, compare_ids);
+    if (!p)
+        return 0;
+    add_sum(&p->allocated, st, 4, kp_column_whole(st, 2));
+    add_sum(&p->allocated_count, st, 7, kp_column_whole(st, 2));
+    add_sum(&p->live, st, 10, kp_column_whole(st, 3));
+    add_sum(&p->live_count, st, 13, kp_column_whole(st, 3));
+    return 0;
+}
+
 static int load_sums(struct kp_query *query, const struct kp_filter *filter,
                      struct kp_processes *processes, struct kp_error *error)
 {
-    sqlite3_stmt *st = kp_query_prepare(
+    struct process_sums sums = {processes, filter->kinds};
+    return kp_query_rows(
         query,
         "SELECT process_id, kind, samples, live_samples, allocated_bytes, allocated_bytes_var, "
         "allocated_bytes_max, allocated_count, allocated_count_var, allocated_count_max, "
         "live_bytes, live_bytes_var, live_bytes_max, live_count, live_count_var, live_count_max "
         "FROM site",
-        error);
-    int step = st ? 1 : -1;
-    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
-        int64_t id = sqlite3_column_int64(st, 0);
-        const char *kind = (const char *)sqlite3_column_text(st, 1);
-        struct kp_process *p = NULL;
-        if (processes->count > 0 && kind && (kp_kinds_parse(kind) & filter->kinds))
-            p = bsearch(&id, processes->items, processes->count, sizeof *p, compare_ids);
-        if (!p)
-            continue;
-        add_sum(&p->allocated, st, 4, kp_column_whole(st, 2));
-        add_sum(&p->allocated_count, st, 7, kp_column_whole(st, 2));
-        add_sum(&p->live, st, 10, kp_column_whole(st, 3));
-        add_sum(&p->live_count, st, 13, kp_column_whole(st, 3));
-    }
-    sqlite3_finalize(st);
-    return step;
+        0, add_sums, &sums, error);
 }
 
 int kp_query_processes(struct kp_query *query, const struct kp_filter *filter,
                        struct kp_processes *processes, struct kp_error *error)
 {
     *processes = (struct kp_processes){0};
-    sqlite3_stmt *st = kp_query_prepare(query, process_sql, error);
-    int step = st ? 1 : -1;
-    sqlite3_bind_int64(st, 1, filter->pid);
-    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
-        struct kp_process *grown = kp_grow(processes->items, processes->count, sizeof *grown);
-        if (!grown) {
-            step = kp_query_no_memory(error);
-            break;
-        }
-        processes->items = grown;
-        read_process(query, st, &grown[processes->count++]);
-    }
-    sqlite3_finalize(st);
-    return step == 0 ? load_sums(query, filter, processes, error) : step;
+    int result = kp_query_rows(query, process_sql, filter->pid, add_process, processes, error);
+    return result == 0 ? load_sums(query, filter, processes, error) : result;
 }
 
 void kp_processes_release(struct kp_processes *processes)

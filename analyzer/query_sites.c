@@ -116,35 +116,43 @@ static void set_key(struct kp_query *query, enum kp_group group, struct keyed_si
     keyed->number = group == KP_GROUP_FUNCTION ? 0 : frame->line;
 }
 
+struct keyed_sites {
+    struct keyed_site *rows;
+    size_t count;
+    unsigned kinds;
+    enum kp_group group;
+};
+
+static int add_row(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct keyed_sites *sites = to;
+    const char *name = (const char *)sqlite3_column_text(st, 1);
+    unsigned kind = name ? kp_kinds_parse(name) : 0;
+    if (!(kind & sites->kinds))
+        return 0;
+    struct keyed_site *added = kp_append(&sites->rows, &sites->count, sizeof *added);
+    if (!added)
+        return -1;
+    read_site(st, kind, &added->site);
+    set_key(query, sites->group, added);
+    return 0;
+}
+
 static int load_rows(struct kp_query *query, const struct kp_filter *filter, enum kp_group group,
                      struct keyed_site **rows, size_t *count, struct kp_error *error)
 {
-    sqlite3_stmt *st = kp_query_prepare(
+    struct keyed_sites sites = {.kinds = filter->kinds, .group = group};
+    int result = kp_query_rows(
         query,
         "SELECT s.stack_id, s.kind, s.samples, allocated_bytes, allocated_bytes_var, "
         "allocated_bytes_max, allocated_count, allocated_count_var, allocated_count_max, "
         "live_samples, live_bytes, live_bytes_var, live_bytes_max, live_count, live_count_var, "
         "live_count_max, s.rate_max, first_s, last_s, s.process_id, p.samples, p.lost_samples "
         "FROM site s LEFT JOIN process p ON p.id = s.process_id WHERE ?1 = 0 OR p.pid = ?1",
-        error);
-    int step = st ? 1 : -1;
-    sqlite3_bind_int64(st, 1, filter->pid);
-    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
-        const char *name = (const char *)sqlite3_column_text(st, 1);
-        unsigned kind = name ? kp_kinds_parse(name) : 0;
-        if (!(kind & filter->kinds))
-            continue;
-        struct keyed_site *grown = kp_grow(*rows, *count, sizeof *grown);
-        if (!grown) {
-            step = kp_query_no_memory(error);
-            break;
-        }
-        *rows = grown;
-        read_site(st, kind, &grown[*count].site);
-        set_key(query, group, &grown[(*count)++]);
-    }
-    sqlite3_finalize(st);
-    return step;
+        filter->pid, add_row, &sites, error);
+    *rows = sites.rows;
+    *count = sites.count;
+    return result;
 }
 
 static int compare_weights(const struct kp_site *a, const struct kp_site *b, enum kp_sort sort)

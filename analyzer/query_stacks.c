@@ -35,25 +35,21 @@ static uint32_t find_id(const void *items, size_t count, size_t item_bytes, int6
     return KP_NO_INDEX;
 }
 
+static int add_module(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct kp_stacks *s = to;
+    struct kp_module *module = kp_append(&s->modules, &s->module_count, sizeof *module);
+    if (!module)
+        return -1;
+    *module = (struct kp_module){sqlite3_column_int64(st, 0), kp_column_name(query, st, 1),
+                                 kp_column_name(query, st, 2), kp_column_name(query, st, 3), false};
+    return 0;
+}
+
 static int load_modules(struct kp_query *query, struct kp_stacks *s, struct kp_error *error)
 {
-    sqlite3_stmt *st =
-        kp_query_prepare(query, "SELECT id, path, build_id, symbols FROM module ORDER BY id",
-                         error);
-    int step = st ? 1 : -1;
-    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
-        struct kp_module *grown = kp_grow(s->modules, s->module_count, sizeof *grown);
-        if (!grown) {
-            step = kp_query_no_memory(error);
-            break;
-        }
-        s->modules = grown;
-        s->modules[s->module_count++] =
-            (struct kp_module){sqlite3_column_int64(st, 0), kp_column_name(query, st, 1),
-                               kp_column_name(query, st, 2), kp_column_name(query, st, 3), false};
-    }
-    sqlite3_finalize(st);
-    return step;
+    return kp_query_rows(query, "SELECT id, path, build_id, symbols FROM module ORDER BY id", 0,
+                         add_module, s, error);
 }
 
 static const char *base_name(const char *path)
@@ -119,8 +115,9 @@ static struct kp_frame read_frame(struct kp_query *query, const struct kp_module
     return frame;
 }
 
-static int add_location_row(struct kp_query *query, struct kp_stacks *s, sqlite3_stmt *st)
+static int add_location_row(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
+    struct kp_stacks *s = to;
     int64_t id = sqlite3_column_int64(st, 0);
     uint32_t module =
         find_id(s->modules, s->module_count, sizeof *s->modules, sqlite3_column_int64(st, 1));
@@ -132,17 +129,17 @@ static int add_location_row(struct kp_query *query, struct kp_stacks *s, sqlite3
         last->frame_count++;
         return add_frame(s, &frame);
     }
-    struct kp_location *grown = kp_grow(s->locations, s->location_count, sizeof *grown);
-    if (!grown || s->location_count >= KP_NO_INDEX - 1)
+    if (s->location_count >= KP_NO_INDEX - 1)
         return -1;
-    s->locations = grown;
-    s->locations[s->location_count++] = (struct kp_location){.id = id,
-                                                             .module = module,
-                                                             .first_frame =
-                                                                 (uint32_t)s->frame_count,
-                                                             .frame_count = 1,
-                                                             .own = KP_NO_INDEX,
-                                                             .entry = KP_NO_INDEX};
+    struct kp_location *location = kp_append(&s->locations, &s->location_count, sizeof *location);
+    if (!location)
+        return -1;
+    *location = (struct kp_location){.id = id,
+                                     .module = module,
+                                     .first_frame = (uint32_t)s->frame_count,
+                                     .frame_count = 1,
+                                     .own = KP_NO_INDEX,
+                                     .entry = KP_NO_INDEX};
     return add_frame(s, &frame);
 }
 
@@ -201,16 +198,11 @@ static void sum_up_location(struct kp_stacks *s, struct kp_location *l)
 
 static int load_locations(struct kp_query *query, struct kp_stacks *s, struct kp_error *error)
 {
-    sqlite3_stmt *st = kp_query_prepare(
+    int step = kp_query_rows(
         query,
         "SELECT l.id, l.module_id, l.address, f.function, f.file, f.line, f.exact, f.lang "
         "FROM location l LEFT JOIN frame f ON f.location_id = l.id ORDER BY l.id, f.depth",
-        error);
-    int step = st ? 1 : -1;
-    while (step == 1 && (step = kp_query_step(query, st, error)) == 1)
-        if (add_location_row(query, s, st) != 0)
-            step = kp_query_no_memory(error);
-    sqlite3_finalize(st);
+        0, add_location_row, s, error);
     if (step == 0)
         step = mark_interpreters(query, s, error);
     for (size_t i = 0; i < s->location_count; i++)
@@ -253,30 +245,29 @@ static void tell_node(const struct kp_stacks *s, struct kp_stack_node *node)
     }
 }
 
+static int add_node(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct kp_stacks *s = to;
+    struct kp_stack_node node = {
+        .id = sqlite3_column_int64(st, 0),
+        .parent = find_id(s->nodes, s->node_count, sizeof *s->nodes, sqlite3_column_int64(st, 1)),
+        .location = find_id(s->locations, s->location_count, sizeof *s->locations,
+                            sqlite3_column_int64(st, 2)),
+    };
+    (void)query;
+    if (s->node_count >= KP_NO_INDEX - 1)
+        return -1;
+    tell_node(s, &node);
+    struct kp_stack_node *added = kp_append(&s->nodes, &s->node_count, sizeof *added);
+    if (added)
+        *added = node;
+    return added ? 0 : -1;
+}
+
 static int load_nodes(struct kp_query *query, struct kp_stacks *s, struct kp_error *error)
 {
-    sqlite3_stmt *st =
-        kp_query_prepare(query, "SELECT id, parent_id, location_id FROM stack ORDER BY id", error);
-    int step = st ? 1 : -1;
-    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
-        struct kp_stack_node *grown = kp_grow(s->nodes, s->node_count, sizeof *grown);
-        if (!grown || s->node_count >= KP_NO_INDEX - 1) {
-            step = kp_query_no_memory(error);
-            break;
-        }
-        s->nodes = grown;
-        struct kp_stack_node node = {
-            .id = sqlite3_column_int64(st, 0),
-            .parent = find_id(s->nodes, s->node_count, sizeof *s->nodes,
-                              sqlite3_column_int64(st, 1)),
-            .location = find_id(s->locations, s->location_count, sizeof *s->locations,
-                                sqlite3_column_int64(st, 2)),
-        };
-        tell_node(s, &node);
-        s->nodes[s->node_count++] = node;
-    }
-    sqlite3_finalize(st);
-    return step;
+    return kp_query_rows(query, "SELECT id, parent_id, location_id FROM stack ORDER BY id", 0,
+                         add_node, s, error);
 }
 
 int kp_query_load_stacks(struct kp_query *query, struct kp_error *error)

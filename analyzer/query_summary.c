@@ -35,25 +35,22 @@ static int load_session(struct kp_query *query, struct kp_summary *summary, stru
     return step;
 }
 
+static int add_note(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct kp_summary *summary = to;
+    struct kp_note *note = kp_append(&summary->notes, &summary->note_count, sizeof *note);
+    if (!note)
+        return -1;
+    *note = (struct kp_note){kp_column_whole(st, 1), kp_column_name(query, st, 0)};
+    return 0;
+}
+
 static int load_notes(struct kp_query *query, struct kp_summary *summary, struct kp_error *error)
 {
-    sqlite3_stmt *st = kp_query_prepare(
+    return kp_query_rows(
         query,
-        "SELECT text, count(DISTINCT process_id) FROM note GROUP BY text ORDER BY min(rowid)",
-        error);
-    int step = st ? 1 : -1;
-    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
-        struct kp_note *grown = kp_grow(summary->notes, summary->note_count, sizeof *grown);
-        if (!grown) {
-            step = kp_query_no_memory(error);
-            break;
-        }
-        summary->notes = grown;
-        grown[summary->note_count++] =
-            (struct kp_note){kp_column_whole(st, 1), kp_column_name(query, st, 0)};
-    }
-    sqlite3_finalize(st);
-    return step;
+        "SELECT text, count(DISTINCT process_id) FROM note GROUP BY text ORDER BY min(rowid)", 0,
+        add_note, summary, error);
 }
 
 static const char *reason_of(const struct kp_module *module)

@@ -30,34 +30,30 @@ int kp_query_site_threads(struct kp_query *query, const struct kp_filter *filter
     return step < 0 ? -1 : 0;
 }
 
+static int add_thread(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct kp_threads *threads = to;
+    struct kp_thread *thread = kp_append(&threads->items, &threads->count, sizeof *thread);
+    if (!thread)
+        return -1;
+    *thread = (struct kp_thread){.process_id = sqlite3_column_int64(st, 0),
+                                 .pid = kp_column_whole(st, 1),
+                                 .tid = kp_column_whole(st, 2),
+                                 .samples = kp_column_whole(st, 3),
+                                 .name = kp_column_name(query, st, 4),
+                                 .first_s = kp_column_amount(st, 5)};
+    return 0;
+}
+
 int kp_query_threads(struct kp_query *query, const struct kp_filter *filter,
                      struct kp_threads *threads, struct kp_error *error)
 {
     *threads = (struct kp_threads){0};
-    sqlite3_stmt *st = kp_query_prepare(
-        query,
-        "SELECT p.id, p.pid, t.tid, t.samples, t.name, t.first_s FROM thread t "
-        "JOIN process p ON p.id = t.process_id WHERE ?1 = 0 OR p.pid = ?1 "
-        "ORDER BY p.id, t.first_s, t.id",
-        error);
-    int step = st ? 1 : -1;
-    sqlite3_bind_int64(st, 1, filter->pid);
-    while (step == 1 && (step = kp_query_step(query, st, error)) == 1) {
-        struct kp_thread *grown = kp_grow(threads->items, threads->count, sizeof *grown);
-        if (!grown) {
-            step = kp_query_no_memory(error);
-            break;
-        }
-        threads->items = grown;
-        grown[threads->count++] = (struct kp_thread){.process_id = sqlite3_column_int64(st, 0),
-                                                     .pid = kp_column_whole(st, 1),
-                                                     .tid = kp_column_whole(st, 2),
-                                                     .samples = kp_column_whole(st, 3),
-                                                     .name = kp_column_name(query, st, 4),
-                                                     .first_s = kp_column_amount(st, 5)};
-    }
-    sqlite3_finalize(st);
-    return step;
+    return kp_query_rows(query,
+                         "SELECT p.id, p.pid, t.tid, t.samples, t.name, t.first_s FROM thread t "
+                         "JOIN process p ON p.id = t.process_id WHERE ?1 = 0 OR p.pid = ?1 "
+                         "ORDER BY p.id, t.first_s, t.id",
+                         filter->pid, add_thread, threads, error);
 }
 
 void kp_threads_release(struct kp_threads *threads)

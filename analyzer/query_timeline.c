@@ -46,8 +46,10 @@ static int add_event(struct timeline_builder *b, double time_s, enum event_kind 
     return 0;
 }
 
-static int read_source(struct timeline_builder *b, sqlite3_stmt *st)
+static int read_source(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
+    struct timeline_builder *b = to;
+    (void)query;
     struct source *grown = kp_grow(b->sources, b->source_count, sizeof *grown);
     if (!grown)
         return -1;
@@ -71,8 +73,10 @@ static struct source *find_source(struct timeline_builder *b, int64_t id)
     return bsearch(&id, b->sources, b->source_count, sizeof *b->sources, compare_source);
 }
 
-static int read_slice(struct timeline_builder *b, sqlite3_stmt *st)
+static int read_slice(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
+    struct timeline_builder *b = to;
+    (void)query;
     struct source *source = find_source(b, sqlite3_column_int64(st, 0));
     if (!source)
         return 0;
@@ -103,28 +107,15 @@ static int read_slice(struct timeline_builder *b, sqlite3_stmt *st)
     return add_event(b, slice.end_s, EVENT_NET, process, slice.allocated_bytes - slice.freed_bytes);
 }
 
-static int read_memory(struct timeline_builder *b, sqlite3_stmt *st)
+static int read_memory(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
+    struct timeline_builder *b = to;
+    (void)query;
     struct source *source = find_source(b, sqlite3_column_int64(st, 0));
     if (!source)
         return 0;
     return add_event(b, kp_column_amount(st, 1), EVENT_RSS, (uint32_t)(source - b->sources),
                      kp_column_amount(st, 2));
-}
-
-static int load(struct kp_query *query, struct timeline_builder *b, const struct kp_filter *filter,
-                const char *sql, int (*read)(struct timeline_builder *, sqlite3_stmt *),
-                struct kp_error *error)
-{
-    sqlite3_stmt *st = kp_query_prepare(query, sql, error);
-    int step = st ? 1 : -1;
-    if (st && sqlite3_bind_parameter_count(st) > 0)
-        sqlite3_bind_int64(st, 1, filter->pid);
-    while (step == 1 && (step = kp_query_step(query, st, error)) == 1)
-        if (read(b, st) != 0)
-            step = kp_query_no_memory(error);
-    sqlite3_finalize(st);
-    return step;
 }
 
 static int compare_events(const void *left, const void *right)
@@ -263,18 +254,19 @@ int kp_query_timeline(struct kp_query *query, const struct kp_filter *filter, si
 {
     struct timeline_builder b = {0};
     *t = (struct kp_timeline){.peak_rss_s = -1};
-    int result = load(query, &b, filter,
-                      "SELECT id, ended_s, peak_rss_bytes FROM process "
-                      "WHERE ?1 = 0 OR pid = ?1 ORDER BY id",
-                      read_source, error);
+    int result = kp_query_rows(query,
+                               "SELECT id, ended_s, peak_rss_bytes FROM process "
+                               "WHERE ?1 = 0 OR pid = ?1 ORDER BY id",
+                               filter->pid, read_source, &b, error);
     if (result == 0)
-        result = load(query, &b, filter,
-                      "SELECT process_id, start_s, slice_s, samples, allocated_bytes, "
-                      "allocated_count, freed_bytes, freed_count, rate_min, rate_max FROM timeline",
-                      read_slice, error);
+        result = kp_query_rows(query,
+                               "SELECT process_id, start_s, slice_s, samples, allocated_bytes, "
+                               "allocated_count, freed_bytes, freed_count, rate_min, rate_max "
+                               "FROM timeline",
+                               0, read_slice, &b, error);
     if (result == 0)
-        result = load(query, &b, filter, "SELECT process_id, time_s, rss FROM memory", read_memory,
-                      error);
+        result = kp_query_rows(query, "SELECT process_id, time_s, rss FROM memory", 0,
+                               read_memory, &b, error);
     if (result == 0 && make_slices(&b, slices_max, t) != 0)
         result = kp_query_no_memory(error);
     if (result == 0) {

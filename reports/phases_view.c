@@ -20,17 +20,17 @@ struct sums { /* of the process that the text is about */
     int64_t iterations;
 };
 
-static void add_phase(struct sums *sums, const struct kp_phase_time *p)
+static void add_phase(struct sums *sums, const struct kp_part_of_life *p)
 {
     sums->wall_s += p->seconds;
     sums->allocated_bytes += p->allocated_bytes;
-    if (strcmp(p->phase, "start-up") == 0)
+    if (strcmp(p->name, "start-up") == 0)
         sums->startup_s += p->seconds;
-    else if (strcmp(p->phase, "imports") == 0)
+    else if (strcmp(p->name, "imports") == 0)
         sums->imports_s += p->seconds;
-    else if (strcmp(p->phase, "cold") == 0)
+    else if (strcmp(p->name, "cold") == 0)
         sums->cold_s += p->seconds;
-    else if (strcmp(p->phase, "warm") == 0)
+    else if (strcmp(p->name, "warm") == 0)
         sums->warm_s += p->seconds;
 }
 
@@ -43,8 +43,8 @@ static int64_t process_of_interest(const struct kp_report_context *context,
     double most = 0;
     int64_t id = phases->phase_count > 0 ? phases->phases[0].process_id : 0;
     for (size_t i = 0; i < phases->phase_count; i++) {
-        const struct kp_phase_time *p = &phases->phases[i];
-        if (strcmp(p->phase, "imports") != 0 || p->seconds <= most)
+        const struct kp_part_of_life *p = &phases->phases[i];
+        if (strcmp(p->name, "imports") != 0 || p->seconds <= most)
             continue;
         id = p->process_id;
         if (main && id == main->id)
@@ -112,25 +112,25 @@ void kp_phases_line(struct kp_report_context *context, const struct kp_phase_lis
 }
 
 static void describe(char *out, size_t out_bytes, const struct kp_phase_list *phases,
-                     const struct kp_phase_time *phase, const struct sums *sums)
+                     const struct kp_part_of_life *phase, const struct sums *sums)
 {
     char each[KP_FORMAT_BYTES];
     size_t modules = 0;
     *out = '\0';
     for (size_t i = 0; i < phases->import_count; i++)
         modules += phases->imports[i].process_id == sums->process_id;
-    if (strcmp(phase->phase, "start-up") == 0)
+    if (strcmp(phase->name, "start-up") == 0)
         snprintf(out, out_bytes, "the interpreter itself");
-    else if (strcmp(phase->phase, "imports") == 0)
+    else if (strcmp(phase->name, "imports") == 0)
         kp_format_plural(out, (int64_t)modules, "module", "");
-    else if (strcmp(phase->phase, "cold") == 0)
+    else if (strcmp(phase->name, "cold") == 0)
         snprintf(out, out_bytes, "the first iteration");
-    else if (strcmp(phase->phase, "warm") == 0 && sums->iterations > 1) {
+    else if (strcmp(phase->name, "warm") == 0 && sums->iterations > 1) {
         kp_format_plural(out, sums->iterations - 1, "iteration", "of ");
         size_t used = strlen(out);
         snprintf(out + used, out_bytes - used, "%s",
                  kp_format_seconds(each, phase->seconds / (double)(sums->iterations - 1)));
-    } else if (strcmp(phase->phase, "other") == 0)
+    } else if (strcmp(phase->name, "other") == 0)
         snprintf(out, out_bytes, "between these");
 }
 
@@ -152,7 +152,7 @@ static void phases_table(struct kp_report_context *context, const struct kp_phas
     bool text = kp_emitter_is_text(context->out);
     kp_emit_table(context->out, "phases", phase_columns, PHASE_COLUMNS);
     for (size_t i = 0; i < phases->phase_count; i++) {
-        const struct kp_phase_time *p = &phases->phases[i];
+        const struct kp_part_of_life *p = &phases->phases[i];
         char what[256];
         if (text && p->process_id != sums->process_id)
             continue;
@@ -160,7 +160,7 @@ static void phases_table(struct kp_report_context *context, const struct kp_phas
         struct kp_value row[PHASE_COLUMNS] = {
             kp_whole(p->process_id),
             kp_whole(p->pid),
-            kp_text(p->phase),
+            kp_text(p->name),
             kp_amount(p->seconds),
             sums->wall_s > 0 ? kp_amount(p->seconds / sums->wall_s) : kp_unknown(),
             kp_amount(p->allocated_bytes),
@@ -197,13 +197,13 @@ static void imports_table(struct kp_report_context *context, const struct kp_pha
     size_t shown = 0;
     kp_emit_table(context->out, "imports", import_columns, IMPORT_COLUMNS);
     for (size_t i = 0; i < phases->import_count; i++) {
-        const struct kp_import_time *p = &phases->imports[i];
+        const struct kp_part_of_life *p = &phases->imports[i];
         if (text && (p->process_id != sums->process_id || shown++ >= IMPORTS_SHOWN))
             continue;
         struct kp_value row[IMPORT_COLUMNS] = {
             kp_whole(p->process_id),       kp_whole(p->pid),
             kp_amount(p->seconds),         kp_amount(p->allocated_bytes),
-            kp_amount(p->allocated_count), kp_text(p->module),
+            kp_amount(p->allocated_count), kp_text(p->name),
         };
         kp_emit_row(context->out, row);
     }
