@@ -38,6 +38,8 @@ static uintptr_t keep_native(struct kp_slot *slot, uint32_t keep, uint32_t fresh
         struct kp_frame *frame = &slot->frames[slot->depth++];
 
         *frame = slot->fresh[i];
+        frame->needs_fp = frame->uses_fp ||
+                          (frame > slot->frames && !frame[-1].fp_slot && frame[-1].needs_fp);
         /* Memory that may be unmapped the next time is not to be compared. */
         frame->is_foreign = !kp_slot_stack_holds(slot, (void *)frame->slot) ||
                             (frame->fp_slot && !kp_slot_stack_holds(slot, (void *)frame->fp_slot));

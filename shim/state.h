@@ -26,6 +26,8 @@ struct kp_frame {
     uintptr_t fp_slot; /* where that rbp was found, 0: in the register */
     uint32_t node;     /* its id, see stacks.h */
     bool is_foreign;   /* not on the thread's own stack */
+    bool uses_fp;      /* the step to its caller went by rbp */
+    bool needs_fp;     /* it or a frame further out did so, with this rbp */
 };
 
 #define KP_PYTHON_DEPTH_MAX 4096

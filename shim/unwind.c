@@ -70,7 +70,8 @@ static uintptr_t word_at(uintptr_t address)
 struct walker {
     const struct kp_slot *slot;
     struct kp_frame frame;
-    bool exact; /* the frame's pc is no return address */
+    bool exact;   /* the frame's pc is no return address */
+    bool used_fp; /* the last step went by rbp */
 };
 
 enum step { STEP_DONE, STEP_END, STEP_BROKEN };
@@ -135,6 +136,8 @@ static enum step step(struct walker *w)
     uintptr_t sp = w->frame.slot + 8, cfa, fp_slot = 0;
     struct kp_rule rule = rule_for(w);
 
+    w->used_fp = rule.cfa == KP_CFA_FP || rule.cfa == KP_CFA_FP_MEM || rule.cfa == KP_CFA_NONE ||
+                 rule.fp_offset == KP_FP_AT_FP;
     if (rule.cfa == KP_CFA_END)
         return STEP_END;
     if (rule.cfa == KP_CFA_SIGNAL)
@@ -157,28 +160,32 @@ static enum step step(struct walker *w)
     return w->frame.pc ? STEP_DONE : STEP_END;
 }
 
+/* rbp holds anything in most code: its value counts only where a step goes by it. */
 static bool frame_is_unchanged(const struct kp_frame *frame)
 {
     return frame->slot && !frame->is_foreign && word_at(frame->slot) == frame->pc &&
-           (!frame->fp_slot || word_at(frame->fp_slot) == frame->fp);
+           (!frame->needs_fp || !frame->fp_slot || word_at(frame->fp_slot) == frame->fp);
 }
 
 /* How many of the kept frames, outermost first, hold for a walk that has arrived at `frame`.
  * *limit shrinks as kept frames are ruled out, so that no frame is compared twice. */
 static uint32_t known_part(const struct kp_slot *slot, const struct kp_frame *frame, uint32_t *limit)
 {
-    const struct kp_frame *kept = slot->frames;
+    struct kp_frame *kept = slot->frames, *same;
 
     while (*limit && kept[*limit - 1].slot < frame->slot)
         --*limit;
-    if (!*limit || kept[*limit - 1].slot != frame->slot || kept[*limit - 1].pc != frame->pc ||
-        kept[*limit - 1].fp != frame->fp || kept[*limit - 1].is_foreign)
+    same = *limit ? &kept[*limit - 1] : NULL;
+    if (!same || same->slot != frame->slot || same->pc != frame->pc || same->is_foreign ||
+        (same->needs_fp && same->fp != frame->fp))
         return 0;
     for (uint32_t i = *limit - 1; i-- > 0;)
         if (!frame_is_unchanged(&kept[i])) {
             *limit = i;
             return 0;
         }
+    same->fp = frame->fp;
+    same->fp_slot = frame->fp_slot;
     return *limit;
 }
 
@@ -218,6 +225,7 @@ static uint32_t walk(struct kp_slot *slot, struct walker *w, bool inside_allocat
         if (w->exact)
             slot->fresh[fresh - 1].pc |= KP_PC_EXACT;
         how = step(w);
+        slot->fresh[fresh - 1].uses_fp = w->used_fp;
     }
     if (how == STEP_DONE)
         atomic_fetch_add(&kp_state.info->cut_frames, 1);
