@@ -10,7 +10,6 @@
 #include <ftw.h>
 #include <math.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,6 @@
 #define STATUS_KILLED 99
 
 char kp_case_error[512];
-static int failed;
 static unsigned points_left;
 
 void kp_case_begin(struct kp_case *test)
@@ -50,26 +48,22 @@ void kp_case_end(struct kp_case *test)
     nftw(test->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-void kp_check(bool condition, const char *what, const char *why, ...)
+struct kp_fake *kp_case_begin_process(struct kp_case *test, uint32_t chunks, uint32_t *process)
 {
-    va_list arguments;
-
-    if (condition) {
-        printf("ok - %s\n", what);
-    } else {
-        failed = 1;
-        printf("not ok - %s: ", what);
-        va_start(arguments, why);
-        vprintf(why, arguments);
-        va_end(arguments);
-        putchar('\n');
-    }
-    fflush(stdout);
+    kp_case_begin(test);
+    struct kp_fake *fake = kp_fake_new(test->spool, test->database, chunks);
+    *process = kp_fake_process(fake, KP_FAKE_DEAD_PID(1), KP_ORIGIN_ROOT, 0);
+    return fake;
 }
 
-int kp_checks_failed(void)
+pid_t kp_case_sleeping_child(void)
 {
-    return failed;
+    pid_t child = fork();
+
+    if (child == 0)
+        for (;;)
+            pause();
+    return child;
 }
 
 int kp_case_collect(struct kp_case *test, uint64_t batch_bytes)
@@ -87,6 +81,14 @@ static void maybe_die(const char *point)
     (void)point;
     if (--points_left == 0)
         _exit(STATUS_KILLED);
+}
+
+void kp_case_finish(struct kp_case *test, struct kp_fake *fake)
+{
+    kp_fake_close(fake);
+    int status = kp_case_collect(test, 0);
+    if (status != KP_COLLECT_FINISHED)
+        kp_check(false, "the recording is finished", "status %d: %s", status, kp_case_error);
 }
 
 int kp_case_collect_killed(struct kp_case *test, uint64_t batch_bytes, unsigned n)

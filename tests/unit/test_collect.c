@@ -19,14 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void finish(struct kp_case *test, struct kp_fake *fake)
-{
-    kp_fake_close(fake);
-    int status = kp_case_collect(test, 0);
-    if (status != KP_COLLECT_FINISHED)
-        kp_check(false, "the recording is finished", "status %d: %s", status, kp_case_error);
-}
-
 static void ends(void)
 {
     struct kp_case test;
@@ -39,7 +31,7 @@ static void ends(void)
     kp_fake_info(fake, program)->parent = 1;
     kp_fake_stamp(fake, program, 0, 7000, 0);
     kp_fake_exit(fake, shell, 9000000);
-    finish(&test, fake);
+    kp_case_finish(&test, fake);
     const char *ends =
         kp_case_text(&test, "SELECT group_concat(end || ' ' || ended_s, ', ') FROM process");
     kp_check(!strcmp(ends, "exit 0.009, exec 0.003, killed or _exit 0.007"), "exit, exec, killed",
@@ -53,10 +45,9 @@ static void ends(void)
 static void many(void)
 {
     struct kp_case test;
+    uint32_t p;
 
-    kp_case_begin(&test);
-    struct kp_fake *fake = kp_fake_new(test.spool, test.database, 400);
-    uint32_t p = kp_fake_process(fake, KP_FAKE_DEAD_PID(1), KP_ORIGIN_ROOT, 0);
+    struct kp_fake *fake = kp_case_begin_process(&test, 400, &p);
     for (uint64_t i = 1; i <= 300000; i++)
         kp_fake_mark(fake, p, 0, i, i * 10);
     for (uint32_t i = 1; i <= 70000; i++) {
@@ -64,7 +55,7 @@ static void many(void)
         kp_fake_alloc(fake, p, 0, KP_KIND_MALLOC, 0, 8);
     }
     kp_fake_exit(fake, p, 0);
-    finish(&test, fake);
+    kp_case_finish(&test, fake);
     kp_check(kp_case_number(&test, "SELECT count(*) FROM mark") == 75000 &&
                  kp_case_number(&test, "SELECT count(*) FROM mark WHERE iteration % 4") == 0 &&
                  kp_case_number(&test, "SELECT max(time_us) FROM mark") == 3000000,
@@ -80,15 +71,14 @@ static void many(void)
 static void mappings(void)
 {
     struct kp_case test;
+    uint32_t p;
 
-    kp_case_begin(&test);
-    struct kp_fake *fake = kp_fake_new(test.spool, test.database, 16);
-    uint32_t p = kp_fake_process(fake, KP_FAKE_DEAD_PID(1), KP_ORIGIN_ROOT, 0);
+    struct kp_fake *fake = kp_case_begin_process(&test, 16, &p);
     uint64_t id = kp_fake_alloc(fake, p, 0, KP_KIND_ARENA, 0, 1);
     id = kp_fake_alloc(fake, p, 0, KP_KIND_MMAP, 0, 1 << 20);
     kp_fake_resize(fake, p, 1, id, 4096);
     kp_fake_exit(fake, p, 0);
-    finish(&test, fake);
+    kp_case_finish(&test, fake);
     kp_check(kp_case_number(&test, "SELECT live_bytes FROM site WHERE kind = 'mmap'") == 4096 &&
                  kp_case_number(&test, "SELECT size FROM sample ORDER BY id DESC") == 4096,
              "what is left of a mapping is live", "%s",
@@ -118,7 +108,7 @@ static void modules(void)
         }
         kp_fake_exit(fake, p, 0);
     }
-    finish(&test, fake);
+    kp_case_finish(&test, fake);
     kp_check(kp_case_number(&test, "SELECT count(*) FROM module WHERE build_id = 'aabb'") == 1 &&
                  kp_case_number(&test, "SELECT count(*) FROM stack") == 2 &&
                  kp_case_number(&test, "SELECT count(*) FROM site") == 4,
@@ -136,10 +126,9 @@ static void copy(void)
     struct stat before, after;
     char path[100];
     struct kp_error error = {0};
+    uint32_t p;
 
-    kp_case_begin(&test);
-    struct kp_fake *fake = kp_fake_new(test.spool, test.database, 16);
-    uint32_t p = kp_fake_process(fake, KP_FAKE_DEAD_PID(1), KP_ORIGIN_ROOT, 0);
+    struct kp_fake *fake = kp_case_begin_process(&test, 16, &p);
     kp_fake_alloc(fake, p, 0, KP_KIND_MALLOC, 0, 10);
     kp_fake_exit(fake, p, 0);
     kp_fake_close(fake);
@@ -164,10 +153,9 @@ static void busy(void)
 {
     struct kp_case test;
     struct kp_recording recording;
+    uint32_t p;
 
-    kp_case_begin(&test);
-    struct kp_fake *fake = kp_fake_new(test.spool, test.database, 16);
-    uint32_t p = kp_fake_process(fake, KP_FAKE_DEAD_PID(1), KP_ORIGIN_ROOT, 0);
+    struct kp_fake *fake = kp_case_begin_process(&test, 16, &p);
     kp_fake_exit(fake, p, 0);
     kp_fake_close(fake);
     kp_check(kp_recording_probe(test.database, &recording) == KP_RECORDING_LEFT_ENDED,
@@ -186,16 +174,6 @@ static void busy(void)
     kp_case_end(&test);
 }
 
-static pid_t sleeping_child(void)
-{
-    pid_t child = fork();
-
-    if (child == 0)
-        for (;;)
-            pause();
-    return child;
-}
-
 /* With follow the collector stays until the process has ended, and is told when it ends. */
 static void follow(void)
 {
@@ -205,7 +183,7 @@ static void follow(void)
     int result;
 
     kp_case_begin(&test);
-    pid_t program = sleeping_child();
+    pid_t program = kp_case_sleeping_child();
     struct kp_fake *fake = kp_fake_new(test.spool, test.database, 16);
     uint32_t p = kp_fake_process(fake, (uint32_t)program, KP_ORIGIN_ROOT, 1000000);
     kp_fake_alloc(fake, p, 0, KP_KIND_MALLOC, 0, 10);

@@ -13,14 +13,6 @@
 
 static const struct kp_rec_totals some_totals = {0, 1000, 700, 900, KP_TOTAL_UNKNOWN, 33};
 
-static void finish(struct kp_case *test, struct kp_fake *fake)
-{
-    kp_fake_close(fake);
-    int status = kp_case_collect(test, 0);
-    if (status != KP_COLLECT_FINISHED)
-        kp_check(false, "the recording is finished", "status %d: %s", status, kp_case_error);
-}
-
 /* Two functions of a file that call each other through native code; one sample at the end. */
 static void run_program(struct kp_fake *fake, uint32_t p, unsigned others)
 {
@@ -98,7 +90,7 @@ static void rows(void)
         run_program(fake, p, i * 3);
         kp_fake_exit(fake, p, 0);
     }
-    finish(&test, fake);
+    kp_case_finish(&test, fake);
     check_rows(&test);
     kp_case_end(&test);
 }
@@ -127,17 +119,16 @@ static void resumed(void)
 static void process_row(void)
 {
     struct kp_case test;
+    uint32_t p;
 
-    kp_case_begin(&test);
-    struct kp_fake *fake = kp_fake_new(test.spool, test.database, 16);
-    uint32_t p = kp_fake_process(fake, KP_FAKE_DEAD_PID(1), KP_ORIGIN_ROOT, 0);
+    struct kp_fake *fake = kp_case_begin_process(&test, 16, &p);
     kp_fake_process(fake, KP_FAKE_DEAD_PID(2), KP_ORIGIN_FORK, 0);
     kp_fake_text(fake, p, KP_TEXT_PYTHON, "3.11.2", 6);
     kp_fake_text(fake, p, KP_TEXT_DIRECTORY, "/srv/here", 9);
     kp_fake_info(fake, p)->before_join_ns = 250000000;
     kp_fake_info(fake, p)->python_broken = 3;
     kp_fake_info(fake, p)->python_cut_frames = 5;
-    finish(&test, fake);
+    kp_case_finish(&test, fake);
     const char *text = kp_case_text(
         &test, "SELECT group_concat(python || '|' || directory || '|' || before_join_s || '|' || "
                "python_broken || '|' || python_cut_frames, ' ') FROM process");
@@ -150,10 +141,9 @@ static void process_row(void)
 static void many_marks(void)
 {
     struct kp_case test;
+    uint32_t p;
 
-    kp_case_begin(&test);
-    struct kp_fake *fake = kp_fake_new(test.spool, test.database, 700);
-    uint32_t p = kp_fake_process(fake, KP_FAKE_DEAD_PID(1), KP_ORIGIN_ROOT, 0);
+    struct kp_fake *fake = kp_case_begin_process(&test, 700, &p);
     for (uint64_t i = 1; i <= 300000; i++) {
         struct kp_rec_totals totals = {.rss = i, .object_blocks = KP_TOTAL_UNKNOWN};
         kp_fake_mark(fake, p, 0, i, i * 10);
@@ -161,7 +151,7 @@ static void many_marks(void)
     }
     kp_fake_totals(fake, p, 0, 400000, some_totals);
     kp_fake_exit(fake, p, 0);
-    finish(&test, fake);
+    kp_case_finish(&test, fake);
     kp_check(kp_case_number(&test, "SELECT count(*) FROM mark") == 75000 &&
                  kp_case_number(&test, "SELECT count(*) FROM mark WHERE rss = iteration AND "
                                        "malloc_used = 0 AND object_blocks IS NULL") == 75000,
@@ -176,10 +166,9 @@ static void odd_codes(void)
     struct kp_case test;
     static uint8_t table[3 * KP_FAKE_PIECE];
     static const uint8_t bad[] = {0x80, 1, 2};
+    uint32_t p;
 
-    kp_case_begin(&test);
-    struct kp_fake *fake = kp_fake_new(test.spool, test.database, 16);
-    uint32_t p = kp_fake_process(fake, KP_FAKE_DEAD_PID(1), KP_ORIGIN_ROOT, 0);
+    struct kp_fake *fake = kp_case_begin_process(&test, 16, &p);
     for (size_t i = 0; i < sizeof table; i += 2)
         memcpy(table + i, "\x02\x01", 2);
     uint32_t code = kp_fake_code(fake, p, "long.py", "f", 1, KP_LINES_PEP626, table, sizeof table);
@@ -189,7 +178,7 @@ static void odd_codes(void)
     kp_fake_alloc(fake, p, 0, KP_KIND_OBJECT,
                   kp_fake_node(fake, p, 0, 0, KP_FAKE_PYTHON_PC(code, 40)), 1);
     kp_fake_exit(fake, p, 0);
-    finish(&test, fake);
+    kp_case_finish(&test, fake);
     const char *text = kp_case_text(&test, "SELECT group_concat(line) FROM frame");
     kp_check(!strcmp(text, "6002,5"), "a line table in pieces, and one that lacks its end", "%s",
              text);
@@ -200,10 +189,9 @@ static void odd_codes(void)
 static void refused(unsigned which, const char *what)
 {
     struct kp_case test;
+    uint32_t p;
 
-    kp_case_begin(&test);
-    struct kp_fake *fake = kp_fake_new(test.spool, test.database, 16);
-    uint32_t p = kp_fake_process(fake, KP_FAKE_DEAD_PID(1), KP_ORIGIN_ROOT, 0);
+    struct kp_fake *fake = kp_case_begin_process(&test, 16, &p);
     uint32_t code = kp_fake_code(fake, p, "a.py", "f", 1, KP_LINES_PEP626, "\2\1", 2);
     if (which == 0)
         kp_fake_node(fake, p, 0, 0, KP_FAKE_PYTHON_PC(code + 1, 0));

@@ -51,16 +51,6 @@ static uint64_t next_random(struct program *program, uint64_t below)
     return (program->state >> 33) % below;
 }
 
-static pid_t sleeping_child(void)
-{
-    pid_t child = fork();
-
-    if (child == 0)
-        for (;;)
-            pause();
-    return child;
-}
-
 static void define(struct program *program, uint32_t process)
 {
     uint64_t bias = 0x100000u * process; /* each is loaded elsewhere */
@@ -84,7 +74,7 @@ static void begin(struct program *program, const struct kp_case *test, uint64_t 
     program->rate = rate;
     program->fake = kp_fake_new(test->spool, test->database, CHUNKS);
     for (uint32_t p = 1; p <= PROCESSES; p++) {
-        program->pids[p] = sleeping_child();
+        program->pids[p] = kp_case_sleeping_child();
         kp_fake_process(program->fake, (uint32_t)program->pids[p],
                         p == 1 ? KP_ORIGIN_ROOT : KP_ORIGIN_FORK, p * 1000000000u);
         define(program, p);

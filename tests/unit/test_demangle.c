@@ -4,6 +4,7 @@
  * hostile, crashes, hangs or grows without bound. Run under a sanitizer it also looks for overruns.
  */
 #include "demangle.h"
+#include "unit_check.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -87,17 +88,6 @@ static const struct group groups[] = {
       {"__mod_MOD_sub", "__mod_MOD_sub"}}},
 };
 
-static int failures;
-
-static void say(const char *what, const char *problem)
-{
-    if (*problem)
-        printf("not ok - %s: %s\n", what, problem);
-    else
-        printf("ok - %s\n", what);
-    failures += *problem != '\0';
-}
-
 static double now_ms(void)
 {
     struct timespec time;
@@ -115,7 +105,7 @@ static void check_group(const struct group *group)
                      name ? name : "(null)");
         free(name);
     }
-    say(group->what, problem);
+    kp_say(group->what, problem);
 }
 
 /* CPU time of one name; the problem, if there is one, goes into `problem`. */
@@ -198,7 +188,7 @@ static void check_fuzz(void)
         check_hostile(name, &worst_ms, problem, sizeof problem);
     }
     snprintf(what, sizeof what, "bears %d random names", FUZZ_ROUNDS);
-    say(what, problem);
+    kp_say(what, problem);
 }
 
 /* name = head, then `piece` count times, then tail */
@@ -236,7 +226,7 @@ static void check_long(void)
         check_repeated("_ZN", "..", count, "17h0123456789abcdefE", &worst_ms, problem,
                        sizeof problem);
     }
-    say("bears names of up to a million bytes, nested as deep", problem);
+    kp_say("bears names of up to a million bytes, nested as deep", problem);
 }
 
 /* A number as both grammars write it: "_" is 0, "0_" is 1. */
@@ -281,7 +271,7 @@ static void check_doubling(void)
             snprintf(problem, sizeof problem, "it does not double: %.200s", last);
         free(last);
     }
-    say("bears back references that double again and again", problem);
+    kp_say("bears back references that double again and again", problem);
 }
 
 int main(void)
@@ -291,5 +281,5 @@ int main(void)
     check_long();
     check_doubling();
     check_fuzz();
-    return failures != 0;
+    return kp_checks_failed();
 }

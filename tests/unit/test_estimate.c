@@ -6,6 +6,7 @@
  * the outcome is the same on every run.
  */
 #include "estimate.h"
+#include "unit_check.h"
 #include "weight.h"
 
 #include <math.h>
@@ -13,17 +14,6 @@
 #include <string.h>
 
 #define SEEDS 1000
-
-static int failures;
-
-static void check(int ok, const char *what, const char *why)
-{
-    failures += !ok;
-    if (ok)
-        printf("ok - %s\n", what);
-    else
-        printf("not ok - %s: %s\n", what, why);
-}
 
 static uint64_t random_state;
 
@@ -52,39 +42,42 @@ static void test_quantile(void)
         worst = fmax(worst, fabs(kp_chi2_quantile(p, 2) / (-2 * log1p(-p)) - 1));
     char why[64];
     snprintf(why, sizeof why, "relative error %.2g", worst);
-    check(worst < 1e-6, "chi-squared quantile agrees with tables and with -2 ln(1-p)", why);
+    kp_check(worst < 1e-6, "chi-squared quantile agrees with tables and with -2 ln(1-p)", "%s",
+             why);
     int rising = 1;
     for (double df = 0.01; df < 500; df *= 1.3)
         rising &= kp_chi2_quantile(0.975, df) <= kp_chi2_quantile(0.975, df * 1.3) &&
                   kp_chi2_quantile(0.025, df) < kp_chi2_quantile(0.975, df);
-    check(rising, "chi-squared quantile rises with p and with df from 0.01 to 500", "it does not");
+    kp_check(rising, "chi-squared quantile rises with p and with df from 0.01 to 500",
+             "it does not");
 }
 
 static void test_rules(void)
 {
     struct kp_sum none = {.gap = 4096};
     struct kp_estimate e = kp_estimate_of(&none);
-    check(e.value == 0 && e.low == 0 && e.high == 3 * 4096.0, "no sample: 0 to 3R", "other bounds");
+    kp_check(e.value == 0 && e.low == 0 && e.high == 3 * 4096.0, "no sample: 0 to 3R",
+             "other bounds");
     struct kp_sum exact = {.value = 12345, .weight_max = 12000, .samples = 3};
     e = kp_estimate_of(&exact);
-    check(e.low == 12345 && e.high == 12345, "every block recorded: an exact figure",
-          "an interval");
+    kp_check(e.low == 12345 && e.high == 12345, "every block recorded: an exact figure",
+             "an interval");
     exact.lost = 0.5;
     e = kp_estimate_of(&exact);
-    check(e.low == 12345 && e.high == 1.5 * 12345, "lost samples: as many more may be missing",
-          "other bounds");
-    check(kp_gap_bytes(1) == 0 && kp_gap_blocks(1) == 0, "rate 1 leaves no gap", "it does");
+    kp_check(e.low == 12345 && e.high == 1.5 * 12345, "lost samples: as many more may be missing",
+             "other bounds");
+    kp_check(kp_gap_bytes(1) == 0 && kp_gap_blocks(1) == 0, "rate 1 leaves no gap", "it does");
     struct kp_sum one = {4096, 4096.0 * 4096, 4096, 4096, 1, 0};
     e = kp_estimate_of(&one);
-    check(e.low > 0 && e.low < 200 && e.high > 20000 && e.high < 25000,
-          "one sample: 2.5 % to 5.6 times the weight", "other bounds");
+    kp_check(e.low > 0 && e.low < 200 && e.high > 20000 && e.high < 25000,
+             "one sample: 2.5 % to 5.6 times the weight", "other bounds");
     struct kp_sum big = {1e9, 1e-9, 1e9, 4096, 1, 0};
     e = kp_estimate_of(&big);
-    check(e.low > 0.99e9 && e.high < 1e9 + 5 * 4096, "one huge block is nearly certain",
-          "it is not");
+    kp_check(e.low > 0.99e9 && e.high < 1e9 + 5 * 4096, "one huge block is nearly certain",
+             "it is not");
     struct kp_sum odd = {1, 1e300, 1e308, 1e308, 1, 0};
     e = kp_estimate_of(&odd);
-    check(e.low >= 0 && e.low <= 1 && !isnan(e.high), "absurd sums give no NaN", "NaN");
+    kp_check(e.low >= 0 && e.low <= 1 && !isnan(e.high), "absurd sums give no NaN", "NaN");
 }
 
 /* Sizes of the four mixes; small, bimodal, log-normal, and few huge blocks among tiny ones. */
@@ -148,7 +141,7 @@ static void test_coverage(int mix, int blocks, double rate, double ceiling)
              mixes[mix], blocks, rate);
     snprintf(why, sizeof why, "of %d: allocated %d bytes %d count, live %d bytes %d count", SEEDS,
              covered[0], covered[1], covered[2], covered[3]);
-    check(ok, what, why);
+    kp_check(ok, what, "%s", why);
 }
 
 int main(void)
@@ -161,5 +154,5 @@ int main(void)
     }
     test_coverage(0, 1000, 8192, 0.99); /* ten samples, five of them live */
     test_coverage(3, 3000, 16384, 0.99);
-    return failures != 0;
+    return kp_checks_failed();
 }

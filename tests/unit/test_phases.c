@@ -6,6 +6,7 @@
 #include "import_context.h"
 #include "import_name.h"
 #include "phases.h"
+#include "unit_check.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -14,17 +15,6 @@
 
 #define EXE "/usr/bin/python3.11"
 #define LIB "/usr/lib/python3.11/"
-
-static int failures;
-
-static void check(int ok, const char *what, const char *why)
-{
-    failures += !ok;
-    if (ok)
-        printf("ok - %s\n", what);
-    else
-        printf("not ok - %s: %s\n", what, why);
-}
 
 static struct kp_stack_tree tree;
 static struct kp_import_contexts contexts;
@@ -131,7 +121,7 @@ static void check_times(const char *what, const double times[KP_PHASE_COUNT])
         ok &= sums[phase].us == times[phase];
     snprintf(why, sizeof why, "start-up %.0f, imports %.0f, cold %.0f, warm %.0f, other %.0f us",
              sums[0].us, sums[1].us, sums[2].us, sums[3].us, sums[4].us);
-    check(ok, what, why);
+    kp_check(ok, what, "%s", why);
 }
 #define TIMES(...) ((const double[KP_PHASE_COUNT]){__VA_ARGS__})
 
@@ -160,19 +150,19 @@ static void test_names(void)
         if (strcmp(name, known[i][1]))
             snprintf(why, sizeof why, "%s became %s", known[i][0], name);
     }
-    check(!why[0], "a module's name is read from its file's", why);
+    kp_check(!why[0], "a module's name is read from its file's", "%s", why);
     char longest[5000] = "/usr/lib/python3.11/";
     memset(longest + strlen(longest), 'x', sizeof longest - strlen(longest) - 1);
     kp_import_name(longest, name);
-    check(strlen(name) == KP_IMPORT_NAME_BYTES - 1, "a long name is cut", "it is not");
-    check(kp_import_is_interpreter("<frozen importlib._bootstrap>") &&
-              kp_import_is_interpreter("/usr/lib/python3.9/site.py") &&
-              kp_import_is_interpreter("/usr/lib/python3.9/encodings/utf_8.py") &&
-              !kp_import_is_interpreter("<frozen runpy>") &&
-              !kp_import_is_interpreter("/home/user/site.py") &&
-              !kp_import_is_interpreter("/usr/lib/python3.9/site-packages/encodings/x.py") &&
-              !kp_import_is_interpreter("<string>"),
-          "the interpreter's own start is told from a program", "it is not");
+    kp_check(strlen(name) == KP_IMPORT_NAME_BYTES - 1, "a long name is cut", "it is not");
+    kp_check(kp_import_is_interpreter("<frozen importlib._bootstrap>") &&
+             kp_import_is_interpreter("/usr/lib/python3.9/site.py") &&
+             kp_import_is_interpreter("/usr/lib/python3.9/encodings/utf_8.py") &&
+             !kp_import_is_interpreter("<frozen runpy>") &&
+             !kp_import_is_interpreter("/home/user/site.py") &&
+             !kp_import_is_interpreter("/usr/lib/python3.9/site-packages/encodings/x.py") &&
+             !kp_import_is_interpreter("<string>"),
+             "the interpreter's own start is told from a program", "it is not");
 }
 
 static void test_contexts(void)
@@ -181,35 +171,37 @@ static void test_contexts(void)
     uint32_t json = body(program(1), LIB "json/__init__.py", 7);
     uint32_t inner = finding(json), decoder = body(json, LIB "json/decoder.py", 3);
     const struct kp_import_context *at = kp_import_context_of(&contexts, decoder);
-    check(at->place && contexts.places[at->place].depth == 2 &&
-              !strcmp(contexts.names[at->module], "json.decoder"),
-          "the innermost import that is open is the one", "another");
+    kp_check(at->place && contexts.places[at->place].depth == 2 &&
+             !strcmp(contexts.names[at->module], "json.decoder"),
+             "the innermost import that is open is the one", "another");
     uint32_t place = at->place;
     at = kp_import_context_of(&contexts, inner);
-    check(at->place == place && !at->module, "a module that is being found has no name yet",
-          "other place or a name");
+    kp_check(at->place == place && !at->module, "a module that is being found has no name yet",
+             "other place or a name");
     at = kp_import_context_of(&contexts, json);
-    check(contexts.places[place].outer == at->place && !strcmp(contexts.names[at->module], "json"),
-          "the import around it is known", "it is not");
+    kp_check(contexts.places[place].outer == at->place && !strcmp(contexts.names[at->module],
+             "json"), "the import around it is known", "it is not");
     at = kp_import_context_of(&contexts, 0);
-    check(!at->place && !at->program, "no stack is in no import", "it is");
+    kp_check(!at->place && !at->program, "no stack is in no import", "it is");
     uint32_t extension = native(loading(program(2)), LIB "lib-dynload/_json.x.so", 0x500);
     at = kp_import_context_of(&contexts, native(extension, EXE, 0x300));
-    check(at->module && !strcmp(contexts.names[at->module], "_json"),
-          "an extension module is named by its library", "it is not");
+    kp_check(at->module && !strcmp(contexts.names[at->module], "_json"),
+             "an extension module is named by its library", "it is not");
     uint32_t libc = native(loading(program(2)), "/lib/x86_64-linux-gnu/libc.so.6", 0x500);
     uint32_t linker = native(libc, "/lib64/ld-linux-x86-64.so.2", 0x600);
     at = kp_import_context_of(&contexts, native(linker, "/usr/lib/libblas.so.3", 0x700));
-    check(at->place && !at->module, "constructors of other libraries give it no name", "they do");
+    kp_check(at->place && !at->module, "constructors of other libraries give it no name",
+             "they do");
     uint32_t builtin = python(finding(program(3)), "<frozen importlib._bootstrap>",
                               "BuiltinImporter.create_module", 5);
     at = kp_import_context_of(&contexts, builtin);
-    check(at->module && !strcmp(contexts.names[at->module], "(built-in)"),
-          "built-in modules are told as such", "they are not");
+    kp_check(at->module && !strcmp(contexts.names[at->module], "(built-in)"),
+             "built-in modules are told as such", "they are not");
     uint32_t frozen =
         python(finding(program(4)), "<frozen importlib._bootstrap>", "exec_module", 6);
     at = kp_import_context_of(&contexts, python(frozen, "<frozen abc>", "<module>", 1));
-    check(!strcmp(contexts.names[at->module], "abc"), "frozen ones are not built-in", "they are");
+    kp_check(!strcmp(contexts.names[at->module], "abc"), "frozen ones are not built-in",
+             "they are");
     end();
 }
 
@@ -233,17 +225,17 @@ static void test_imports(void)
     life.is_exit = true;
     kp_phases_end(&phases, &contexts, &life);
     check_times("start-up, imports and the rest add up to the life", TIMES(5000, 1200, 0, 0, 3800));
-    check(module_sums("json")->us == 700 && module_sums("json.decoder")->us == 400,
-          "time of an import is what it does not spend in others", "another sum");
-    check(module_sums("json")->bytes == 300 && module_sums("json.decoder")->bytes == 2000 &&
-              sums[KP_PHASE_START_UP].bytes == 30 && sums[KP_PHASE_IMPORTS].bytes == 2307 &&
-              sums[KP_PHASE_OTHER].bytes == 30,
-          "bytes go to the phase and the module they were allocated in", "another sum");
-    check(module_sums("(imported by the program)")->us == 100 &&
-              module_sums("(imported by the program)")->bytes == 7,
-          "an import that shows nothing is told by who imports", "it is not");
-    check(module_sums("sysconfig")->us == -1, "what the interpreter imports itself is start-up",
-          "it is an import");
+    kp_check(module_sums("json")->us == 700 && module_sums("json.decoder")->us == 400,
+             "time of an import is what it does not spend in others", "another sum");
+    kp_check(module_sums("json")->bytes == 300 && module_sums("json.decoder")->bytes == 2000 &&
+             sums[KP_PHASE_START_UP].bytes == 30 && sums[KP_PHASE_IMPORTS].bytes == 2307 &&
+             sums[KP_PHASE_OTHER].bytes == 30,
+             "bytes go to the phase and the module they were allocated in", "another sum");
+    kp_check(module_sums("(imported by the program)")->us == 100 &&
+             module_sums("(imported by the program)")->bytes == 7,
+             "an import that shows nothing is told by who imports", "it is not");
+    kp_check(module_sums("sysconfig")->us == -1, "what the interpreter imports itself is start-up",
+             "it is an import");
     end();
 }
 
@@ -260,8 +252,8 @@ static void test_sequence(void)
     sample(body(loop, "/app/b.py", 1), 2000, 0, 0);
     sample(program(3), 1990, 0, 0);
     sample(program(3), 2400, 0, 0);
-    check(module_sums("a")->us == 500 && module_sums("b")->us == 500,
-          "finding is the next module's that shows at its place", "it is not");
+    kp_check(module_sums("a")->us == 500 && module_sums("b")->us == 500,
+             "finding is the next module's that shows at its place", "it is not");
     check_times("time never runs backwards", TIMES(500, 1000, 0, 0, 900));
     end();
 }
@@ -283,11 +275,11 @@ static void test_iterations(void)
     }
     life.end_us = 40000;
     check_times("cold is the first iteration, less imports", TIMES(1000, 950, 11050, 4000, 23000));
-    check(sums[KP_PHASE_COLD].bytes == 20 && sums[KP_PHASE_WARM].bytes == 40 &&
-              sums[KP_PHASE_IMPORTS].bytes == 20,
-          "bytes of iterations are told apart", "another sum");
-    check(module_sums("lazy")->us == 950, "an import inside an iteration is an import",
-          "another time");
+    kp_check(sums[KP_PHASE_COLD].bytes == 20 && sums[KP_PHASE_WARM].bytes == 40 &&
+             sums[KP_PHASE_IMPORTS].bytes == 20,
+             "bytes of iterations are told apart", "another sum");
+    kp_check(module_sums("lazy")->us == 950, "an import inside an iteration is an import",
+             "another time");
     end();
 }
 
@@ -342,15 +334,15 @@ static void test_marks_at_ends(void)
     sample(program(3), 8500, 1, 8);
     life.end_us = 9000;
     check_times("a mark at the end: all before it is cold", TIMES(1000, 2000, 5000, 0, 1000));
-    check(sums[KP_PHASE_COLD].bytes == 5 && sums[KP_PHASE_OTHER].bytes == 8, "so are the bytes",
-          "another sum");
+    kp_check(sums[KP_PHASE_COLD].bytes == 5 && sums[KP_PHASE_OTHER].bytes == 8, "so are the bytes",
+             "another sum");
     kp_phases_mark(&phases, 2, 9000);
     kp_phases_mark(&phases, 3, 9500);
     sample(body(program(4), "/app/b.py", 1), 9500, 3, 2);
     sample(program(3), 9800, 3, 16);
     life.end_us = 10000;
     check_times("warm lasts to the last mark", TIMES(1000, 2650, 5000, 850, 500));
-    check(sums[KP_PHASE_WARM].bytes == 24, "so do the bytes", "another sum");
+    kp_check(sums[KP_PHASE_WARM].bytes == 24, "so do the bytes", "another sum");
     end();
 }
 
@@ -358,15 +350,15 @@ static void test_other_lives(void)
 {
     begin(-500, false);
     sample(native(0, "/usr/bin/tool", 1), 1000, 0, 5);
-    check(!kp_phases_sum(&phases, &life, sums), "a native program without marks has no phases",
-          "it has");
+    kp_check(!kp_phases_sum(&phases, &life, sums), "a native program without marks has no phases",
+             "it has");
     kp_phases_mark(&phases, 1, 2000);
     kp_phases_mark(&phases, 2, 5000);
     sample(native(0, "/usr/bin/tool", 1), 8000, 2, 7);
     life.end_us = 9500;
     check_times("a native program with marks has iterations", TIMES(0, 0, 3000, 3000, 4000));
-    check(sums[KP_PHASE_OTHER].bytes == 5 && sums[KP_PHASE_WARM].bytes == 7,
-          "and what they allocate", "another sum");
+    kp_check(sums[KP_PHASE_OTHER].bytes == 5 && sums[KP_PHASE_WARM].bytes == 7,
+             "and what they allocate", "another sum");
     end();
     begin(100, true);
     life.is_forked = true;
@@ -377,8 +369,8 @@ static void test_other_lives(void)
     begin(0, true);
     sample(native(0, EXE, 1), 400, 0, 0);
     life.end_us = 450;
-    check(!kp_phases_sum(&phases, &life, sums), "a Python that cannot be read has no phases",
-          "it has");
+    kp_check(!kp_phases_sum(&phases, &life, sums), "a Python that cannot be read has no phases",
+             "it has");
     sample(site(), 500, 0, 0);
     life.end_us = 2000;
     check_times("a program that never shows is all start-up", TIMES(2000, 0, 0, 0, 0));
@@ -406,8 +398,8 @@ static void test_order(void)
     kp_phases_sample(&phases, &contexts, &life, &elsewhere);
     life.end_us = 40000;
     check_times("marks may come in any order", TIMES(1000, 0, 4000, 12000, 23000));
-    check(module_sums("t")->us == 0 && module_sums("t")->bytes == 64,
-          "other threads' imports count for their memory alone", "another sum");
+    kp_check(module_sums("t")->us == 0 && module_sums("t")->bytes == 64,
+             "other threads' imports count for their memory alone", "another sum");
     end();
 }
 
@@ -428,9 +420,9 @@ static void test_resume(void)
         if (before[phase].us > 0)
             kp_phases_load(&phases, (enum kp_phase)phase, &before[phase]);
     kp_phases_loaded(&phases, &contexts);
-    check(module_sums("(imported by the program)")->us == 2000 &&
-              module_sums("(imported by the program)")->bytes == 8,
-          "what was not told of any module by then stays an import", "it does not");
+    kp_check(module_sums("(imported by the program)")->us == 2000 &&
+             module_sums("(imported by the program)")->bytes == 8,
+             "what was not told of any module by then stays an import", "it does not");
     kp_phases_mark(&phases, 1, 7000);
     sample(program(1), 10000, 1, 3);
     sample(body(program(1), "/app/b.py", 1), 12000, 1, 8);
@@ -438,8 +430,8 @@ static void test_resume(void)
     kp_phases_mark(&phases, 2, 15000);
     life.end_us = 15500;
     check_times("times of a killed collector go on", TIMES(2000, 4000, 6000, 500, 5000));
-    check(sums[KP_PHASE_COLD].bytes == 7 && sums[KP_PHASE_IMPORTS].bytes == 16,
-          "so do its bytes", "another sum");
+    kp_check(sums[KP_PHASE_COLD].bytes == 7 && sums[KP_PHASE_IMPORTS].bytes == 16,
+             "so do its bytes", "another sum");
     end();
 }
 
@@ -453,9 +445,9 @@ static void test_bound(void)
         snprintf(file, sizeof file, "/app/m%d.py", i);
         sample(body(program(2), file, 1), 10 + 10 * (uint64_t)i, 0, 1);
     }
-    check(phases.modules.count == KP_IMPORTS_MAX + 1 &&
-              module_sums("(others)")->bytes == 5000 - KP_IMPORTS_MAX,
-          "more than 4,096 modules share a row", "another number");
+    kp_check(phases.modules.count == KP_IMPORTS_MAX + 1 &&
+             module_sums("(others)")->bytes == 5000 - KP_IMPORTS_MAX,
+             "more than 4,096 modules share a row", "another number");
     end();
 }
 
@@ -473,5 +465,5 @@ int main(void)
     test_order();
     test_resume();
     test_bound();
-    return failures != 0;
+    return kp_checks_failed();
 }

@@ -6,6 +6,7 @@
  * compared with addr2line. Needs compilers and binutils; what is missing is skipped by name.
  */
 #include "symbols.h"
+#include "unit_check.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -101,17 +102,6 @@ static const struct variant variants[] = {
     {"Rust, symbols only", "rustc",
      CRATES("-C symbol-mangling-version=v0") " && strip -g x", 0, "symtab", GRADE_SYMBOLS},
 };
-
-static int failures;
-
-static void say(const char *what, const char *problem)
-{
-    if (*problem)
-        printf("not ok - %s: %s\n", what, problem);
-    else
-        printf("ok - %s\n", what);
-    failures += *problem != '\0';
-}
 
 static int shell(const char *command)
 {
@@ -227,7 +217,7 @@ static void check_variant(const struct variant *variant, int number)
     snprintf(directory, sizeof directory, "variant%d", number);
     if (mkdir(directory, 0700) != 0 || chdir(directory) != 0 ||
         shell(variant->make) != 0) {
-        say(what, "the fixture cannot be made");
+        kp_say(what, "the fixture cannot be made");
     } else {
         struct kp_symbols *symbols = kp_symbols_new();
         kp_symbols_debug_directory(symbols, "debug");
@@ -239,7 +229,7 @@ static void check_variant(const struct variant *variant, int number)
             snprintf(problem, sizeof problem, "only %d addresses", lines);
         if (!*problem && strcmp(quality, variant->quality) != 0)
             snprintf(problem, sizeof problem, "quality %s, not %s", quality, variant->quality);
-        say(what, problem);
+        kp_say(what, problem);
         kp_symbols_free(symbols);
     }
     if (chdir("..") != 0)
@@ -331,7 +321,7 @@ static void check_addr2line(const char *what, const char *path, int addresses)
     problem[0] = '\0';
     if (asked < addresses / 2 || agreed < asked - asked / 50)
         snprintf(problem, sizeof problem, "%d of %d addresses agree", agreed, asked);
-    say(what, problem);
+    kp_say(what, problem);
     kp_symbols_free(symbols);
 }
 
@@ -341,7 +331,7 @@ static void compare_with_addr2line(const char *what, const char *needs, const ch
     if (!has_all(needs, &missing))
         printf("skip - %s: no %s here\n", what, missing);
     else if (shell(make) != 0)
-        say(what, "the fixture cannot be made");
+        kp_say(what, "the fixture cannot be made");
     else
         check_addr2line(what, "./x", 400);
 }
@@ -384,5 +374,5 @@ int main(void)
                            SPACES("g++", "-gdwarf-4"));
     compare_with_addr2line("agrees with addr2line on Rust", "rustc addr2line readelf",
                            CRATES("-C symbol-mangling-version=v0"));
-    return failures != 0;
+    return kp_checks_failed();
 }

@@ -5,6 +5,7 @@
  * process, so that one of them that crashes is told by what was done to it.
  */
 #include "symbols.h"
+#include "unit_check.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,17 +20,6 @@
 
 #define SECONDS_MAX 10 /* for one damaged file, of CPU time */
 #define ID "0123456789abcdef0123456789abcdef01234567"
-
-static int failures;
-
-static void say(const char *what, const char *problem)
-{
-    if (*problem)
-        printf("not ok - %s: %s\n", what, problem);
-    else
-        printf("ok - %s\n", what);
-    failures += *problem != '\0';
-}
 
 /* What is left when there are no symbols. */
 static void check_fallback(const char *what, const char *path, const char *build_id,
@@ -46,7 +36,7 @@ static void check_fallback(const char *what, const char *path, const char *build
     const char *own = kp_symbols_quality(symbols, path, build_id);
     if (!*problem && strcmp(own, quality) != 0)
         snprintf(problem, sizeof problem, "quality is %s, not %s", own, quality);
-    say(what, problem);
+    kp_say(what, problem);
     kp_symbols_free(symbols);
 }
 
@@ -202,7 +192,7 @@ static void check_damage(const struct damage *damage, const char *fixture,
     if (*problem)
         rename("damaged", "damaged.kept");
     snprintf(what, sizeof what, "%s (%s)", damage->what, fixture);
-    say(what, problem);
+    kp_say(what, problem);
     free(copy);
 }
 
@@ -263,5 +253,5 @@ int main(void)
     check_odd_files();
     for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)
         check_damages(&fixtures[i]);
-    return failures != 0;
+    return kp_checks_failed();
 }

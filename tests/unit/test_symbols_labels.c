@@ -7,6 +7,7 @@
 #include "symbols.h"
 
 #include "symbols_label_text.h"
+#include "unit_check.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -71,17 +72,6 @@ static const struct variant {
     {"in a program", "-fPIE -pie -rdynamic -DPROGRAM ./python.so", false},
     {"in a program at a fixed address", "-fno-pie -no-pie -rdynamic -DPROGRAM ./python.so", false},
 };
-
-static int failures;
-
-static void say(const char *what, const char *problem)
-{
-    if (*problem)
-        printf("not ok - %s: %s\n", what, problem);
-    else
-        printf("ok - %s\n", what);
-    failures += *problem != '\0';
-}
 
 static void cut_sections(const char *path)
 {
@@ -164,7 +154,7 @@ static void check_variant(const struct variant *variant)
     struct kp_symbols *symbols = kp_symbols_new();
     check_functions(symbols, problem, sizeof problem);
     kp_symbols_free(symbols);
-    say(what, problem);
+    kp_say(what, problem);
 }
 
 static void check_sections(void)
@@ -178,7 +168,7 @@ static void check_sections(void)
     kp_symbols_resolve(symbols, "labels.so", "", start_of("_init"), &frame, 1);
     if (!*problem && !strstr(frame.function, " (.init)"))
         snprintf(problem, sizeof problem, "_init is %.200s", frame.function);
-    say("names the section of code around the code", problem);
+    kp_say("names the section of code around the code", problem);
     kp_symbols_free(symbols);
 }
 
@@ -210,7 +200,7 @@ static void check_paths(void)
         free(label);
         free(file);
     }
-    say("shortens the paths of crates", problem);
+    kp_say("shortens the paths of crates", problem);
 }
 
 /* The fixtures lie beside the sources; the tests may run anywhere. */
@@ -242,13 +232,13 @@ int main(void)
     if (system("command -v gcc >/dev/null && command -v strip >/dev/null && "
                "command -v nm >/dev/null") != 0) {
         printf("skip - labels the functions of a stripped file: no gcc, strip or nm here\n");
-        return failures != 0;
+        return kp_checks_failed();
     }
     if (system("echo 'void *PyModule_Create2(void *a) { return a; }' | "
                "gcc -w -shared -fPIC -x c -o python.so -") != 0)
-        say("makes its fixture", "gcc cannot make a library");
+        kp_say("makes its fixture", "gcc cannot make a library");
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
         check_variant(&variants[i]);
     check_sections();
-    return failures != 0;
+    return kp_checks_failed();
 }

@@ -5,6 +5,7 @@
  * a generated unit of thousands of functions, as link-time optimization makes them.
  */
 #include "symbols.h"
+#include "unit_check.h"
 
 #include <dirent.h>
 #include <glob.h>
@@ -18,17 +19,6 @@
 #define ADDRESSES 20000
 #define SECONDS_MAX 2.0
 #define FUNCTIONS 1000
-
-static int failures;
-
-static void say(const char *what, const char *problem)
-{
-    if (*problem)
-        printf("not ok - %s: %s\n", what, problem);
-    else
-        printf("ok - %s\n", what);
-    failures += *problem != '\0';
-}
 
 static double now_s(void)
 {
@@ -62,7 +52,7 @@ static void check_speed(const char *what, const char *path)
         snprintf(problem, sizeof problem, "%.2f s", spent);
     else if (exact < ADDRESSES / 100)
         snprintf(problem, sizeof problem, "only %d names", exact);
-    say(text, problem);
+    kp_say(text, problem);
 }
 
 static void check_libraries(void)
@@ -102,7 +92,7 @@ static void check_large_unit(void)
     fputs("    return t;\n}\n", source);
     fclose(source);
     if (system("g++ -g -O1 -o large large.cc") != 0)
-        say(what, "the fixture cannot be made");
+        kp_say(what, "the fixture cannot be made");
     else
         check_speed(what, "./large");
 }
@@ -144,7 +134,7 @@ static void check_many(void)
     if (!*problem && open_files() != before)
         snprintf(problem, sizeof problem, "%d files stay open", open_files() - before);
     globfree(&found);
-    say("keeps a bounded number of modules open, and reopens them", problem);
+    kp_say("keeps a bounded number of modules open, and reopens them", problem);
 }
 
 int main(void)
@@ -157,5 +147,5 @@ int main(void)
     check_libraries();
     check_large_unit();
     check_many();
-    return failures != 0;
+    return kp_checks_failed();
 }

@@ -5,22 +5,12 @@
  */
 #include "query.h"
 #include "query_interpreter.h"
+#include "unit_check.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static int failures;
-
-static void check(int ok, const char *what, const char *got)
-{
-    failures += !ok;
-    if (ok)
-        printf("ok - %s\n", what);
-    else
-        printf("not ok - %s: %s\n", what, got);
-}
 
 static struct kp_frame python(const char *file, int line, const char *function)
 {
@@ -59,7 +49,7 @@ static const char *left(struct kp_frame *frames, size_t count)
 static void expect_left(const char *what, struct kp_frame *frames, size_t count, const char *wanted)
 {
     const char *got = left(frames, count);
-    check(strcmp(got, wanted) == 0, what, got);
+    kp_check(strcmp(got, wanted) == 0, what, "%s", got);
 }
 
 static void test_left_out(void)
@@ -119,7 +109,7 @@ static void expect_told(const char *what, const struct kp_frame *frames, size_t 
                         const char *wanted)
 {
     const char *got = told_by(frames, count);
-    check(strcmp(got, wanted) == 0, what, got);
+    kp_check(strcmp(got, wanted) == 0, what, "%s", got);
 }
 
 static void test_telling(void)
@@ -176,8 +166,8 @@ static void test_files(void)
         {"", false},
     };
     for (size_t i = 0; i < COUNT(files); i++)
-        check(kp_is_standard_library(files[i].file) == files[i].is_stdlib,
-              "which files are the standard library's", files[i].file);
+        kp_check(kp_is_standard_library(files[i].file) == files[i].is_stdlib,
+                 "which files are the standard library's", "%s", files[i].file);
 }
 
 static void test_names(void)
@@ -203,7 +193,8 @@ static void test_names(void)
     for (size_t i = 0; i < COUNT(names); i++) {
         char got[200];
         kp_function_short(names[i][0], got, sizeof got);
-        check(strcmp(got, names[i][1]) == 0, names[i][0][0] ? names[i][0] : "an empty name", got);
+        kp_check(strcmp(got, names[i][1]) == 0, names[i][0][0] ? names[i][0] : "an empty name",
+                 "%s", got);
     }
 }
 
@@ -213,5 +204,5 @@ int main(void)
     test_telling();
     test_files();
     test_names();
-    return failures > 0;
+    return kp_checks_failed();
 }
