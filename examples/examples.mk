@@ -17,3 +17,5 @@ $B/examples/%: examples/%.c $B/flags
 $B/examples/python-c/%.so: examples/python-c/%.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -g -O2 -Wall -Wextra -fPIC -shared -I$(PYTHON_INCLUDE) -o $@ $<
+
+include examples/pyo3-engine/engine.mk
