@@ -5,7 +5,7 @@
 CLANG        ?= clang
 FUZZ_SECONDS ?= 600
 FUZZ_NAMES   := spool database
-FUZZ_SHARED  := $(addprefix tests/fuzz/fuzz_,case.c child.c clock.c fields.c mutate.c reports.c seeds.c sql.c)
+FUZZ_SHARED  := $(addprefix tests/fuzz/fuzz_,case.c child.c clock.c mutate.c reports.c seeds.c sql.c)
 FUZZ_SRC     := $(ANALYZER_SRC) $(REPORTS_SRC) reports/report_main.c tests/unit/spool_fake.c $(FUZZ_SHARED)
 FUZZ_CHECKS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FUZZ_FLAGS   := $(BASE) -O1 -fno-omit-frame-pointer -DKP_LIBDIR='"$(LIBDIR)"' $(INC_reports) -iquote tests/unit \

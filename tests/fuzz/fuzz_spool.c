@@ -6,7 +6,6 @@
  * records.
  */
 #include "decode.h"
-#include "fuzz_fields.h"
 #include "fuzz_seeds.h"
 #include "fuzz_sql.h"
 #include "fuzz_target.h"
@@ -16,6 +15,7 @@
 
 #define DIRECTORY_AT sizeof(struct kp_spool_header)
 #define RECORDS_MAX 4096
+#define FIELDS_BYTES 64 /* of a record; behind that are texts */
 
 /* A chunk of the file that has records. */
 struct chunk {
@@ -156,20 +156,32 @@ static void replace_text(struct kp_fuzz_random *random, uint8_t *file, size_t at
         memcpy(file + at, chosen, length + 1);
 }
 
-/* A record of a random type, so that seldom ones are damaged as often as others. */
+/* A record of a random type of those that there are, so that seldom ones are damaged as often as
+ * others. */
 static size_t pick_record(struct kp_fuzz_random *random, const uint8_t *file,
                           const struct chunk *chunk)
 {
-    size_t begin = kp_fuzz_below(random, chunk->count);
-    unsigned type = (unsigned)kp_fuzz_below(random, KP_REC_MARK + 1);
-    if (file[chunk->offsets[begin]] >= KP_REC_NODE)
-        type = KP_REC_NODE + type % 4;
+    bool seen[256] = {false};
+    size_t types = 0, begin = kp_fuzz_below(random, chunk->count), chosen = begin;
     for (size_t n = 0; n < chunk->count; n++) {
         size_t i = (begin + n) % chunk->count;
-        if (file[chunk->offsets[i]] == type)
-            return i;
+        uint8_t type = file[chunk->offsets[i]];
+        if (!seen[type] && kp_fuzz_one_in(random, (unsigned)++types))
+            chosen = i;
+        seen[type] = true;
     }
-    return begin;
+    return chosen;
+}
+
+/* The first word holds the type and, above that, an id or a size: a field of its own. */
+static void damage_fields(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool, size_t at,
+                          size_t end)
+{
+    size_t above = kp_record_fixed_bytes(spool->at[at]) == 0 ? 3 : 7;
+    if (kp_fuzz_one_in(random, 3))
+        kp_fuzz_damage_value(random, spool, at + 1, above);
+    else
+        kp_fuzz_damage_field(random, spool, at, end < at + FIELDS_BYTES ? end : at + FIELDS_BYTES);
 }
 
 static void damage_records(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
@@ -179,16 +191,15 @@ static void damage_records(struct kp_fuzz_random *random, struct kp_fuzz_bytes *
         return;
     size_t i = pick_record(random, spool->at, &chunk);
     size_t at = chunk.offsets[i], end = at + chunk.sizes[i];
-    switch (kp_fuzz_below(random, 10)) {
+    switch (kp_fuzz_below(random, 9)) {
     case 0: copy_record(random, spool, &chunk); break;
     case 1: drop_record(random, spool, &chunk); break;
-    case 2: kp_fuzz_damage_field(random, spool, at, end); break;
-    case 3: kp_fuzz_flip_bits(random, spool, at, end); break;
+    case 2: kp_fuzz_flip_bits(random, spool, at, end); break;
     default:
         if (kp_record_fixed_bytes(spool->at[at]) == 0 && kp_fuzz_one_in(random, 2))
             replace_text(random, spool->at, at, end);
         else
-            kp_fuzz_damage_struct(random, spool, at, spool->at[at]);
+            damage_fields(random, spool, at, end);
         break;
     }
 }
@@ -198,18 +209,21 @@ static void damage_chunk(struct kp_fuzz_random *random, struct kp_fuzz_bytes *sp
     static struct chunk chunk;
     if (!pick_chunk(random, spool, &chunk))
         return;
+    size_t header_end = chunk.at + offsetof(struct kp_chunk_header, reserved);
+    size_t info_at = chunk.at + sizeof(struct kp_chunk_header);
     if (kp_fuzz_one_in(random, 3))
-        kp_fuzz_damage_struct(random, spool, chunk.at + sizeof(struct kp_chunk_header),
-                              KP_FUZZ_INFO);
+        kp_fuzz_damage_field(random, spool, info_at, info_at + sizeof(struct kp_process_info));
     else
-        kp_fuzz_damage_struct(random, spool, chunk.at, KP_FUZZ_CHUNK);
+        kp_fuzz_damage_field(random, spool, chunk.at, header_end);
 }
 
 static void damage_spool(struct kp_fuzz_random *random, struct kp_fuzz_bytes *spool)
 {
     size_t first = first_chunk(spool);
     switch (kp_fuzz_below(random, 32)) {
-    case 0: kp_fuzz_damage_struct(random, spool, 0, KP_FUZZ_HEADER); break;
+    case 0:
+        kp_fuzz_damage_field(random, spool, 0, offsetof(struct kp_spool_header, database_path) + 8);
+        break;
     case 1: kp_fuzz_damage_field(random, spool, 0, sizeof(struct kp_spool_header)); break;
     case 2:
     case 3: damage_directory(random, spool); break;
