@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* ns of one malloc(64) + free on N threads: the best of many short rounds, so that what else the
  * machine does in between does not count. usage: pair THREADS */
+#include "bench_clock.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define PAIRS 200000
 #define ROUNDS 60
-
-static double now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static double best;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Does free() stay what it was? Prints ns of one free at first and after N samples (with
  * KPROF_RATE=R and blocks of B bytes: allocations = N * R / (B + 16)). usage: soak ALLOCATIONS */
+#include "bench_clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define BATCH 1000
 #define BLOCK 32
-
-static double now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 /* ns a free, the best batch of many. */
 static double frees(long allocations)

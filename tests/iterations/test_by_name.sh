@@ -127,14 +127,10 @@ unlike() # what, name, expected note (regular expression), arguments...
     UNLIKE+=("$RUN;$1;$3")
 }
 
-check_notes()
+no_marks_but_a_note() # number of the run, what, note
 {
-    local number what note line
-    for line in ${UNLIKE[@]+"${UNLIKE[@]}"}; do
-        IFS=';' read -r number what note <<< "$line"
-        assert_eq "$what: nothing is marked [$LABEL]" "" "$(marks "$number")"
-        assert_match "$what: a note says so [$LABEL]" "never called in this process; $note" "$(notes "$number")"
-    done
+    assert_eq "$2: nothing is marked [$LABEL]" "" "$(marks "$1")"
+    assert_match "$2: a note says so [$LABEL]" "never called in this process; $3" "$(notes "$1")"
 }
 
 wrong_names()
@@ -156,12 +152,14 @@ expect() # what, name, marks, arguments...
     EXPECTED+=("$RUN;$1;$3")
 }
 
-check_expected()
+has_marks() { assert_eq "$2 [$LABEL]" "$3" "$(marks "$1")"; } # number of the run, what, marks
+
+for_each() # check, "number;what;expected"...
 {
-    local number what marked line
-    for line in ${EXPECTED[@]+"${EXPECTED[@]}"}; do
-        IFS=';' read -r number what marked <<< "$line"
-        assert_eq "$what [$LABEL]" "$marked" "$(marks "$number")"
+    local number what expected line
+    for line in "${@:2}"; do
+        IFS=';' read -r number what expected <<< "$line"
+        "$1" "$number" "$what" "$expected"
     done
 }
 
@@ -190,11 +188,11 @@ each()
     fi
     record_all
     check_counts
-    check_expected
+    for_each has_marks ${EXPECTED[@]+"${EXPECTED[@]}"}
     [ "$LONG" = 1 ] || return
     wrong_names
     record_all
-    check_notes
+    for_each no_marks_but_a_note ${UNLIKE[@]+"${UNLIKE[@]}"}
 }
 
 LONG_WANTED=$LONG
