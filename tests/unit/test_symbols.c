@@ -6,9 +6,9 @@
  * compared with addr2line. Needs compilers and binutils; what is missing is skipped by name.
  */
 #include "symbols.h"
+#include "symbols_case.h"
 #include "unit_check.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,36 +336,12 @@ static void compare_with_addr2line(const char *what, const char *needs, const ch
         check_addr2line(what, "./x", 400);
 }
 
-/* The fixtures lie beside the sources; the tests may run anywhere. */
-static int set_up(void)
-{
-    static char path[PATH_MAX], sources[PATH_MAX + 64], cargo[PATH_MAX + 64];
-    ssize_t bytes = readlink("/proc/self/exe", path, sizeof path - 1);
-    char template[] = "/tmp/kprof-symbols.XXXXXX";
-    for (int up = 0; bytes > 0 && up < 4; up++) {
-        path[bytes] = '\0';
-        char *slash = strrchr(path, '/');
-        bytes = slash ? slash - path : 0;
-    }
-    path[bytes > 0 ? bytes : 0] = '\0';
-    snprintf(sources, sizeof sources, "%s/tests/symbols", path);
-    if (access(sources, R_OK) != 0)
-        return -1;
-    snprintf(cargo, sizeof cargo, "%s:%s/.cargo/bin", getenv("PATH"), getenv("HOME"));
-    setenv("PATH", cargo, 1);
-    setenv("S", sources, 1);
-    setenv("F", "-D_GNU_SOURCE -O2 -w", 1);
-    const char *own = getenv("KPROF_TEST_TMP");
-    return chdir(own ? own : mkdtemp(template));
-}
-
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (set_up() != 0) {
-        printf("not ok - finds its fixtures: no tests/symbols above the program\n");
+    if (kp_symbols_case_begin() != 0)
         return 1;
-    }
+    setenv("F", "-D_GNU_SOURCE -O2 -w", 1);
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
         check_variant(&variants[i], (int)i);
     compare_with_addr2line("agrees with addr2line on C", "gcc addr2line readelf",

@@ -5,11 +5,11 @@
  * process, so that one of them that crashes is told by what was done to it.
  */
 #include "symbols.h"
+#include "symbols_case.h"
 #include "unit_check.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,28 +227,10 @@ static void check_damages(const struct fixture *fixture)
         check_damage(&damages[i], fixture->what, bytes, count);
 }
 
-/* The fixtures lie beside the sources; the tests may run anywhere. */
-static void find_sources(void)
-{
-    static char path[PATH_MAX], sources[PATH_MAX + 64];
-    ssize_t bytes = readlink("/proc/self/exe", path, sizeof path - 1);
-    for (int up = 0; bytes > 0 && up < 4; up++) {
-        path[bytes] = '\0';
-        char *slash = strrchr(path, '/');
-        bytes = slash ? slash - path : 0;
-    }
-    path[bytes > 0 ? bytes : 0] = '\0';
-    snprintf(sources, sizeof sources, "%s/tests/symbols", path);
-    setenv("S", sources, 1);
-}
-
 int main(void)
 {
-    char template[] = "/tmp/kprof-symbols.XXXXXX";
-    const char *own = getenv("KPROF_TEST_TMP");
     setvbuf(stdout, NULL, _IOLBF, 0);
-    find_sources();
-    if (chdir(own ? own : mkdtemp(template)) != 0)
+    if (kp_symbols_case_begin() != 0)
         return 1;
     check_odd_files();
     for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)

@@ -7,6 +7,7 @@
 #include "symbols.h"
 
 #include "symbols_label_text.h"
+#include "symbols_case.h"
 #include "unit_check.h"
 
 #include <elf.h>
@@ -203,32 +204,12 @@ static void check_paths(void)
     kp_say("shortens the paths of crates", problem);
 }
 
-/* The fixtures lie beside the sources; the tests may run anywhere. */
-static int set_up(void)
-{
-    static char path[PATH_MAX], sources[PATH_MAX + 64];
-    ssize_t bytes = readlink("/proc/self/exe", path, sizeof path - 1);
-    char template[] = "/tmp/kprof-symbols.XXXXXX";
-    for (int up = 0; bytes > 0 && up < 4; up++) {
-        path[bytes] = '\0';
-        char *slash = strrchr(path, '/');
-        bytes = slash ? slash - path : 0;
-    }
-    path[bytes > 0 ? bytes : 0] = '\0';
-    snprintf(sources, sizeof sources, "%s/tests/symbols", path);
-    setenv("S", sources, 1);
-    const char *own = getenv("KPROF_TEST_TMP");
-    return access(sources, R_OK) == 0 ? chdir(own ? own : mkdtemp(template)) : -1;
-}
-
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     check_paths();
-    if (set_up() != 0) {
-        printf("not ok - finds its fixture: no tests/symbols above the program\n");
+    if (kp_symbols_case_begin() != 0)
         return 1;
-    }
     if (system("command -v gcc >/dev/null && command -v strip >/dev/null && "
                "command -v nm >/dev/null") != 0) {
         printf("skip - labels the functions of a stripped file: no gcc, strip or nm here\n");
