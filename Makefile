@@ -63,8 +63,8 @@ PROGRAMS     := $B/kprof-collect $B/kprof-report $B/kprof-run
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
-all: $B/libkprof.so $(PROGRAMS) ## build the library and the programs into build/release
-	@ln -sfn $(CONFIG)/libkprof.so build/libkprof.so
+all: $B/libkprof.so $B/libkprof-marks.so $(PROGRAMS) ## build the library and the programs into build/release
+	@for l in libkprof.so libkprof-marks.so; do ln -sfn $(CONFIG)/$$l build/$$l; done
 	@for p in $(notdir $(PROGRAMS)); do ln -sfn $(CONFIG)/$$p build/$$p; done
 
 # A change of flags rebuilds what they concern.
@@ -80,6 +80,10 @@ $B/pic/shim/%.o: shim/%.c $B/flags
 	$(CC) $(SHIM_FLAGS) -MMD -MP -c $< -o $@
 $B/libkprof.so: $(SHIM_OBJ) shim/exports.map
 	$(CC) $(SHIM_LINK) -o $@ $(SHIM_OBJ) -lm
+
+# Marks without a profiler, for what kprof-ab times.
+$B/libkprof-marks.so: shim/bare/marks_library.c $B/flags
+	$(CC) $(SHIM_FLAGS) -shared -Wl,-soname,$(@F) -Wl,--no-undefined -MMD -MP -o $@ $<
 
 $B/shim/record/%.o: shim/record/%.c $B/flags
 	@mkdir -p $(@D)
@@ -135,7 +139,7 @@ install: all ## install to $(DESTDIR)$(PREFIX)
 	 $(DESTDIR)$(PYDIR) \
 	 $(foreach n,1 3 7 8,$(DESTDIR)$(MANDIR)/man$n)
 	install -m 755 $B/kprof-report $B/kprof-run $(DESTDIR)$(BINDIR)/
-	install -m 644 $B/libkprof.so $(DESTDIR)$(LIBDIR)/
+	install -m 644 $B/libkprof.so $B/libkprof-marks.so $(DESTDIR)$(LIBDIR)/
 	install -m 755 $B/kprof-collect $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 include/kprof.h $(DESTDIR)$(INCDIR)/
 	install -m 644 python/kprof.py $(DESTDIR)$(PYDIR)/
@@ -144,6 +148,7 @@ install: all ## install to $(DESTDIR)$(PREFIX)
 
 uninstall: ## remove what install has put there
 	rm -f $(DESTDIR)$(BINDIR)/kprof-report $(DESTDIR)$(BINDIR)/kprof-run $(DESTDIR)$(LIBDIR)/libkprof.so \
+	 $(DESTDIR)$(LIBDIR)/libkprof-marks.so \
 	 $(DESTDIR)$(LIBEXECDIR)/kprof-collect $(DESTDIR)$(INCDIR)/kprof.h \
 	 $(DESTDIR)$(PYDIR)/kprof.py \
 	 $(foreach m,$(wildcard docs/man/*.[1378]),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $m))/$(notdir $m))

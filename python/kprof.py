@@ -11,6 +11,9 @@
     @kprof.iteration_of                    # each call is one: functions, methods, coroutine
     def step(): ...                        # functions, generators and async generators
 
+    with kprof.job(path):                  # one that has a name, and fails by an exception
+        ...
+
 Under kprof, the recording then knows how old memory is in iterations, and whether it grows with
 them. Without kprof all of this does nothing: `iteration()` is an empty call, `iterations(x)`
 iterates over x, and `iteration_of` returns the function as it is.
@@ -21,11 +24,11 @@ Iterations are counted per process, on all threads together, from 1. See kprof(3
 
 import os
 
-__all__ = ["iteration", "iterations", "iteration_of"]
+__all__ = ["iteration", "iterations", "iteration_of", "job"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, AsyncGenerator, Callable, Generator, Iterable, Iterator, Optional, TypeVar
+    from typing import Any, AsyncGenerator, Callable, Generator, Iterable, Iterator, Optional, Tuple, TypeVar
 
     _Item = TypeVar("_Item")
     _Function = TypeVar("_Function")
@@ -33,40 +36,85 @@ if TYPE_CHECKING:
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200  # as in inspect
 
 
-def _find_mark():
-    # type: () -> Optional[Callable[[], object]]
-    """libkprof.so's kprof_iteration(), None when it is not in this process.
+def _find_marks():
+    # type: () -> Optional[Tuple[Callable[[], object], Any, Any]]
+    """The marks of the library that is in this process, None when there is none.
 
-    The session is in the environment of every process that is recorded, and of few that are not;
-    only then is ctypes worth its import. PyDLL, because the call takes less time than letting
-    other threads run meanwhile.
+    A variable is in the environment of every process that is recorded or timed, and of few that
+    are not; only then is ctypes worth its import. PyDLL, because the calls take less time than
+    letting other threads run meanwhile.
     """
-    if os.environ.get("KPROF_SESSION", "-") == "-":
+    if os.environ.get("KPROF_SESSION", "-") == "-" and "KPROF_MARKS" not in os.environ:
         return None
     try:
         import ctypes
 
-        mark = ctypes.PyDLL(None).kprof_iteration
+        library = ctypes.PyDLL(None)
+        mark, begin, end = library.kprof_iteration, library.kprof_job_begin, library.kprof_job_end
     except (ImportError, OSError, AttributeError):
         return None
     mark.argtypes, mark.restype = [], None
-    return mark  # type: ignore[no-any-return]
+    begin.argtypes, begin.restype = [], ctypes.c_uint64
+    end.argtypes, end.restype = [ctypes.c_uint64, ctypes.c_char_p, ctypes.c_int], None
+    return mark, begin, end
 
 
-_mark = _find_mark()
+_marks = _find_marks()
+_mark = _marks and _marks[0]
 
-if _mark is None:
+if _marks is None:
 
-    def iteration():
-        # type: () -> None
+    def iteration(name=None, ok=True):
+        # type: (Optional[str], bool) -> None
         """Marks that one more iteration is done. (kprof is not in this process: does nothing.)"""
 
-else:
+    class job(object):
+        """`with kprof.job(name):` is one iteration. (kprof is not in this process.)"""
 
-    def iteration():
-        # type: () -> None
-        """Marks that one more iteration is done."""
-        _mark()  # type: ignore[misc]
+        def __init__(self, name=""):
+            # type: (str) -> None
+            pass
+
+        def __enter__(self):
+            # type: () -> job
+            return self
+
+        def __exit__(self, kind, error, trace):
+            # type: (Any, Any, Any) -> None
+            pass
+
+else:
+    _, _begin, _end = _marks
+
+    def iteration(name=None, ok=True):
+        # type: (Optional[str], bool) -> None
+        """Marks that one more iteration is done: under which name, and whether it succeeded."""
+        if name is None and ok:
+            _mark()  # type: ignore[misc]
+        else:
+            _end(0, _bytes_of(name), ok)
+
+    class job(object):  # type: ignore[no-redef]
+        """`with kprof.job(name):` is one iteration. It has failed when an exception leaves it."""
+
+        def __init__(self, name=""):
+            # type: (str) -> None
+            self._name = _bytes_of(name)
+            self._begun = 0
+
+        def __enter__(self):
+            # type: () -> job
+            self._begun = _begin()
+            return self
+
+        def __exit__(self, kind, error, trace):
+            # type: (Any, Any, Any) -> None
+            _end(self._begun, self._name, kind is None)
+
+
+def _bytes_of(name):
+    # type: (Optional[str]) -> bytes
+    return str(name or "").encode("utf-8", "replace")
 
 
 def iterations(iterable):
