@@ -8,6 +8,7 @@
  */
 #include "slots.h"
 
+#include "stack_memo.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -52,7 +53,8 @@ static struct kp_slot *slot_new(uint32_t number, uint32_t tid)
 {
     size_t frames = sizeof(struct kp_frame) * KP_STACK_DEPTH_MAX;
     size_t python = sizeof(struct kp_py_frame) * KP_PYTHON_DEPTH_MAX;
-    struct kp_slot *slot = kp_sys_map_wiped(sizeof *slot + 2 * frames + 2 * python);
+    size_t memos = sizeof(struct kp_memo) * KP_MEMOS;
+    struct kp_slot *slot = kp_sys_map_wiped(sizeof *slot + 2 * frames + 2 * python + memos);
 
     if (!slot)
         return NULL;
@@ -62,6 +64,7 @@ static struct kp_slot *slot_new(uint32_t number, uint32_t tid)
     slot->fresh = slot->frames + KP_STACK_DEPTH_MAX;
     slot->py = (struct kp_py_frame *)(slot->fresh + KP_STACK_DEPTH_MAX);
     slot->py_fresh = slot->py + KP_PYTHON_DEPTH_MAX;
+    slot->memos = (struct kp_memo *)(slot->py_fresh + KP_PYTHON_DEPTH_MAX);
     atomic_store(&slot->owner, tid);
     return slot;
 }

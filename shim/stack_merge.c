@@ -38,6 +38,7 @@ static uintptr_t keep_native(struct kp_slot *slot, uint32_t keep, uint32_t fresh
         struct kp_frame *frame = &slot->frames[slot->depth++];
 
         *frame = slot->fresh[i];
+        frame->serial = ++slot->serial;
         frame->needs_fp = frame->uses_fp ||
                           (frame > slot->frames && !frame[-1].fp_slot && frame[-1].needs_fp);
         /* Memory that may be unmapped the next time is not to be compared. */
@@ -108,6 +109,7 @@ static uintptr_t keep_python(struct kp_slot *slot, uint32_t *keep)
     if (slot->py_depth && kp_python_frames_unchanged(slot))
         return 0;
     count = kp_python_frames_read(slot);
+    slot->py_serial++;
     if (count && kp_py_layout.chain == KP_CHAIN_PLAIN)
         pair_with_loops(slot, count);
     while (kept < slot->py_depth && kept < count &&

@@ -24,6 +24,7 @@ struct kp_frame {
     uintptr_t pc;
     uintptr_t fp;      /* rbp in that frame */
     uintptr_t fp_slot; /* where that rbp was found, 0: in the register */
+    uint64_t serial;   /* given anew to each frame that is kept */
     uint32_t node;     /* its id, see stacks.h */
     bool is_foreign;   /* not on the thread's own stack */
     bool uses_fp;      /* the step to its caller went by rbp */
@@ -59,10 +60,13 @@ struct kp_slot {
     uint64_t since_adjust;
     /* the stack of the last sample; fresh is scratch */
     struct kp_frame *frames, *fresh;
+    uint64_t serial; /* of the frame kept last */
+    struct kp_memo *memos;
     uint32_t depth;
     uint32_t code_epoch; /* of kp_state when frames was made */
     struct kp_py_frame *py, *py_fresh; /* its Python frames; fresh is scratch */
     uint32_t py_depth;
+    uint64_t py_serial; /* rises when py changes */
     bool was_start_up; /* kp_stack_is_start_up() of the last sample */
     /* readable part of the thread's own stack, above the lowest frame seen */
     uintptr_t stack_low, stack_high;

@@ -13,6 +13,7 @@
 #include "modules.h"
 #include "real.h"
 #include "settings.h"
+#include "stack_memo.h"
 #include "stack_merge.h"
 #include "start.h"
 #include "sys.h"
@@ -160,13 +161,6 @@ static enum step step(struct walker *w)
     return w->frame.pc ? STEP_DONE : STEP_END;
 }
 
-/* rbp holds anything in most code: its value counts only where a step goes by it. */
-static bool frame_is_unchanged(const struct kp_frame *frame)
-{
-    return frame->slot && !frame->is_foreign && word_at(frame->slot) == frame->pc &&
-           (!frame->needs_fp || !frame->fp_slot || word_at(frame->fp_slot) == frame->fp);
-}
-
 /* How many of the kept frames, outermost first, hold for a walk that has arrived at `frame`.
  * *limit shrinks as kept frames are ruled out, so that no frame is compared twice. */
 static uint32_t known_part(const struct kp_slot *slot, const struct kp_frame *frame, uint32_t *limit)
@@ -180,7 +174,7 @@ static uint32_t known_part(const struct kp_slot *slot, const struct kp_frame *fr
         (same->needs_fp && same->fp != frame->fp))
         return 0;
     for (uint32_t i = *limit - 1; i-- > 0;)
-        if (!frame_is_unchanged(&kept[i])) {
+        if (!kp_frame_is_unchanged(&kept[i])) {
             *limit = i;
             return 0;
         }
@@ -246,8 +240,7 @@ uint32_t kp_unwind(struct kp_slot *slot, const struct kp_origin *origin, enum kp
         .frame = {.slot = origin->sp - 8, .pc = origin->pc, .fp = origin->fp},
     };
     uint32_t code_epoch = atomic_load_explicit(&kp_state.code_epoch, memory_order_relaxed);
-    bool inside_allocator = kind == KP_KIND_ARENA;
-    uint32_t keep, fresh;
+    uint32_t keep, fresh, node = 0;
 
     if (slot->code_epoch != code_epoch) {
         slot->code_epoch = code_epoch;
@@ -257,6 +250,12 @@ uint32_t kp_unwind(struct kp_slot *slot, const struct kp_origin *origin, enum kp
         kp_unwind_learn_stack(slot, origin->sp);
     if (!kp_slot_stack_holds(slot, (void *)origin->sp))
         slot->depth = 0;
-    fresh = walk(slot, &w, inside_allocator, &keep);
-    return kp_stack_merge(slot, keep, fresh);
+    if (slot->depth)
+        node = kp_stack_memo_find(slot, origin);
+    if (!node) {
+        fresh = walk(slot, &w, kind == KP_KIND_ARENA, &keep);
+        node = kp_stack_merge(slot, keep, fresh);
+        kp_stack_memo_keep(slot, origin, keep, node);
+    }
+    return node;
 }
