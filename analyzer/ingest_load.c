@@ -185,14 +185,18 @@ static void load_site(struct loader *load)
     int64_t row = ingest->next_site++, next = row, stack = integer(load, 2);
     unsigned kind = kp_kind_from_name(text(load, 3));
 
-    if (row != integer(load, 0) || !kind || stack < 0 || stack > ingest->tree.stack_count)
+    if (row != integer(load, 0) || !kind || stack < 0 || stack > ingest->tree.stack_count ||
+        !is_number(load, 21, INT16_MAX) || !is_number(load, 22, 1))
         fail(load);
     if (!process || load->failed) {
         rows_add(&load->sites, NULL);
         return;
     }
-    struct kp_site_sums *site =
-        kp_site_get(&process->sites, process->number, (uint32_t)stack, (uint8_t)kind, &next);
+    struct kp_site_sums like = {.process = process->number,
+                                .stack = (uint32_t)stack,
+                                .kind = (uint8_t)kind,
+                                .stamp = (uint16_t)(integer(load, 21) << 1 | integer(load, 22))};
+    struct kp_site_sums *site = kp_site_get(&process->sites, &like, &next);
     site->stored = true;
     site->samples = (uint64_t)integer(load, 4);
     site->allocated_bytes = sum(load, 5);

@@ -17,19 +17,21 @@ void kp_slot_run_flush_slice(struct kp_slot_run *run)
     run->slice = (struct kp_slice_sums){0};
 }
 
-static struct kp_site_sums *site_of(struct kp_slot_run *run, uint32_t id, uint8_t kind)
+static struct kp_site_sums *site_of(struct kp_slot_run *run, const struct kp_rec_alloc *record)
 {
     struct kp_recorded *process = run->process;
-    struct kp_node *node = kp_process_node(process, id);
+    struct kp_node *node = kp_process_node(process, record->node);
 
-    if (node && node->site && node->kind == kind)
+    if (node && node->site && node->site->kind == record->kind &&
+        node->site->stamp == record->flags)
         return node->site;
-    struct kp_site_sums *site = kp_site_get(&process->sites, process->number,
-                                            node ? node->stack : 0, kind, &run->ingest->next_site);
-    if (node) {
+    struct kp_site_sums like = {.process = process->number,
+                                .stack = node ? node->stack : 0,
+                                .kind = record->kind,
+                                .stamp = record->flags};
+    struct kp_site_sums *site = kp_site_get(&process->sites, &like, &run->ingest->next_site);
+    if (node)
         node->site = site;
-        node->kind = kind;
-    }
     return site;
 }
 
@@ -81,7 +83,7 @@ static void take_alloc(struct kp_slot_run *run, const struct kp_rec_alloc *recor
     sample->size = record->size;
     sample->address = record->address;
     sample->weight = 1 / kp_sample_probability(record->size, chunk->rate);
-    sample->site = site_of(run, record->node, record->kind);
+    sample->site = site_of(run, record);
     sample->thread = thread_of(run);
     sample->born_us = chunk->time_us;
     sample->born_iteration = chunk->iteration;

@@ -192,12 +192,13 @@ static void write_site(struct kp_store *store, const struct kp_site_sums *site)
     const struct kp_weighed *lb = &site->live_bytes, *lc = &site->live_count;
 
     if (!site->stored)
-        kp_store_run(store, KP_SQL_SITE_NEW, "iiitiddddddiddddddidd", site->row,
+        kp_store_run(store, KP_SQL_SITE_NEW, "iiitiddddddiddddddiddii", site->row,
                      (int64_t)site->process, (int64_t)site->stack, kp_kind_name(site->kind),
                      number(site->samples), ab->value, ab->variance, ab->largest, ac->value,
                      ac->variance, ac->largest, number(site->live_samples), lb->value, lb->variance,
                      lb->largest, lc->value, lc->variance, lc->largest, number(site->rate_max),
-                     seconds(site->first_us), seconds(site->last_us));
+                     seconds(site->first_us), seconds(site->last_us), (int64_t)(site->stamp >> 1),
+                     (int64_t)(site->stamp & 1));
     else
         kp_store_run(store, KP_SQL_SITE_CHANGE, "iiddddddiddddddidd", site->row,
                      number(site->samples), ab->value, ab->variance, ab->largest, ac->value,

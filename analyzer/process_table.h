@@ -29,7 +29,6 @@ struct kp_module_ref {
 /* A shim's node: its stack, and the site that was asked for last. */
 struct kp_node {
     uint32_t stack;
-    uint8_t kind;
     bool is_known;
     struct kp_site_sums *site;
 };

@@ -90,6 +90,7 @@ struct kp_site {
     unsigned kind;    /* kinds of the members, as bits */
     struct kp_sum allocated, allocated_count, live, live_count;
     double first_s, last_s;
+    double converting; /* allocated while converting between Python and native data */
     const struct kp_frame *group; /* what was grouped by; NULL for KP_GROUP_STACK */
 };
 /* LINE and FUNCTION: of the line that a stack is told by (kp_telling.line); MODULE: of its native

@@ -76,6 +76,8 @@ static void read_site(sqlite3_stmt *st, unsigned kind, struct kp_site *site)
         .first_s = kp_column_amount(st, 17),
         .last_s = kp_column_amount(st, 18),
     };
+    if (sqlite3_column_int64(st, 22) > 0)
+        site->converting = site->allocated.value;
 }
 
 /* The frame that stands for a stack in a group; an empty one for a stack without such a frame. */
@@ -147,7 +149,7 @@ static int load_rows(struct kp_query *query, const struct kp_filter *filter, enu
         "SELECT s.stack_id, s.kind, s.samples, allocated_bytes, allocated_bytes_var, "
         "allocated_bytes_max, allocated_count, allocated_count_var, allocated_count_max, "
         "live_samples, live_bytes, live_bytes_var, live_bytes_max, live_count, live_count_var, "
-        "live_count_max, s.rate_max, first_s, last_s, s.process_id, p.samples, p.lost_samples "
+        "live_count_max, s.rate_max, first_s, last_s, s.process_id, p.samples, p.lost_samples, s.converting "
         "FROM site s LEFT JOIN process p ON p.id = s.process_id WHERE ?1 = 0 OR p.pid = ?1",
         filter->pid, add_row, &sites, error);
     *rows = sites.rows;
@@ -186,6 +188,7 @@ static void add_site(struct kp_site *to, const struct kp_site *from)
     kp_sum_add(&to->allocated_count, &from->allocated_count);
     kp_sum_add(&to->live, &from->live);
     kp_sum_add(&to->live_count, &from->live_count);
+    to->converting += from->converting;
     to->first_s = from->first_s < to->first_s ? from->first_s : to->first_s;
     to->last_s = from->last_s > to->last_s ? from->last_s : to->last_s;
 }

@@ -109,7 +109,7 @@ CREATE TABLE stack (                    -- a tree of calls, shared by all proces
     UNIQUE (parent_id, location_id)
 );
 
-CREATE TABLE site (                     -- what one stack allocated in one process; sums over samples
+CREATE TABLE site (                     -- what one stack allocated in one process and entry; sums over samples
     id              INTEGER PRIMARY KEY,
     process_id      INTEGER NOT NULL,
     stack_id        INTEGER NOT NULL,   -- 0: no stack
@@ -123,7 +123,9 @@ CREATE TABLE site (                     -- what one stack allocated in one proce
     rate_max        INTEGER NOT NULL,   -- largest R among its samples: what may have been missed
     first_s         REAL NOT NULL,
     last_s          REAL NOT NULL,
-    UNIQUE (process_id, stack_id, kind)
+    entry           INTEGER NOT NULL,   -- number of the entry into native code that ran; 0: none
+    converting      INTEGER NOT NULL,   -- 1: it was converting between Python and native data
+    UNIQUE (process_id, stack_id, kind, entry, converting)
 );
 
 CREATE TABLE sample (                   -- samples not freed yet (or never freed)

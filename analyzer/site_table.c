@@ -45,23 +45,29 @@ void kp_site_table_release(struct kp_site_table *table)
     memset(table, 0, sizeof *table);
 }
 
-struct kp_site_sums *kp_site_get(struct kp_site_table *table, uint32_t process, uint32_t stack,
-                                 uint8_t kind, int64_t *next_row)
+static bool is_like(const struct kp_site_sums *site, const struct kp_site_sums *like)
 {
-    uint64_t hash = kp_hash2(stack, kind);
+    return site->stack == like->stack && site->kind == like->kind && site->stamp == like->stamp;
+}
+
+struct kp_site_sums *kp_site_get(struct kp_site_table *table, const struct kp_site_sums *like,
+                                 int64_t *next_row)
+{
+    uint64_t hash = kp_hash2(like->stack, (uint32_t)like->kind << 16 | like->stamp);
     uint32_t at = (uint32_t)hash, id;
 
     while ((id = kp_index_find(&table->index, hash, &at)))
-        if (table->sites[id]->stack == stack && table->sites[id]->kind == kind)
+        if (is_like(table->sites[id], like))
             return table->sites[id];
     id = ++table->count;
     table->sites =
         kp_array_grow(table->sites, &table->capacity, (size_t)id + 1, sizeof *table->sites);
     struct kp_site_sums *site = table->sites[id] = kp_alloc(sizeof *site);
     site->row = (*next_row)++;
-    site->process = process;
-    site->stack = stack;
-    site->kind = kind;
+    site->process = like->process;
+    site->stack = like->stack;
+    site->kind = like->kind;
+    site->stamp = like->stamp;
     kp_index_insert(&table->index, hash, id);
     return site;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sites: what one stack allocated in one process, by kind, as sums over samples (the columns of
- * table site). Bytes are weighed by 1/p (shim/record/weight.h); a sample of size s and weight w
+ * Sites: what one stack allocated in one process, by kind and by the entry that ran (conversions:
+ * shim/record/record.h), as sums over samples (the columns of table site). Bytes are weighed by 1/p (shim/record/weight.h); a sample of size s and weight w
  * adds s*w bytes with variance s^2 w(w-1), and w blocks with variance w(w-1). With w = 1 all sums
  * are exact. One thread.
  */
@@ -24,6 +24,7 @@ struct kp_site_sums {
     int64_t row;
     uint32_t process; /* number */
     uint32_t stack;
+    uint16_t stamp; /* kp_rec_alloc.flags: converting, and the number of the entry */
     uint8_t kind;
     bool stored, dirty;
     uint64_t samples, live_samples;
@@ -48,9 +49,10 @@ struct kp_dirty_sites {
 };
 
 void kp_site_table_release(struct kp_site_table *table);
-/* Finds or makes; a new one takes the next row number. */
-struct kp_site_sums *kp_site_get(struct kp_site_table *table, uint32_t process, uint32_t stack,
-                                 uint8_t kind, int64_t *next_row);
+/* Finds or makes the one with the process, stack, kind and stamp of `like`; a new one takes the next
+ * row number. */
+struct kp_site_sums *kp_site_get(struct kp_site_table *table, const struct kp_site_sums *like,
+                                 int64_t *next_row);
 
 void kp_site_touch(struct kp_dirty_sites *dirty, struct kp_site_sums *site);
 /* A sample was born, died, or shrank to `size_now`. Its size, weight and site are read. */

@@ -25,7 +25,7 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_FRAME] = "INSERT OR REPLACE INTO frame VALUES (?1,?2,?3,?4,?5,?6,?7)",
     [KP_SQL_STACK] = "INSERT INTO stack VALUES (?1,?2,?3)",
     [KP_SQL_SITE_NEW] = "INSERT INTO site VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
-                        "?15,?16,?17,?18,?19,?20,?21)",
+                        "?15,?16,?17,?18,?19,?20,?21,?22,?23)",
     [KP_SQL_SITE_CHANGE] =
         "UPDATE site SET samples=?2, allocated_bytes=?3, allocated_bytes_var=?4, "
         "allocated_bytes_max=?5, allocated_count=?6, allocated_count_var=?7, "

@@ -52,7 +52,7 @@ static void emit_site(struct kp_report_context *context, const struct kp_site *s
         kp_sum_value(&site->live_count),
         kp_whole(site->allocated.samples),
         kp_text(kp_kinds_name(site->kind)),
-        kp_whole(0),
+        kp_whole(2 * site->converting > site->allocated.value),
         kp_amount(site->first_s),
         kp_amount(site->last_s),
         kp_whole(site->members),

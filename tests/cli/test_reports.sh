@@ -120,7 +120,7 @@ fixture engine many.db "INSERT INTO stack SELECT value + 100, 2, 3 + value % 2 +
     "INSERT INTO location SELECT 3 + value % 2 + 10 * value, 1, 0, 100000 + value FROM generate_series(1, 500)" \
     "INSERT INTO site SELECT value + 100, 1, value + 100, 'malloc', value, value * 65536.0, value * 4294967296.0, 65536, value * 1000.0,
      value * 1000000.0, 1000, value / 2, value / 2 * 65536.0, value / 2 * 4294967296.0, 65536, value / 2 * 1000.0,
-     value / 2 * 1000000.0, 1000, 65536, 1, 2 FROM generate_series(1, 500)" 2> series.err
+     value / 2 * 1000000.0, 1000, 65536, 1, 2, 0, 0 FROM generate_series(1, 500)" 2> series.err
 for report in summary sites tree; do
     assert_range "$report of 500 sites fits one screen" 18 24 "$("$REPORT" many.db $report | wc -l)"
 done

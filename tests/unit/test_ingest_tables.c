@@ -155,7 +155,8 @@ static void sums(void)
     struct kp_site_table table = {0};
     struct kp_dirty_sites dirty = {0};
     int64_t next_row = 1;
-    struct kp_site_sums *site = kp_site_get(&table, 1, 5, 1, &next_row);
+    struct kp_site_sums like = {.process = 1, .stack = 5, .kind = KP_KIND_MALLOC};
+    struct kp_site_sums *site = kp_site_get(&table, &like, &next_row);
     struct kp_live_sample a = {.size = 100, .weight = 4}, b = {.size = 10, .weight = 1};
 
     kp_site_add(site, &a, 512);
@@ -175,9 +176,13 @@ static void sums(void)
     kp_check(site->live_bytes.value == 0 && site->live_count.largest == 0 &&
                  site->allocated_bytes.value == 410,
              "nothing live is exactly 0", "%g", site->live_bytes.value);
-    kp_check(kp_site_get(&table, 1, 5, 1, &next_row) == site &&
-                 kp_site_get(&table, 1, 5, 2, &next_row) != site,
-             "a site is found again, by kind", "it is not");
+    struct kp_site_sums kind = like, stamp = like;
+    kind.kind = KP_KIND_NEW;
+    stamp.stamp = 1;
+    kp_check(kp_site_get(&table, &like, &next_row) == site &&
+                 kp_site_get(&table, &kind, &next_row) != site &&
+                 kp_site_get(&table, &stamp, &next_row) != site,
+             "a site is found again, by kind and by what ran", "it is not");
     kp_site_table_release(&table);
     kp_dirty_sites_settle(&dirty);
 }
