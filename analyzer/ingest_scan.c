@@ -216,7 +216,7 @@ static int scan_kind(struct kp_ingest *ingest, bool first_chunks, uint32_t seq_e
         int taken = look(ingest, i, seq_end, &header, error);
         if (taken < 0)
             return 1;
-        if (taken && header.kind != KP_CHUNK_DATA &&
+        if (taken && header.kind < KP_CHUNK_DATA &&
             (header.kind == KP_CHUNK_PROCESS) == first_chunks &&
             add_chunk(ingest, i, &header, error))
             return 1;

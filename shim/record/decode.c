@@ -57,10 +57,12 @@ const char *kp_decode_chunk(const struct kp_chunk_header *chunk)
 {
     uint32_t used = chunk->used;
 
-    if (chunk->kind < KP_CHUNK_PROCESS || chunk->kind > KP_CHUNK_DATA)
+    if (chunk->kind < KP_CHUNK_PROCESS || chunk->kind > KP_CHUNK_COUNTERS)
         return "a chunk has an impossible kind";
     if (used % 8 || used > KP_CHUNK_BYTES - kp_decode_records_offset(chunk))
         return "a chunk has an impossible size";
+    if (chunk->kind == KP_CHUNK_COUNTERS && used % sizeof(struct kp_counter_block))
+        return "a chunk holds part of a block";
     if (chunk->process == 0 || chunk->process >= KP_JOINED_CLOSED || chunk->slot >= SLOTS_MAX)
         return "a chunk belongs to an impossible process";
     if (chunk->first_sample >> KP_SAMPLE_SLOT_SHIFT)
@@ -71,7 +73,7 @@ const char *kp_decode_chunk(const struct kp_chunk_header *chunk)
 /* Does a record of this type belong into a chunk of this kind? */
 static bool belongs(unsigned type, unsigned kind)
 {
-    return (type >= KP_REC_NODE) == (kind != KP_CHUNK_DATA);
+    return kind != KP_CHUNK_COUNTERS && (type >= KP_REC_NODE) == (kind != KP_CHUNK_DATA);
 }
 
 /* Do the variable parts of a record of this type fit into its size? */
@@ -81,6 +83,7 @@ static bool parts_fit(const uint8_t *bytes, unsigned type, uint64_t size)
     const struct kp_rec_text *text = (const void *)bytes;
     const struct kp_rec_code *code = (const void *)bytes;
     const struct kp_rec_code_table *table = (const void *)bytes;
+    const struct kp_rec_entry *entry = (const void *)bytes;
 
     switch (type) {
     case KP_REC_MODULE:
@@ -89,6 +92,8 @@ static bool parts_fit(const uint8_t *bytes, unsigned type, uint64_t size)
     case KP_REC_TEXT: return size >= sizeof *text && sizeof *text + text->text_bytes <= size;
     case KP_REC_CODE:
         return size >= sizeof *code && sizeof *code + code->file_bytes + code->name_bytes <= size;
+    case KP_REC_ENTRY:
+        return size >= sizeof *entry && sizeof *entry + entry->name_bytes <= size;
     default:
         return size >= sizeof *table && sizeof *table + (uint64_t)table->bytes <= size;
     }
@@ -108,6 +113,12 @@ static uint32_t record_bytes(const uint8_t *bytes, uint32_t left, unsigned kind)
     return size % 8 == 0 && size <= left && parts_fit(bytes, type, size) ? size : 0;
 }
 
+static bool entry_is_possible(const struct kp_rec_entry *entry)
+{
+    return entry->id > 0 && entry->id <= KP_ENTRY_LAST && entry->kind >= KP_ENTRY_METHOD &&
+           entry->kind <= KP_ENTRY_MODULE;
+}
+
 static bool values_are_possible(unsigned type, union kp_record record)
 {
     switch (type) {
@@ -118,6 +129,10 @@ static bool values_are_possible(unsigned type, union kp_record record)
     case KP_REC_RATE: return record.rate->rate > 0 && record.rate->rate < 1ULL << 62;
     case KP_REC_NODE: return record.node->id > 0 && record.node->parent < record.node->id;
     case KP_REC_MODULE: return record.module->id > 0;
+    case KP_REC_ACTIVATION:
+        return record.activation->entry > 0 && record.activation->entry <= KP_ENTRY_LAST &&
+               record.activation->weight > 0;
+    case KP_REC_ENTRY: return entry_is_possible(record.entry);
     case KP_REC_CODE: return record.code->id > 0 && record.code->id < 1u << 30;
     default: return true;
     }
@@ -135,4 +150,14 @@ int kp_decode_next(struct kp_decode_records *records, union kp_record *record)
         return -1;
     records->offset += size;
     return (int)type;
+}
+
+const struct kp_counter_block *kp_decode_block(const uint8_t *bytes, uint32_t size, uint32_t number)
+{
+    const struct kp_counter_block *block = (const void *)bytes;
+
+    if (number >= size / sizeof *block)
+        return NULL;
+    block += number;
+    return block->entry > 0 && block->entry <= KP_ENTRY_LAST ? block : NULL;
 }

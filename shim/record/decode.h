@@ -53,11 +53,16 @@ union kp_record {
     const struct kp_rec_totals *totals;
     const struct kp_rec_code *code;
     const struct kp_rec_code_table *table;
+    const struct kp_rec_activation *activation;
+    const struct kp_rec_entry *entry;
 };
 
 /* Returns the record's type and steps over it; 0 at the end, -1 when what follows is no record
  * (the offset then stays there). */
 int kp_decode_next(struct kp_decode_records *records, union kp_record *record);
+
+/* Block `number` of `size` bytes of a COUNTERS chunk; NULL when there is none, or it is damaged. */
+const struct kp_counter_block *kp_decode_block(const uint8_t *bytes, uint32_t size, uint32_t number);
 
 static inline uint64_t kp_decode_id(uint64_t type_id)
 {
@@ -88,6 +93,11 @@ static inline const char *kp_decode_code_name(const struct kp_rec_code *code)
 static inline const uint8_t *kp_decode_code_table(const struct kp_rec_code_table *table)
 {
     return (const uint8_t *)(table + 1);
+}
+
+static inline const char *kp_decode_entry_name(const struct kp_rec_entry *entry)
+{
+    return (const char *)(entry + 1);
 }
 
 static inline const char *kp_decode_text(const struct kp_rec_text *text)

@@ -7,25 +7,28 @@
  *
  * The file is mapped MAP_SHARED by every process of the tree. A process claims a chunk by a CAS on
  * its directory word, appends whole records, and publishes each by a release store to `used`, so
- * what a killed process has published is complete. Three kinds of chunk:
+ * what a killed process has published is complete. Four kinds of chunk:
  *
  *   PROCESS      one a process, its first: header, struct kp_process_info, then definitions
  *   DEFINITION   more definitions of that process (modules, Python code, stack nodes, texts), in
  *                order of `seq`
  *   DATA         samples of one writer slot (a thread at a time)
+ *   COUNTERS     what one slot's threads have converted, in blocks that are updated in place
  *
  * A definition is published before any data record that refers to it. PROCESS and DEFINITION
- * chunks stay until their process has ended; DATA chunks are given back by the reader as soon as
- * their rows are durable. All integers are little-endian.
+ * chunks stay until their process has ended, and so do COUNTERS; DATA chunks are given back by the
+ * reader as soon as their rows are durable. All integers are little-endian.
  */
 #ifndef KP_RECORD_H
 #define KP_RECORD_H
+
+#include "conversion_api.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
 
 #define KP_SPOOL_MAGIC 0x6c6f6f707366726bULL /* "krfspool" */
-#define KP_SPOOL_VERSION 2u
+#define KP_SPOOL_VERSION 3u
 #define KP_CHUNK_MAGIC 0x6b6e6843u /* "Chnk" */
 #define KP_CHUNK_BYTES 65536u
 #define KP_CHUNKS_MAX 65536u /* a 4 GiB spool */
@@ -80,7 +83,12 @@ enum kp_chunk_state {
 #define KP_CHUNK_STATE(word) ((unsigned)((word) & 0xff))
 #define KP_CHUNK_PID(word) ((uint32_t)((word) >> 32))
 
-enum kp_chunk_kind { KP_CHUNK_PROCESS = 1, KP_CHUNK_DEFINITION = 2, KP_CHUNK_DATA = 3 };
+enum kp_chunk_kind {
+    KP_CHUNK_PROCESS = 1,
+    KP_CHUNK_DEFINITION = 2,
+    KP_CHUNK_DATA = 3,
+    KP_CHUNK_COUNTERS = 4,
+};
 
 struct kp_chunk_header {
     /* KP_CHUNK_MAGIC, written last when a chunk is claimed. Whoever frees a chunk writes 0 first. */
@@ -89,7 +97,7 @@ struct kp_chunk_header {
     uint32_t process; /* number of the process in this session, from 1, in order of joining */
     uint32_t pid;
     uint16_t kind;         /* enum kp_chunk_kind */
-    uint16_t slot;         /* DATA: the writer slot, part of a sample's id */
+    uint16_t slot;         /* DATA: the writer slot, part of a sample's id; COUNTERS: the slot */
     _Atomic uint32_t used; /* bytes of whole records behind the header (and the process info) */
     uint64_t first_sample; /* DATA: the counter of the first ALLOC record in this chunk */
     uint8_t reserved[32];
@@ -129,9 +137,24 @@ struct kp_process_info {
     uint64_t before_join_ns; /* from the start of its program to joined_ns */
     /* Python: samples whose Python frames could not be read, and frames left out by the limit. */
     _Atomic uint64_t python_broken, python_cut_frames;
-    uint8_t reserved[304];
+    /* Conversions: is anything counted, and what could not be. */
+    _Atomic uint32_t conversions;     /* enum kp_conversions */
+    _Atomic uint32_t patched_modules; /* objects whose calls of Python's API are counted */
+    _Atomic uint32_t wrapped_entries; /* functions that Python calls through us */
+    _Atomic uint32_t lost_entries;    /* functions not wrapped: no place left */
+    _Atomic uint64_t lost_blocks;     /* counts of so many blocks had no room in the spool */
+    _Atomic uint64_t lost_activations; /* sampled, but no room in the spool */
+    _Atomic uint64_t activations;     /* ACTIVATION records written */
+    uint8_t reserved_conversions[24];
+    uint8_t reserved[240];
 };
 _Static_assert(sizeof(struct kp_process_info) == 512, "process info");
+
+enum kp_conversions {
+    KP_CONVERSIONS_NONE = 0, /* no Python, or none yet */
+    KP_CONVERSIONS_ON = 1,
+    KP_CONVERSIONS_OFF = 2, /* KPROF_CONVERSIONS=0 */
+};
 
 /* Records. Bits 0-7 of the first word are the type; the size is fixed per type, or in bits 8-31
  * of the first word where kp_record_fixed_bytes() says 0. All sizes are multiples of 8. */
@@ -145,6 +168,7 @@ enum kp_record_type {
     KP_REC_THREAD = 6, /* struct kp_rec_thread */
     KP_REC_MARK = 7,   /* struct kp_rec_mark */
     KP_REC_TOTALS = 8, /* struct kp_rec_totals: the allocators' own figures at a mark, after it */
+    KP_REC_ACTIVATION = 9, /* struct kp_rec_activation: one call of an entry, drawn at random */
     /* definitions */
     KP_REC_NODE = 32,        /* struct kp_rec_node */
     KP_REC_MODULE = 33,      /* struct kp_rec_module, variable */
@@ -152,6 +176,7 @@ enum kp_record_type {
     KP_REC_TEXT = 35,        /* struct kp_rec_text, variable */
     KP_REC_CODE = 36,        /* struct kp_rec_code, variable */
     KP_REC_CODE_TABLE = 37,  /* struct kp_rec_code_table, variable */
+    KP_REC_ENTRY = 38,       /* struct kp_rec_entry, variable */
 };
 
 /* A sample's id: writer slot in the top 12 bits of 56, the slot's own counter below. ALLOC does
@@ -173,11 +198,17 @@ enum kp_kind {
 struct kp_rec_alloc {
     uint8_t type;
     uint8_t kind; /* enum kp_kind */
-    uint16_t flags;
+    uint16_t flags; /* KP_ALLOC_*: the entry that it was made in */
     uint32_t node;  /* innermost node of the stack, 0 = none */
     uint64_t size;  /* bytes asked for */
     uint64_t address;
 };
+/* Allocations: made by a conversion, or by native code between conversions? In which direction was
+ * the last one? Which entry (0: in none)? */
+#define KP_ALLOC_CONVERTING 1u
+#define KP_ALLOC_FROM_PYTHON 2u /* else to Python; only with KP_ALLOC_CONVERTING */
+#define KP_ALLOC_FLAGS(entry, flags) ((uint16_t)((entry) << 2 | (flags)))
+#define KP_ALLOC_ENTRY(flags) ((uint16_t)(flags) >> 2)
 struct kp_rec_resize {
     uint64_t type_id; /* type | sample id << 8 */
     uint64_t size;    /* what is left of it */
@@ -281,6 +312,58 @@ struct kp_rec_code_table {
     uint32_t offset; /* in its table */
     uint32_t bytes;
 };
+/* Where native code is entered from Python, or takes the GIL on a thread of its own. Followed by
+ * the name, UTF-8 without a NUL, padded with 0 to 8. */
+struct kp_rec_entry {
+    uint32_t type_bytes;
+    uint16_t id;   /* 1 to KP_ENTRY_LAST, unique in the process; in no order */
+    uint16_t kind; /* enum kp_entry_kind */
+    uint32_t module; /* id of the module that has the function, 0 = none */
+    uint16_t name_bytes;
+    uint16_t reserved;
+};
+#define KP_ENTRY_LAST 16383u
+enum kp_entry_kind {
+    KP_ENTRY_METHOD = 1, /* a built-in function or method: "dumps", "Class.method" if known */
+    KP_ENTRY_SLOT = 2,   /* a slot of a type: "Class.__new__" */
+    KP_ENTRY_THREAD = 3, /* PyGILState windows of native threads; the thread's name */
+    KP_ENTRY_MODULE = 4, /* called by the module outside of any other entry: "" */
+};
+/* One activation of an entry (THREAD: one window), drawn at random so that its figures times its
+ * weight estimate the entry's sums without bias (variance: weight * (weight - 1) * figure^2). Times
+ * in ns. A conversion span is from the begin of the first conversion to the end of the last. */
+struct kp_rec_activation {
+    uint8_t type;
+    uint8_t reserved;
+    uint16_t entry;
+    uint32_t node;     /* of the stack that called the entry, 0 = none */
+    uint32_t weight;   /* activations that it stands for */
+    uint32_t strings;  /* of up to 64 bytes made in it */
+    uint32_t repeated; /* of them, the same ones as some made shortly before in this thread */
+    uint32_t reserved_too;
+    uint64_t total_ns;
+    uint64_t converting_ns;       /* span of all its conversions, time without the GIL left out */
+    uint64_t direction_ns[2];     /* of those to Python, and from Python; may overlap */
+    uint32_t conversions[2];      /* how many, likewise */
+    uint64_t wait_ns;             /* for the GIL */
+    uint64_t released_ns;         /* without it, waiting included */
+};
+/* Counts of one entry in one slot, behind the header of a COUNTERS chunk, updated in place: whoever
+ * maps the spool reads the present values; reading again is harmless. */
+struct kp_counter_block {
+    uint16_t entry; /* told before the block is published; a slot has one block an entry */
+    uint16_t reserved;
+    uint32_t tid;      /* thread that opened it; the slot's later threads go on with it */
+    uint64_t shim[7];  /* the shim's own */
+    struct {
+        uint64_t calls;
+        uint64_t amount; /* by the row's enum kp_unit */
+    } rows[124]; /* by enum kp_api_row; KP_API_ROWS of them are used */
+};
+_Static_assert(KP_API_ROWS <= 124, "rows of a block");
+_Static_assert(sizeof(struct kp_counter_block) == 2048, "counter block");
+_Static_assert(sizeof(struct kp_rec_entry) == 16, "entry");
+_Static_assert(sizeof(struct kp_rec_activation) == 80, "activation");
 _Static_assert(sizeof(struct kp_rec_alloc) == 24, "alloc");
 _Static_assert(sizeof(struct kp_rec_totals) == 48, "totals");
 _Static_assert(sizeof(struct kp_rec_code) == 24, "code");
@@ -309,9 +392,11 @@ static inline int kp_record_fixed_bytes(unsigned type)
     case KP_REC_FREE:
     case KP_REC_MODULE_GONE: return 8;
     case KP_REC_TOTALS: return 48;
+    case KP_REC_ACTIVATION: return 80;
     case KP_REC_MODULE:
     case KP_REC_TEXT:
     case KP_REC_CODE:
+    case KP_REC_ENTRY:
     case KP_REC_CODE_TABLE: return 0;
     default: return -1;
     }

@@ -37,8 +37,8 @@ static void headers(void)
         const char *what;
     } damages[] = {
         {offsetof(struct kp_spool_header, magic), 1, "another magic is refused"},
-        {offsetof(struct kp_spool_header, version), 3, "a newer version is refused"},
-        {offsetof(struct kp_spool_header, version), 1, "version 1 is refused"},
+        {offsetof(struct kp_spool_header, version), 4, "a newer version is refused"},
+        {offsetof(struct kp_spool_header, version), 2, "version 2 is refused"},
         {offsetof(struct kp_spool_header, version), 0, "version 0 is refused"},
         {offsetof(struct kp_spool_header, chunk_bytes), 4096, "another chunk size is refused"},
         {offsetof(struct kp_spool_header, chunk_count), 0, "no chunks are refused"},
@@ -66,7 +66,7 @@ static void headers(void)
     header.version = 9;
     const char *said = kp_decode_header(&header, FILE_BYTES);
     kp_check(said && strstr(said, "newer"), "a newer version is called so", "%s", said);
-    header.version = 1;
+    header.version = 2;
     said = kp_decode_header(&header, FILE_BYTES);
     kp_check(said && strstr(said, "made by an older version of kprof; record again"),
              "an older version is called so", "%s", said);
@@ -84,9 +84,13 @@ static void chunks(void)
     bad = good;
     bad.kind = KP_CHUNK_PROCESS;
     kp_check(kp_decode_chunk(&bad), "the process info needs its room", "it was taken");
-    bad.kind = 4;
+    bad.kind = 5;
     bad.used = 0;
     kp_check(kp_decode_chunk(&bad), "an unknown kind is refused", "it was taken");
+    bad.kind = KP_CHUNK_COUNTERS;
+    kp_check(!kp_decode_chunk(&bad), "counters of nothing are taken", "they were refused");
+    bad.used = 2040;
+    kp_check(kp_decode_chunk(&bad), "part of a block of counters is refused", "it was taken");
     bad = good;
     bad.used = 12;
     kp_check(kp_decode_chunk(&bad), "half a word is refused", "it was taken");
@@ -167,6 +171,35 @@ static void definitions(void)
              "it was taken");
 }
 
+static void conversions(void)
+{
+    struct {
+        struct kp_rec_entry entry;
+        char name[8];
+    } record = {{KP_REC_ENTRY | 24 << 8, 7, KP_ENTRY_METHOD, 0, 5, 0}, "dumps"};
+    struct kp_rec_activation call = {.type = KP_REC_ACTIVATION, .entry = 7, .weight = 1};
+    struct kp_counter_block blocks[2] = {{.entry = 7}, {.entry = 0}};
+
+    kp_check(first(&record, 24, KP_CHUNK_DEFINITION) == KP_REC_ENTRY, "an entry is read", "not");
+    record.entry.name_bytes = 9;
+    kp_check(first(&record, 24, KP_CHUNK_DEFINITION) == -1, "a name beyond its entry is refused",
+             "it was taken");
+    record.entry.name_bytes = 5;
+    record.entry.id = 0;
+    kp_check(first(&record, 24, KP_CHUNK_DEFINITION) == -1, "entry 0 is refused", "it was taken");
+    record.entry = (struct kp_rec_entry){KP_REC_ENTRY | 24 << 8, KP_ENTRY_LAST + 1, 1, 0, 0, 0};
+    kp_check(first(&record, 24, KP_CHUNK_DEFINITION) == -1, "entry 16384 is refused", "taken");
+    kp_check(first(&call, 80, KP_CHUNK_DATA) == KP_REC_ACTIVATION, "an activation is read", "not");
+    kp_check(first(&call, 72, KP_CHUNK_DATA) == -1, "most of an activation is refused", "taken");
+    call.weight = 0;
+    kp_check(first(&call, 80, KP_CHUNK_DATA) == -1, "weight 0 is refused", "it was taken");
+    kp_check(kp_decode_block((void *)blocks, sizeof blocks, 0) == blocks, "a block is read", "not");
+    kp_check(!kp_decode_block((void *)blocks, sizeof blocks, 1), "a block of no entry is refused",
+             "it was taken");
+    kp_check(!kp_decode_block((void *)blocks, sizeof blocks, 2), "a block behind the last is none",
+             "it was taken");
+}
+
 /* A small recording that has ended. Its first chunk is at 8192. */
 static void record(const struct kp_case *test)
 {
@@ -219,8 +252,8 @@ static void damaged(long offset, uint64_t value, long bytes, const char *what)
 static void spools(void)
 {
     damaged(offsetof(struct kp_spool_header, magic), 7, 8, "a file that is no spool stays");
-    damaged(offsetof(struct kp_spool_header, version), 3, 4, "a spool of a newer version stays");
-    damaged(offsetof(struct kp_spool_header, version), 1, 4, "a spool of an older version stays");
+    damaged(offsetof(struct kp_spool_header, version), 4, 4, "a spool of a newer version stays");
+    damaged(offsetof(struct kp_spool_header, version), 2, 4, "a spool of an older version stays");
     damaged(FIRST_CHUNK + 3 * (long)KP_CHUNK_BYTES, 0, 0, "a truncated spool stays");
     damaged(100, 0, 0, "a spool of 100 bytes stays");
     damaged(0, 0, 0, "an empty spool stays");
@@ -256,6 +289,7 @@ int main(void)
     chunks();
     data_records();
     definitions();
+    conversions();
     spools();
     foreign_database();
     return kp_checks_failed();
