@@ -21,6 +21,7 @@
 #include "settings.h"
 #include "settings_table.h"
 #include "spool.h"
+#include "start_time.h"
 #include "sys.h"
 
 #include <pthread.h>
@@ -128,7 +129,7 @@ static bool join(bool forked)
     info->parent = forked ? kp_host.last_process : 0;
     info->joined_ns = kp_clock_us() * 1000;
     if (!forked)
-        info->before_join_ns = kp_sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+        info->before_join_ns = kp_start_time_ago_ns();
     info->fixed_rate = kp_settings.rate_bytes;
     info->budget_ppm = kp_settings.budget_ppm;
     info->unwinder = kp_settings.unwinder;
