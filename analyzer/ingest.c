@@ -99,7 +99,8 @@ int kp_ingest_round(struct kp_ingest *ingest, struct kp_error *error)
         return 1;
     for (uint32_t i = 0; i < ingest->process_count; i++)
         if (!ingest->processes[i]->is_over &&
-            kp_ingest_definitions(ingest, ingest->processes[i], error))
+            (kp_ingest_definitions(ingest, ingest->processes[i], error) ||
+             kp_ingest_counters(ingest, ingest->processes[i], error)))
             return 1;
     ingest->is_changed |= ingest->lost_processes != ingest->spool->header->lost_processes;
     return read_data(ingest, error);

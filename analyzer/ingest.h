@@ -129,6 +129,14 @@ int kp_ingest_scan_data(struct kp_ingest *ingest, struct kp_error *error);
 int kp_ingest_adopt_data(struct kp_ingest *ingest, struct kp_error *error);
 int kp_ingest_definitions(struct kp_ingest *ingest, struct kp_recorded *process,
                           struct kp_error *error);
+/* Conversions: a chunk of counters was found; the present values of all of them; and records. */
+void kp_ingest_add_counters(struct kp_recorded *process, uint32_t index);
+int kp_ingest_counters(struct kp_ingest *ingest, struct kp_recorded *process,
+                       struct kp_error *error);
+void kp_ingest_entry(struct kp_recorded *process, const struct kp_rec_entry *record);
+void kp_ingest_activation(struct kp_recorded *process, const struct kp_rec_activation *record);
+void kp_ingest_conversions_write(struct kp_ingest *ingest, const struct kp_recorded *process);
+int kp_ingest_conversions_load(struct kp_ingest *ingest, struct kp_error *error);
 /* Puts the process's data in; stops at the size of a batch. */
 int kp_ingest_data(struct kp_ingest *ingest, struct kp_recorded *process, struct kp_error *error);
 /* Repeats what the first `offset` bytes of a chunk said about time, rate and thread. */

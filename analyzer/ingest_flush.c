@@ -68,6 +68,7 @@ static void settle_process(struct kp_ingest *ingest, struct kp_recorded *process
     kp_slices_settle(&process->timeline);
     kp_memory_series_settle(&process->memory);
     kp_phases_settle(&process->phases);
+    kp_conversions_settle(&process->conversions);
     process->marks_stored += process->mark_count;
     process->mark_count = process->totals_count = 0;
     process->marks_thinned = false;
@@ -86,6 +87,8 @@ static void let_go(struct kp_ingest *ingest, struct kp_recorded *process)
         for (; chunk; chunk = chunk->next)
             free_chunk(ingest, chunk->index);
     }
+    for (uint32_t i = 0; i < process->conversions.block_count; i++)
+        free_chunk(ingest, process->conversions.blocks[i]);
     for (uint32_t i = process->definition_count; i-- > 0;)
         if (process->definitions[i].index != process->chunk)
             free_chunk(ingest, process->definitions[i].index);

@@ -186,7 +186,7 @@ static void load_site(struct loader *load)
     unsigned kind = kp_kind_from_name(text(load, 3));
 
     if (row != integer(load, 0) || !kind || stack < 0 || stack > ingest->tree.stack_count ||
-        !is_number(load, 21, INT16_MAX) || !is_number(load, 22, 1))
+        !is_number(load, 21, KP_ENTRY_LAST) || !is_number(load, 22, 2))
         fail(load);
     if (!process || load->failed) {
         rows_add(&load->sites, NULL);
@@ -195,7 +195,8 @@ static void load_site(struct loader *load)
     struct kp_site_sums like = {.process = process->number,
                                 .stack = (uint32_t)stack,
                                 .kind = (uint8_t)kind,
-                                .stamp = (uint16_t)(integer(load, 21) << 1 | integer(load, 22))};
+                                .stamp = kp_site_stamp((uint16_t)integer(load, 21),
+                                                       (unsigned)integer(load, 22))};
     struct kp_site_sums *site = kp_site_get(&process->sites, &like, &next);
     site->stored = true;
     site->samples = (uint64_t)integer(load, 4);
@@ -391,7 +392,7 @@ int kp_ingest_load(struct kp_ingest *ingest, struct kp_error *error)
         load_table(&load, tables[i].sql, tables[i].load_row);
     free(load.sites.all);
     free(load.threads.all);
-    if (load.failed)
+    if (load.failed || kp_ingest_conversions_load(ingest, error))
         return 1;
     kp_stack_tree_settle(&ingest->tree);
     for (uint32_t i = 0; i < ingest->process_count; i++)

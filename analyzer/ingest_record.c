@@ -21,14 +21,17 @@ static struct kp_site_sums *site_of(struct kp_slot_run *run, const struct kp_rec
 {
     struct kp_recorded *process = run->process;
     struct kp_node *node = kp_process_node(process, record->node);
+    uint16_t stamp = record->flags & KP_ALLOC_CONVERTING
+                         ? record->flags
+                         : (uint16_t)(record->flags & ~KP_ALLOC_FROM_PYTHON);
 
     if (node && node->site && node->site->kind == record->kind &&
-        node->site->stamp == record->flags)
+        node->site->stamp == stamp)
         return node->site;
     struct kp_site_sums like = {.process = process->number,
                                 .stack = node ? node->stack : 0,
                                 .kind = record->kind,
-                                .stamp = record->flags};
+                                .stamp = stamp};
     struct kp_site_sums *site = kp_site_get(&process->sites, &like, &run->ingest->next_site);
     if (node)
         node->site = site;
@@ -245,6 +248,7 @@ void kp_slot_run_take(struct kp_slot_run *run, int type, union kp_record record)
         break;
     case KP_REC_MARK: take_mark(run, record.mark); break;
     case KP_REC_TOTALS: take_totals(run->process, record.totals); break;
+    case KP_REC_ACTIVATION: kp_ingest_activation(run->process, record.activation); break;
     default: kp_slot_run_take_state(run, type, record); break;
     }
 }

@@ -196,7 +196,9 @@ static int add_chunk(struct kp_ingest *ingest, uint32_t index,
         return 1;
     *ref = (struct kp_chunk_ref){.is_known = true, .seq = header->seq};
     ref->process = kp_ingest_process(ingest, header->process);
-    if (ref->process)
+    if (ref->process && header->kind == KP_CHUNK_COUNTERS)
+        kp_ingest_add_counters(ref->process, index);
+    else if (ref->process)
         add_definitions(ref->process, index, header->seq);
     return 0;
 }
@@ -216,7 +218,7 @@ static int scan_kind(struct kp_ingest *ingest, bool first_chunks, uint32_t seq_e
         int taken = look(ingest, i, seq_end, &header, error);
         if (taken < 0)
             return 1;
-        if (taken && header.kind < KP_CHUNK_DATA &&
+        if (taken && header.kind != KP_CHUNK_DATA &&
             (header.kind == KP_CHUNK_PROCESS) == first_chunks &&
             add_chunk(ingest, i, &header, error))
             return 1;

@@ -155,6 +155,7 @@ static void write_of_process(struct kp_ingest *ingest, const struct kp_recorded 
     write_memory(store, process);
     write_marks(store, process);
     kp_ingest_phases_write(ingest, process);
+    kp_ingest_conversions_write(ingest, process);
     write_cursors(store, process);
 }
 
@@ -197,8 +198,8 @@ static void write_site(struct kp_store *store, const struct kp_site_sums *site)
                      number(site->samples), ab->value, ab->variance, ab->largest, ac->value,
                      ac->variance, ac->largest, number(site->live_samples), lb->value, lb->variance,
                      lb->largest, lc->value, lc->variance, lc->largest, number(site->rate_max),
-                     seconds(site->first_us), seconds(site->last_us), (int64_t)(site->stamp >> 1),
-                     (int64_t)(site->stamp & 1));
+                     seconds(site->first_us), seconds(site->last_us), (int64_t)KP_ALLOC_ENTRY(site->stamp),
+                     (int64_t)kp_site_converting(site->stamp));
     else
         kp_store_run(store, KP_SQL_SITE_CHANGE, "iiddddddiddddddidd", site->row,
                      number(site->samples), ab->value, ab->variance, ab->largest, ac->value,

@@ -45,6 +45,7 @@ void kp_process_free(struct kp_recorded *process)
     kp_recorded_codes_release(&process->codes);
     kp_memory_series_release(&process->memory);
     kp_phases_release(&process->phases);
+    kp_conversions_release(&process->conversions);
     free_slots(process);
     for (uint32_t i = 1; i <= process->thread_count; i++)
         free(process->threads[i]);

@@ -7,6 +7,7 @@
 #ifndef KP_PROCESS_TABLE_H
 #define KP_PROCESS_TABLE_H
 
+#include "conversion_table.h"
 #include "recorded_code.h"
 #include "live_set.h"
 #include "memory_series.h"
@@ -121,6 +122,7 @@ struct kp_recorded {
     struct kp_slices timeline;
     struct kp_memory_series memory;
     struct kp_phases phases;
+    struct kp_conversion_table conversions;
     struct kp_mark_row *marks; /* not in the database yet */
     size_t mark_capacity, mark_count;
     struct kp_totals_row *totals; /* not in the database yet */

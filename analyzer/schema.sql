@@ -124,7 +124,8 @@ CREATE TABLE site (                     -- what one stack allocated in one proce
     first_s         REAL NOT NULL,
     last_s          REAL NOT NULL,
     entry           INTEGER NOT NULL,   -- number of the entry into native code that ran; 0: none
-    converting      INTEGER NOT NULL,   -- 1: it was converting between Python and native data
+    converting      INTEGER NOT NULL,   -- 1: it made Python objects of native data, 2: native data of
+                                        -- Python objects; 0: neither
     UNIQUE (process_id, stack_id, kind, entry, converting)
 );
 
@@ -207,6 +208,60 @@ CREATE TABLE import (                   -- per module, without what it imports i
     PRIMARY KEY (process_id, module)
 ) WITHOUT ROWID;
 
+CREATE TABLE conversion_state (         -- of processes that have Python
+    process_id       INTEGER PRIMARY KEY,
+    state            TEXT NOT NULL,     -- 'on', 'off' (KPROF_CONVERSIONS=0)
+    patched_modules  INTEGER NOT NULL,  -- objects whose calls of Python's C API are counted
+    wrapped_entries  INTEGER NOT NULL,  -- functions whose calls are
+    lost_entries     INTEGER NOT NULL,  -- functions that found no place
+    lost_blocks      INTEGER NOT NULL,  -- counts that found no room in the spool
+    lost_activations INTEGER NOT NULL   -- drawn, but no room in the spool
+);
+
+CREATE TABLE entry (                    -- where native code is entered from Python, or takes the GIL by itself
+    process_id INTEGER NOT NULL,
+    entry      INTEGER NOT NULL,        -- its number in the process
+    kind       TEXT NOT NULL,           -- 'method', 'slot' (of a type), 'thread' (windows with the GIL of
+                                        -- native threads of one name), 'module' (outside of all these)
+    name       TEXT NOT NULL,
+    module_id  INTEGER NOT NULL,        -- 0: none
+    threads    INTEGER NOT NULL,        -- how many ran it at a time, at most
+    PRIMARY KEY (process_id, entry)
+) WITHOUT ROWID;
+
+CREATE TABLE conversion (               -- calls of Python's C API by an entry; exact
+    process_id INTEGER NOT NULL,
+    entry      INTEGER NOT NULL,
+    api        TEXT NOT NULL,           -- the function; lower case: a figure of our own, see docs/database.md
+    direction  TEXT NOT NULL,           -- 'to_python', 'from_python', '': neither
+    calls      INTEGER NOT NULL,
+    unit       TEXT NOT NULL,           -- of amount: 'bytes', 'items', 'ns', '': it counts nothing
+    amount     INTEGER NOT NULL,
+    objects    INTEGER NOT NULL,        -- that the calls made
+    copies     INTEGER NOT NULL,        -- that they made, those in_place among them
+    PRIMARY KEY (process_id, entry, api)
+) WITHOUT ROWID;
+
+CREATE TABLE activation (               -- calls of an entry from one stack: estimates from some drawn at random
+    process_id       INTEGER NOT NULL,
+    entry            INTEGER NOT NULL,
+    stack_id         INTEGER NOT NULL,  -- of the caller, 0: none
+    samples          INTEGER NOT NULL,
+    calls            REAL NOT NULL,
+    total_s          REAL NOT NULL,  total_s_var       REAL NOT NULL,  total_s_max       REAL NOT NULL,
+    -- spans from the first conversion to the last, of all, to Python and from Python
+    converting_s     REAL NOT NULL,  converting_s_var  REAL NOT NULL,  converting_s_max  REAL NOT NULL,
+    to_python_s      REAL NOT NULL,  to_python_s_var   REAL NOT NULL,  to_python_s_max   REAL NOT NULL,
+    from_python_s    REAL NOT NULL,  from_python_s_var REAL NOT NULL,  from_python_s_max REAL NOT NULL,
+    wait_s           REAL NOT NULL,     -- for the GIL
+    released_s       REAL NOT NULL,     -- without it
+    to_python        REAL NOT NULL,     -- conversions
+    from_python      REAL NOT NULL,
+    strings          REAL NOT NULL,     -- of up to 64 bytes that were made
+    repeated         REAL NOT NULL,     -- of them, the same as some made shortly before
+    PRIMARY KEY (process_id, entry, stack_id)
+) WITHOUT ROWID;
+
 CREATE TABLE spool_cursor (             -- how far each chunk of the spool is in here; empty when finished
     seq     INTEGER PRIMARY KEY,
     offset  INTEGER NOT NULL
@@ -230,6 +285,31 @@ LEFT JOIN stack k ON k.id = s.stack_id
 LEFT JOIN location l ON l.id = k.location_id
 LEFT JOIN module m ON m.id = l.module_id
 LEFT JOIN frame f ON f.location_id = l.id AND f.depth = 0;
+
+-- What each entry converts, a row for each direction that it has. Counts are exact; times, allocated and
+-- retained bytes are estimates. calls: of the entry. bytes: of strings, bytes and buffers.
+CREATE VIEW v_conversions AS
+WITH counted AS (
+    SELECT process_id, entry, direction, sum(calls) AS conversions, sum(objects) AS objects,
+           sum(copies) - coalesce((SELECT o.calls FROM conversion o WHERE o.process_id = c.process_id
+               AND o.entry = c.entry AND o.api = 'in_place' AND c.direction = 'to_python'), 0) AS copies,
+           sum(amount) FILTER (WHERE unit = 'bytes' AND api NOT GLOB '*PyLong_*') AS bytes
+    FROM conversion c WHERE direction <> '' AND api GLOB '*Py*' GROUP BY process_id, entry, direction)
+SELECT e.process_id, p.pid, e.entry, e.kind, e.name, m.path AS module, e.threads, c.direction,
+       coalesce((SELECT calls FROM conversion o WHERE o.process_id = e.process_id AND o.entry = e.entry AND o.api = 'entry_calls'), 0) AS calls,
+       c.conversions, c.objects, c.copies, coalesce(c.bytes, 0) AS bytes,
+       coalesce((SELECT CASE c.direction WHEN 'to_python' THEN sum(a.to_python_s) ELSE sum(a.from_python_s) END
+           FROM activation a WHERE a.process_id = e.process_id AND a.entry = e.entry), 0) AS time_s,
+       coalesce((SELECT o.amount / 1e9 FROM conversion o WHERE o.process_id = e.process_id AND o.entry = e.entry AND o.api = 'gil_wait'), 0) AS gil_wait_s,
+       coalesce(s.allocated_bytes, 0) AS allocated_bytes, coalesce(s.live_bytes, 0) AS retained_bytes
+FROM entry e
+JOIN process p ON p.id = e.process_id
+JOIN counted c ON c.process_id = e.process_id AND c.entry = e.entry
+LEFT JOIN module m ON m.id = e.module_id
+LEFT JOIN (SELECT process_id, entry, converting, sum(allocated_bytes) AS allocated_bytes, sum(live_bytes) AS live_bytes
+           FROM site WHERE converting > 0 AND kind IN ('malloc', 'new', 'mmap', 'object', 'mem')
+           GROUP BY process_id, entry, converting) s
+    ON s.process_id = e.process_id AND s.entry = e.entry AND s.converting = CASE c.direction WHEN 'to_python' THEN 1 ELSE 2 END;
 
 CREATE VIEW v_iterations AS
 SELECT m.process_id, p.pid, m.iteration, m.time_us / 1e6 AS time_s,

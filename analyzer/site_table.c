@@ -34,6 +34,19 @@ bool kp_kind_is_memory(unsigned kind)
     return kind != KP_KIND_RESERVE && kind != KP_KIND_ARENA;
 }
 
+unsigned kp_site_converting(uint16_t stamp)
+{
+    if (!(stamp & KP_ALLOC_CONVERTING))
+        return 0;
+    return stamp & KP_ALLOC_FROM_PYTHON ? 2 : 1;
+}
+
+uint16_t kp_site_stamp(uint16_t entry, unsigned converting)
+{
+    return KP_ALLOC_FLAGS(entry, (converting ? KP_ALLOC_CONVERTING : 0) |
+                                     (converting == 2 ? KP_ALLOC_FROM_PYTHON : 0));
+}
+
 void kp_site_table_release(struct kp_site_table *table)
 {
     for (uint32_t i = 1; i <= table->count; i++) {

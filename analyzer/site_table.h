@@ -24,7 +24,7 @@ struct kp_site_sums {
     int64_t row;
     uint32_t process; /* number */
     uint32_t stack;
-    uint16_t stamp; /* kp_rec_alloc.flags: converting, and the number of the entry */
+    uint16_t stamp; /* kp_rec_alloc.flags: the entry, and whether it was converting */
     uint8_t kind;
     bool stored, dirty;
     uint64_t samples, live_samples;
@@ -66,6 +66,10 @@ void kp_site_table_recount(struct kp_site_table *table, const struct kp_live_set
                            struct kp_dirty_sites *dirty);
 /* The dirty ones are in the database. */
 void kp_dirty_sites_settle(struct kp_dirty_sites *dirty);
+
+/* 0: not converting, 1: to Python, 2: from Python; and the flags of it. */
+unsigned kp_site_converting(uint16_t stamp);
+uint16_t kp_site_stamp(uint16_t entry, unsigned converting);
 
 /* 'malloc', 'new', ... for enum kp_kind. */
 const char *kp_kind_name(unsigned kind);

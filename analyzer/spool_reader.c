@@ -193,6 +193,14 @@ void kp_spool_punch_free(struct kp_spool *spool)
     }
 }
 
+static const char *check_counters(const uint8_t *bytes, uint32_t size)
+{
+    for (uint32_t at = 0; at < size / sizeof(struct kp_counter_block); at++)
+        if (!kp_decode_block(bytes, size, at))
+            return "a block of counters is damaged";
+    return NULL;
+}
+
 static const char *check_records(struct kp_spool *spool, uint32_t index,
                                  const struct kp_chunk_header *chunk, uint8_t *buffer)
 {
@@ -202,6 +210,8 @@ static const char *check_records(struct kp_spool *spool, uint32_t index,
 
     if (kp_spool_read(spool, index, kp_decode_records_offset(chunk), 0, chunk->used, buffer, NULL))
         return "it is truncated";
+    if (chunk->kind == KP_CHUNK_COUNTERS)
+        return check_counters(buffer, chunk->used);
     do
         type = kp_decode_next(&records, &record);
     while (type > 0);

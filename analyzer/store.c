@@ -50,6 +50,13 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_MARKS_GONE] = "DELETE FROM mark WHERE process_id = ?1 AND iteration % ?2 != 0",
     [KP_SQL_PHASE] = "INSERT OR REPLACE INTO phase VALUES (?1,?2,?3,?4,?5)",
     [KP_SQL_IMPORT] = "INSERT OR REPLACE INTO import VALUES (?1,?2,?3,?4,?5)",
+    [KP_SQL_CONVERSION_STATE] =
+        "INSERT OR REPLACE INTO conversion_state VALUES (?1,?2,?3,?4,?5,?6,?7)",
+    [KP_SQL_ENTRY] = "INSERT OR REPLACE INTO entry VALUES (?1,?2,?3,?4,?5,?6)",
+    [KP_SQL_CONVERSION] = "INSERT OR REPLACE INTO conversion VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [KP_SQL_ACTIVATION] =
+        "INSERT OR REPLACE INTO activation VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
+        "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)",
     [KP_SQL_CURSOR] = "INSERT OR REPLACE INTO spool_cursor VALUES (?1,?2)",
     [KP_SQL_CURSOR_GONE] = "DELETE FROM spool_cursor WHERE seq = ?1",
     [KP_SQL_CURSORS_GONE] = "DELETE FROM spool_cursor",

@@ -21,6 +21,8 @@ struct fake_slot {
     struct kp_chunk_header *chunk; /* NULL: none claimed yet */
     uint64_t counter;
     uint64_t time_us, iteration, rate;
+    uint16_t flags;
+    struct kp_chunk_header *counters;
     uint32_t tid;
     char name[16];
 };
@@ -382,10 +384,15 @@ uint64_t kp_fake_alloc(struct kp_fake *fake, uint32_t process, unsigned slot, en
 {
     struct fake_slot *s = slot_of(fake, process, slot);
     uint64_t address = 0x7f0000000000u + ((uint64_t)slot << 34) + s->counter * 16;
-    struct kp_rec_alloc record = {KP_REC_ALLOC, (uint8_t)kind, 0, node, size, address};
+    struct kp_rec_alloc record = {KP_REC_ALLOC, (uint8_t)kind, s->flags, node, size, address};
     put(fake, process, slot, &record, sizeof record);
     fake->processes[process]->info->samples++;
     return KP_SAMPLE_ID(slot, s->counter++);
+}
+
+void kp_fake_flags(struct kp_fake *fake, uint32_t process, unsigned slot, uint16_t flags)
+{
+    slot_of(fake, process, slot)->flags = flags;
 }
 
 void kp_fake_free(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t id)
@@ -414,4 +421,40 @@ void kp_fake_totals(struct kp_fake *fake, uint32_t process, unsigned slot, uint6
 {
     totals.type_iteration = KP_REC_TOTALS | iteration << 8;
     put(fake, process, slot, &totals, sizeof totals);
+}
+
+void kp_fake_entry(struct kp_fake *fake, uint32_t process, uint16_t id, enum kp_entry_kind kind,
+                   uint32_t module, const char *name)
+{
+    union {
+        struct kp_rec_entry entry;
+        uint8_t bytes[1024];
+    } record = {0};
+    size_t name_bytes = strlen(name);
+    uint32_t total = (uint32_t)(sizeof record.entry + name_bytes + 7) & ~7u;
+    must(total <= sizeof record, "name too long");
+    record.entry = (struct kp_rec_entry){
+        KP_REC_ENTRY | total << 8, id, (uint16_t)kind, module, (uint16_t)name_bytes, 0};
+    memcpy(record.bytes + sizeof record.entry, name, name_bytes);
+    define(fake, process, &record, total);
+}
+
+struct kp_counter_block *kp_fake_block(struct kp_fake *fake, uint32_t process, unsigned slot,
+                                       uint16_t entry)
+{
+    struct fake_slot *s = slot_of(fake, process, slot);
+    struct kp_counter_block block = {.entry = entry, .tid = s->tid};
+    if (!append(s->counters, &block, sizeof block)) {
+        s->counters =
+            claim(fake, process, fake->processes[process]->pid, KP_CHUNK_COUNTERS, slot, 0);
+        append(s->counters, &block, sizeof block);
+    }
+    return (void *)((uint8_t *)(s->counters + 1) + s->counters->used - sizeof block);
+}
+
+void kp_fake_activation(struct kp_fake *fake, uint32_t process, unsigned slot,
+                        struct kp_rec_activation activation)
+{
+    activation.type = KP_REC_ACTIVATION;
+    put(fake, process, slot, &activation, sizeof activation);
 }

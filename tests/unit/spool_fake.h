@@ -61,11 +61,21 @@ void kp_fake_thread(struct kp_fake *fake, uint32_t process, unsigned slot, uint3
                     const char *name);
 uint64_t kp_fake_alloc(struct kp_fake *fake, uint32_t process, unsigned slot, enum kp_kind kind,
                        uint32_t node, uint64_t size);
+/* Of the allocations that follow: kp_rec_alloc.flags. */
+void kp_fake_flags(struct kp_fake *fake, uint32_t process, unsigned slot, uint16_t flags);
 void kp_fake_free(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t id);
 void kp_fake_resize(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t id,
                     uint64_t size);
 void kp_fake_mark(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t iteration,
                   uint64_t time_us);
+/* Conversions: an entry; its block of counters in this slot, to be filled in place; and an
+ * activation, whose type is set here. */
+void kp_fake_entry(struct kp_fake *fake, uint32_t process, uint16_t id, enum kp_entry_kind kind,
+                   uint32_t module, const char *name);
+struct kp_counter_block *kp_fake_block(struct kp_fake *fake, uint32_t process, unsigned slot,
+                                       uint16_t entry);
+void kp_fake_activation(struct kp_fake *fake, uint32_t process, unsigned slot,
+                        struct kp_rec_activation activation);
 /* Behind the mark of this number; its type is set here. */
 void kp_fake_totals(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t iteration,
                     struct kp_rec_totals totals);
