@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""What pytest_kprof does with one test: a child that repeats it under kprof (kprof_repeats.py), and
+the verdict of kprof-report on the recording that the child leaves.
+
+Runs in the pytest process, or in a worker of pytest-xdist; the only code here that starts processes
+and touches files. Messages are one line each, lower case, with what to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_BUDGET = "20%"  # of the CPU time may go into samples: fewer repeats have to show as much
+_TUNING = ("KPROF_RATE", "KPROF_BUDGET")  # what a user may set all the same
+_UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30}
+_NAME_MAX = 80
+_START = "import sys, json; job = json.load(open(sys.argv[1])); sys.path[:] = job['path']; import kprof_repeats; sys.exit(kprof_repeats.main(job))"
+
+
+class Unusable(Exception):
+    """kprof cannot be used here at all, or a value cannot; the text says why."""
+
+
+class Check(NamedTuple):
+    """What is asked of a test."""
+
+    below: float  # bytes per repeat
+    iterations: int
+
+
+class Growth(NamedTuple):
+    """The verdict on a recording; sizes in bytes per repeat."""
+
+    verdict: str
+    value: float
+    low: float
+    high: float
+    smallest: float  # what could have been seen
+    iterations: int  # that were recorded
+    where: str  # what grows most
+
+
+def parse_size(text: Any) -> float:
+    """100, "100 B", "1.5 KB" (1,500), "2 KiB" (2,048)."""
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?)\s*(|[KMG]I?)B?\s*", str(text), re.IGNORECASE)
+    if not match:
+        raise Unusable("%r is no size; sizes are 100, '100 B', '1.5 KB', '2 KiB'" % (text,))
+    return float(match.group(1)) * _UNITS[match.group(2).upper()]
+
+
+def format_size(value: float) -> str:
+    """Three digits, in steps of 1,000, as kprof-report has them."""
+    unit = "B"
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 999.5:
+            break
+        value /= 1000
+    digits = 0 if unit == "B" or value >= 99.95 else 1 if value >= 9.995 else 2
+    return "%.*f %s" % (digits, value, unit)
+
+
+def format_growth(growth: Growth) -> str:
+    if growth.low <= 0:
+        return "up to " + format_size(growth.high)
+    return "%s (%s to %s)" % tuple(format_size(size) for size in growth[1:4])
+
+
+class Programs:
+    """kprof-run and kprof-report: where the user says, beside the plugin (share/kprof and bin, in
+    the sources python and build), or on PATH."""
+
+    def __init__(self, given: str | None) -> None:
+        if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
+            raise Unusable("kprof records on Linux on x86-64 only; run the tests without --kprof here")
+        self.run = self._find("kprof-run", given)
+        self.report = self._find("kprof-report", given)
+
+    @staticmethod
+    def _find(name: str, given: str | None) -> str:
+        here = Path(__file__).resolve().parent
+        beside = os.pathsep.join([str(here.parent.parent / "bin"), str(here.parent / "build")])
+        found = shutil.which(name, path=given or beside) or (None if given else shutil.which(name))
+        if found:
+            return os.path.abspath(found)
+        raise Unusable("cannot find %s %s; install kprof, or say with --kprof-bin where it is" % (
+            name, "in " + given if given else "beside the plugin or on PATH"))
+
+
+class Run:
+    """One test, repeated. After start() and wait(): `result` of the child, and growth()."""
+
+    def __init__(self, programs: Programs, nodeid: str, check: Check, folder: Path, kept: Path) -> None:
+        self.programs, self.nodeid, self.check, self.folder = programs, nodeid, check, folder
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", nodeid)[-_NAME_MAX:].strip("-.")
+        self.recording = kept / ("%s-%04x.db" % (name, zlib.crc32(nodeid.encode()) & 0xFFFF))
+        self.result: dict[str, Any] = {}
+
+    def repeat(self, argument: str, arguments: list[str], directory: str) -> None:
+        """Runs the child to its end, whatever that is."""
+        job = {
+            "nodeid": self.nodeid, "argument": argument, "arguments": arguments, "path": sys.path, "argv": sys.argv,
+            "iterations": self.check.iterations, "basetemp": str(self.folder / "tmp"),
+            "result": str(self.folder / "result.json"), "progress": str(self.folder / "progress"),
+        }  # fmt: skip
+        (self.folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        with open(self.folder / "output", "wb") as output:
+            child = subprocess.Popen(self._command(), cwd=directory, env=_environment(), stdin=subprocess.DEVNULL,
+                                     stdout=output, stderr=subprocess.STDOUT)  # fmt: skip
+            try:
+                status = child.wait()
+            finally:  # Ctrl-C, or a time limit that some plugin has set
+                child.kill()
+                child.wait()
+        try:
+            self.result = json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self.result = {"repeats": self._progress(), "raised": False, "reports": [], "error": ""}
+        if not self.result["error"] and not self.result["reports"]:
+            self.result["error"] = self._what_ended_it(status)
+
+    def growth(self) -> Growth:
+        said = self._report("--json")
+        try:
+            leaks = json.loads(said.stdout)
+            rate = leaks["total"]["rate"]
+            growth = Growth(leaks["total"]["verdict"], rate["value"], rate["low"], rate["high"],
+                            leaks["smallest_detectable"], leaks["iterations"], _place(leaks["sites"]))  # fmt: skip
+        except (ValueError, KeyError, TypeError):
+            reason = said.stderr.strip() or "kprof-report ended with status %d" % said.returncode
+            raise Unusable("the recording cannot be read: %s%s" % (reason, self._output())) from None
+        if growth.iterations != self.check.iterations:
+            raise Unusable("kprof has recorded %d of %d repeats%s" % (
+                growth.iterations, self.check.iterations, self._output()))
+        return growth
+
+    def forget(self) -> None:
+        """Deletes the recording, after the last of it has been written."""
+        self._report("--json", report="summary")
+        with contextlib.suppress(OSError):
+            self.recording.unlink()
+
+    def explanation(self) -> str:
+        return self._report().stdout.rstrip()
+
+    def _command(self) -> list[str]:
+        chosen = [] if set(_TUNING) & set(os.environ) else ["--budget", _BUDGET]
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+        return [self.programs.run, "--output", str(self.recording), "--follow", "none", "--quiet", *chosen, "--",
+                sys.executable, *flags, "-c", _START, str(self.folder / "job.json")]  # fmt: skip
+
+    def _report(self, *options: str, report: str = "leaks") -> subprocess.CompletedProcess[str]:
+        return subprocess.run([self.programs.report, str(self.recording), report, *options], text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)  # fmt: skip
+
+    def _progress(self) -> int:
+        try:
+            return int((self.folder / "progress").read_text() or 0)
+        except (OSError, ValueError):
+            return 0
+
+    def _output(self) -> str:
+        said = (self.folder / "output").read_text(encoding="utf-8", errors="replace").strip()
+        return "\n" + "\n".join(said.splitlines()[-20:]) if said else ""
+
+    def _what_ended_it(self, status: int) -> str:
+        end = "ended with status %d" % status
+        if status < 0:
+            end = "was killed by " + signal.Signals(-status).name
+        return "the process that repeats the test %s in repeat %d of %d%s" % (
+            end, self.result["repeats"] + 1, self.check.iterations, self._output())
+
+
+def _place(sites: list[dict[str, Any]]) -> str:
+    """Where the first site allocates: its innermost line of Python and the native function that
+    this calls, as far as there are such."""
+    stack = sites[0]["stack"] if sites else []
+    python = next((n for n, frame in enumerate(stack) if frame["lang"] == "python"), len(stack))
+    named = [frame for frame in stack[:python] if frame["function"] and frame["file"]]
+    words = ["%s:%d %s" % (os.path.basename(frame["file"]), frame["line"], frame["function"])
+             for frame in stack[python : python + 1] + named[-1:]]  # fmt: skip
+    return "at " + " -> ".join(words) if words else "at a place without names"
+
+
+def _environment() -> dict[str, str]:
+    """The child is recorded for itself, also inside another recording, and only for memory."""
+    wanted = {name: value for name, value in os.environ.items()
+              if not name.startswith(("KPROF_", "COV_CORE_")) or name in _TUNING}  # fmt: skip
+    wanted.pop("PYTEST_CURRENT_TEST", None)
+    preloads = [path for path in re.split("[: ]+", wanted.pop("LD_PRELOAD", ""))
+                if path and os.path.basename(path) != "libkprof.so"]  # fmt: skip
+    if preloads:
+        wanted["LD_PRELOAD"] = ":".join(preloads)
+    return wanted

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: MIT
+"""A pytest plugin: tests that fail when what they test leaks.
+
+    @pytest.mark.kprof_leaks(below="100 B", iterations=200)
+    def test_parse(): ...
+
+    pytest --kprof
+
+Each marked test is run again and again in a child of its own under kprof; it fails when memory
+grows by more than `below` from repeat to repeat, and says where that memory was allocated. Without
+--kprof a marked test is a test like any other. It needs kprof's programs, not its sources: see
+docs/pytest.md. This file has the options, the marks and the reports to pytest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
+
+from kprof_leaktest import Check, Growth, Programs, Run, Unusable, format_growth, format_size, parse_size
+
+_MARK = "kprof_leaks"
+_BELOW, _ITERATIONS, _LEAST_ITERATIONS = "100 B", 200, 50
+_LEAKS = ("leak", "probable leak")
+_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--kprof", {"action": "store_true", "help": "repeat the tests marked %s under kprof; fail those that leak" % _MARK}),
+    ("--kprof-all", {"action": "store_true", "help": "the same with every test, marked or not"}),
+    ("--kprof-below", {"metavar": "SIZE", "default": _BELOW, "help": "growth per repeat that is allowed where the "
+                       "mark does not say (%s)" % _BELOW}),
+    ("--kprof-iterations", {"metavar": "N", "default": _ITERATIONS, "type": int, "help": "repeats where the mark "
+                            "does not say (%d)" % _ITERATIONS}),
+    ("--kprof-dir", {"metavar": "DIR", "help": "keep all recordings there (otherwise those of leaks, in pytest's "
+                     "temporary folder)"}),
+    ("--kprof-bin", {"metavar": "DIR", "help": "where kprof-run and kprof-report are (otherwise: beside the plugin, "
+                     "or on PATH)"}),
+)  # fmt: skip
+
+
+def pytest_addoption(parser: Any) -> None:
+    group = parser.getgroup("kprof", "memory leaks (kprof)")
+    for name, settings in _OPTIONS:
+        group.addoption(name, **settings)
+
+
+def pytest_configure(config: Any) -> None:
+    config.addinivalue_line("markers", _MARK + '(below="100 B", iterations=200): with --kprof, repeat the test '
+                            "and fail it when memory grows by more than `below` per repeat")
+    if config.getoption("kprof") or config.getoption("kprof_all"):
+        try:
+            config.pluginmanager.register(Checker(config), "kprof-checker")
+        except Unusable as error:
+            raise pytest.UsageError("--kprof: %s" % error) from None
+
+
+class Checker:
+    """Takes the checked tests over from pytest. With pytest-xdist there is one in each worker, and
+    one in the controller, which only sums up."""
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+        self.programs = Programs(config.getoption("kprof_bin"))
+        self.found: list[tuple[str, dict[str, Any]]] = []
+        # A worker is not told what pytest was called with, so the controller passes it on.
+        passed_on = getattr(config, "workerinput", {}).get("kprof_arguments")
+        self.arguments = passed_on or [os.fspath(word) for word in config.invocation_params.args]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput["kprof_arguments"] = self.arguments
+
+    def pytest_report_header(self) -> str:
+        inside = os.environ.get("KPROF_SESSION", "-") != "-"
+        return "kprof: %s%s" % (self.programs.run, " (pytest is being recorded itself; the checked tests "
+                                "are recorded apart)" if inside else "")  # fmt: skip
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        for item in items:
+            self.check_of(item)  # a wrong mark is told before the first test
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> bool | None:
+        check = self.check_of(item)
+        if check is None:
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for report in self.reports_of(item, check) + _leave(item, nextitem):
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        found = dict(report.user_properties).get("kprof")
+        if found:
+            self.found.append((report.nodeid, found))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        terminalreporter.section("kprof: growth per repeat")
+        if not self.found:
+            terminalreporter.write_line("no test was checked: mark tests with %s, or check all by --kprof-all" % _MARK)
+        for nodeid, found in self.found:
+            terminalreporter.write_line(_summary_line(nodeid, found["below"], found["growth"]))
+
+    def check_of(self, item: Any) -> Check | None:
+        mark = item.get_closest_marker(_MARK)
+        if mark is None and not self.config.getoption("kprof_all"):
+            return None
+        values = {"below": self.config.getoption("kprof_below"), "iterations": self.config.getoption("kprof_iterations")}
+        try:
+            if mark and (mark.args or set(mark.kwargs) - set(values)):
+                raise Unusable("it takes below= and iterations=")
+            values.update(mark.kwargs if mark else {})
+            if not isinstance(values["iterations"], int) or values["iterations"] < _LEAST_ITERATIONS:
+                raise Unusable("iterations=%r: at least %d are needed" % (values["iterations"], _LEAST_ITERATIONS))
+            return Check(parse_size(values["below"]), values["iterations"])
+        except Unusable as error:
+            raise pytest.UsageError("%s: %s: %s" % (item.nodeid, _MARK, error)) from None
+
+    def reports_of(self, item: Any, check: Check) -> list[Any]:
+        """Those of one repeat, set-up to teardown; one of them has the verdict on all repeats."""
+        started = time.perf_counter()
+        folder = tempfile.mkdtemp(prefix="kprof-")
+        run = Run(self.programs, item.nodeid, check, Path(folder), self.folder_of_recordings())
+        try:
+            run.repeat(_argument(item), self.arguments_of_child(), str(self.config.invocation_params.dir))
+            deserialize = self.config.hook.pytest_report_from_serializable
+            reports = [deserialize(config=self.config, data=data) for data in run.result["reports"]]
+            report, reports = _deciding(item, reports)
+            try:
+                leaked = self.judge(item, run, report)
+            except Unusable as error:
+                leaked = True
+                _fail(item, report, "kprof could not check this test", str(error))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not leaked and not self.config.getoption("kprof_dir"):
+            run.forget()
+        report.duration = time.perf_counter() - started
+        return reports
+
+    def judge(self, item: Any, run: Run, report: Any) -> bool:
+        """Writes the verdict into the report. True when the recording is worth keeping."""
+        checked: dict[str, Any] = {"below": run.check.below, "growth": None}
+        report.user_properties.append(("kprof", checked))
+        if run.result["error"]:
+            raise Unusable(run.result["error"])
+        if run.result["raised"]:
+            report.sections.append(("kprof", "this is repeat %d of %d; nothing can be said about leaks" % (
+                run.result["repeats"] + 1, run.check.iterations)))  # fmt: skip
+            return False
+        growth = run.growth()
+        checked["growth"] = growth._asdict()
+        if growth.verdict not in _LEAKS or growth.low <= run.check.below:
+            return False
+        headline = "leaks %s per repeat, %s; allowed: %s" % (
+            format_growth(growth), growth.where, format_size(run.check.below))  # fmt: skip
+        _fail(item, report, headline, "%s\n\nrecording: %s" % (run.explanation(), run.recording), expected=_xfail_reason(item, report))
+        return True
+
+    def arguments_of_child(self) -> list[str]:
+        no_coverage = ["--no-cov"] if self.config.pluginmanager.hasplugin("pytest_cov") else []
+        return self.arguments + no_coverage
+
+    def folder_of_recordings(self) -> Path:
+        given = self.config.getoption("kprof_dir")
+        if given:
+            folder = Path(self.config.invocation_params.dir, given)
+        else:
+            folder = self.config._tmp_path_factory.getbasetemp() / "kprof"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _summary_line(nodeid: str, below: float, values: dict[str, Any] | None) -> str:
+    if values is None:
+        return "%-20s %-28s %s" % ("not checked", "", nodeid)
+    growth = Growth(**values)
+    line = "%-20s %-28s %s" % (growth.verdict, format_growth(growth), nodeid)
+    if growth.smallest <= below:
+        return line
+    return "%s  (%d repeats show no less than %s; more do)" % (line, growth.iterations, format_size(growth.smallest))
+
+
+def _argument(item: Any) -> str:
+    """What names the test on a command line, wherever that is given."""
+    return "%s::%s" % (item.path, item.nodeid.partition("::")[2])
+
+
+def _leave(item: Any, nextitem: Any) -> list[Any]:
+    """This process has set nothing up for the test, but may have to take down what stands around
+    it. A report only of what fails."""
+    call = pytest.CallInfo.from_call(lambda: item.session._setupstate.teardown_exact(nextitem), when="teardown")
+    return [item.ihook.pytest_runtest_makereport(item=item, call=call)] if call.excinfo else []
+
+
+def _deciding(item: Any, reports: list[Any]) -> tuple[Any, list[Any]]:
+    """The report that the verdict goes into, and all reports; made here when the child made none."""
+    if not reports:
+        keywords = {word: 1 for word in item.keywords}
+        reports = [pytest.TestReport(item.nodeid, item.location, keywords, "passed", None, when)  # type: ignore
+                   for when in ("setup", "call", "teardown")]  # fmt: skip
+    calls = [report for report in reports if report.when == "call"]
+    return (calls or reports)[0], reports
+
+
+def _xfail_reason(item: Any, report: Any) -> str | None:
+    """A test that is expected to fail may do so by leaking; None when it is not expected to."""
+    if any("raises" in mark.kwargs for mark in item.iter_markers("xfail")):
+        return None
+    strict = "[XPASS(strict)] "
+    if report.failed and str(report.longrepr).startswith(strict):
+        return str(report.longrepr)[len(strict):]  # fmt: skip
+    return getattr(report, "wasxfail", None)
+
+
+def _fail(item: Any, report: Any, headline: str, text: str, expected: str | None = None) -> None:
+    """The headline is also what stands in pytest's short summary."""
+    lines = "%s\n\n%s\n" % (headline, text)
+    traceback = ReprTraceback([ReprEntryNative([lines])], None, "native")
+    place = ReprFileLocation(str(item.path), (item.location[1] or 0) + 1, headline)
+    report.longrepr = ReprExceptionInfo(reprtraceback=traceback, reprcrash=place)
+    report.outcome = "failed" if expected is None else "skipped"
+    if expected is not None:
+        report.wasxfail = expected
+    elif hasattr(report, "wasxfail"):
+        del report.wasxfail
