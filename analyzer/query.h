@@ -102,6 +102,7 @@ enum kp_group {
     KP_GROUP_MODULE,
     KP_GROUP_PYTHON_LINE,
     KP_GROUP_NATIVE_LINE,
+    KP_GROUP_SIDE, /* of leaks only */
 };
 enum kp_sort { KP_SORT_LIVE, KP_SORT_ALLOCATED, KP_SORT_COUNT };
 

@@ -21,13 +21,17 @@ enum kp_report_bit {
     KP_REPORT_TREE = 4,
     KP_REPORT_PROCESSES = 8,
     KP_REPORT_TIMELINE = 16,
-    KP_REPORT_EACH = 31,
+    KP_REPORT_LEAKS = 32,
+    KP_REPORT_EACH = 63,
 };
 
 struct kp_report_options {
     bool json, csv, wide, no_wait, all_frames, help, version;
     int64_t top;                         /* -1: what fits */
     int64_t pid, min_bytes, depth, site; /* 0: not given */
+    int64_t since, until, limit;         /* of leaks; 0: not given */
+    int64_t fail_above;                  /* bytes per iteration; -1: no gate */
+    const char *baseline;                /* an older database; NULL: none */
     const char *kind;
     int sort; /* enum kp_sort, -1: not given */
     int group, bottom_up;
@@ -42,6 +46,8 @@ struct kp_report_context {
     const char *database; /* as the user named it */
     struct kp_summary summary;
     struct kp_processes processes; /* that pass the filter */
+    bool gate_is_exceeded;         /* exit status 3, and `gate` says why */
+    char gate[160];
 };
 
 struct kp_report {
@@ -59,6 +65,7 @@ int kp_report_sites(struct kp_report_context *context, struct kp_error *error);
 int kp_report_tree(struct kp_report_context *context, struct kp_error *error);
 int kp_report_processes(struct kp_report_context *context, struct kp_error *error);
 int kp_report_timeline(struct kp_report_context *context, struct kp_error *error);
+int kp_report_leaks(struct kp_report_context *context, struct kp_error *error);
 
 /* Rows to show when --top is not given: `fits` in text, all in JSON and CSV. */
 size_t kp_report_top(const struct kp_report_context *context, size_t fits);

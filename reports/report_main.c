@@ -12,14 +12,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_GATE = 3 };
 
 #define OPTIONS_MAX 32
 #define NEXT_TO_NOTHING 0.001
 #define LITTLE_OF_THE_PEAK 0.1
 
 /* Reports of the design that later versions bring. */
-static const char *const later_reports[] = {"leaks", "conversions", "fragmentation", NULL};
+static const char *const later_reports[] = {"conversions", "fragmentation", NULL};
 
 static const struct kp_report *find_report(const char *name)
 {
@@ -53,7 +53,7 @@ static void print_help(const struct kp_report *report)
         printf("\noptions (kprof-report REPORT --help: those of one report):\n");
     }
     kp_options_print(kp_report_option_table, report ? report->bit : KP_REPORT_EACH, stdout);
-    printf("\nexit status: 0 done, 1 failed, 2 wrong usage\n");
+    printf("\nexit status: 0 done, 1 failed, 2 wrong usage, 3 a gate is exceeded\n");
 }
 
 /* The newest recordings here, for a user who named none. */
@@ -186,6 +186,10 @@ static int report(const char *database, const struct kp_report *which,
     if (result == 0)
         result = run_report(settled.path, which, &context, &error);
     kp_settled_release(&settled);
+    if (result == 0 && context.gate_is_exceeded) {
+        fprintf(stderr, "kprof-report: %s\n", context.gate);
+        return EXIT_GATE;
+    }
     if (result == 0)
         return EXIT_DONE;
     fprintf(stderr, "kprof-report: %s\n", error.text);
@@ -194,7 +198,7 @@ static int report(const char *database, const struct kp_report *which,
 
 int main(int argc, char **argv)
 {
-    struct kp_report_options o = {.top = -1, .sort = -1};
+    struct kp_report_options o = {.top = -1, .sort = -1, .fail_above = -1};
     struct kp_error error = {""};
     const char *words[2], *database = NULL;
     const struct kp_report *which = NULL;

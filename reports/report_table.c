@@ -13,12 +13,14 @@ const struct kp_report kp_reports[] = {
     {"processes", "the processes of the run", KP_REPORT_PROCESSES, "processes",
      kp_report_processes},
     {"timeline", "how memory went over time", KP_REPORT_TIMELINE, "timeline", kp_report_timeline},
+    {"leaks", "does it leak, how much an iteration, and where", KP_REPORT_LEAKS, "sites",
+     kp_report_leaks},
     {0},
 };
 
 static const char *const sort_choices[] = {"live", "allocated", "count", NULL};
 static const char *const group_choices[] = {"stack", "line", "function", "module",
-                                             "python-line", "native-line", NULL};
+                                             "python-line", "native-line", "side", NULL};
 
 static bool check_kind(const char *text)
 {
@@ -49,12 +51,12 @@ const struct kp_option kp_report_option_table[] = {
     {.name = "min", .argument = "SIZE",
      .help = "leave out what is below it (by --sort; not for count)",
      .type = KP_OPTION_SIZE, .offset = AT(min_bytes), .groups = KP_REPORT_SITES | KP_REPORT_TREE},
-    {.name = "group", .argument = "BY", .help = "stack (default), line, function, module, python-line, native-line",
+    {.name = "group", .argument = "BY", .help = "stack (default), line, function, module, python-line, native-line; leaks: side",
      .type = KP_OPTION_CHOICE,
-     .choices = group_choices, .offset = AT(group), .groups = KP_REPORT_SITES},
+     .choices = group_choices, .offset = AT(group), .groups = KP_REPORT_SITES | KP_REPORT_LEAKS},
     {.name = "site", .argument = "N", .help = "the whole stack of site N of the list",
      .type = KP_OPTION_WHOLE,
-     .fixed = 1, .offset = AT(site), .groups = KP_REPORT_SITES},
+     .fixed = 1, .offset = AT(site), .groups = KP_REPORT_SITES | KP_REPORT_LEAKS},
     {.name = "depth", .argument = "N", .help = "levels of calls", .type = KP_OPTION_WHOLE,
      .fixed = 1,
      .offset = AT(depth), .groups = KP_REPORT_TREE},
@@ -65,7 +67,19 @@ const struct kp_option kp_report_option_table[] = {
      .offset = AT(bottom_up), .groups = KP_REPORT_TREE},
     {.name = "all-frames", .help = "with the frames of the Python interpreter",
      .type = KP_OPTION_FLAG, .offset = AT(all_frames),
-     .groups = KP_REPORT_SITES | KP_REPORT_TREE},
+     .groups = KP_REPORT_SITES | KP_REPORT_TREE | KP_REPORT_LEAKS},
+    {.name = "fail-above", .argument = "SIZE",
+     .help = "exit 3 when it surely leaks more than this per iteration",
+     .type = KP_OPTION_SIZE, .offset = AT(fail_above), .groups = KP_REPORT_LEAKS},
+    {.name = "baseline", .argument = "OLD.db", .help = "compare the rate with an older recording",
+     .type = KP_OPTION_TEXT, .offset = AT(baseline), .groups = KP_REPORT_LEAKS},
+    {.name = "since", .argument = "N", .help = "from iteration N on (without marks: second N)",
+     .type = KP_OPTION_WHOLE, .fixed = 0, .offset = AT(since), .groups = KP_REPORT_LEAKS},
+    {.name = "until", .argument = "N", .help = "up to iteration N", .type = KP_OPTION_WHOLE,
+     .fixed = 1, .offset = AT(until), .groups = KP_REPORT_LEAKS},
+    {.name = "limit", .argument = "SIZE",
+     .help = "how far memory may grow (default: that of the control group or machine)",
+     .type = KP_OPTION_SIZE, .offset = AT(limit), .groups = KP_REPORT_LEAKS},
     {.name = "wide", .help = "cut no names to the width of the terminal", .type = KP_OPTION_FLAG,
      .offset = AT(wide), .groups = KP_REPORT_EACH},
     {.name = "no-wait", .help = "do not wait for a recording that is being finished",

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The steps of leak_cohorts.h, in its order. Births are counted once per iteration where the shape
+ * is judged (a block of eight parts that is born at once is one event), and weighed by their bytes
+ * where the rate is.
+ */
+#include "leak_cohorts.h"
+
+#include <math.h>
+#include <string.h>
+
+#define GUARD_LEAST 2.0
+#define GUARD_LEAST_SHARE 50.0 /* of N: a fiftieth */
+#define GUARD_MOST_SHARE 3.0
+#define GUARD_SAMPLES 5.0 /* freed ones that say how long blocks live */
+#define OLD_SHARE_MAX 0.05
+#define UNEVEN_P 0.01
+#define SLOWING_Z 1.645
+#define SLOWING_SAMPLES_Z 2.33
+#define ONSETS_MAX 3
+
+/* Samples since `from`, and different iterations among them. */
+struct span {
+    size_t first, count, generations;
+};
+
+static double age_at_most(const struct kp_cohort_input *in, int cell)
+{
+    return (cell == 0 ? 0 : ldexp(1, cell)) * in->age_unit;
+}
+
+static double guard_of(const struct kp_cohort_input *in)
+{
+    double length = in->end - in->begin, freed = 0, below = 0;
+    double guard = fmax(GUARD_LEAST, length / GUARD_LEAST_SHARE);
+    for (int cell = 0; cell < KP_COHORT_AGES; cell++)
+        freed += in->freed[cell];
+    for (int cell = 0; freed >= GUARD_SAMPLES && cell < KP_COHORT_AGES; cell++) {
+        below += in->freed[cell];
+        if (below >= 0.95 * freed)
+            return fmin(fmax(guard, age_at_most(in, cell) + 1), length / GUARD_MOST_SHARE);
+    }
+    return guard;
+}
+
+/* Ages are spread evenly over the logarithm within their power of two. */
+static double freed_older(const struct kp_cohort_input *in, double guard)
+{
+    double older = 0;
+    for (int cell = 0; cell < KP_COHORT_AGES; cell++) {
+        double high = age_at_most(in, cell), low = cell > 1 ? high / 2 : 0;
+        if (low >= guard)
+            older += in->freed[cell];
+        else if (high > guard && low > 0)
+            older += in->freed[cell] * log2(high / guard);
+    }
+    return older;
+}
+
+static size_t first_from(const struct kp_cohort_input *in, double at)
+{
+    size_t low = 0, high = in->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        *(in->births[middle].at < at ? &low : &high) =
+            in->births[middle].at < at ? middle + 1 : middle;
+    }
+    return low;
+}
+
+static bool is_generation(const struct kp_cohort_input *in, size_t i, size_t first)
+{
+    return i == first || floor(in->births[i].at) != floor(in->births[i - 1].at);
+}
+
+static struct span span_of(const struct kp_cohort_input *in, double from, double to)
+{
+    struct span span = {first_from(in, from), 0, 0};
+    size_t last = first_from(in, to);
+    for (size_t i = span.first; i < last; i++)
+        span.generations += is_generation(in, i, span.first);
+    span.count = last > span.first ? last - span.first : 0;
+    return span;
+}
+
+static double log_likelihood(double count, double length)
+{
+    return count > 0 && length > 0 ? count * log(count / length) : 0;
+}
+
+/* One change point of the generations in [from, to), in the first half; from where there is none.
+ * The likelihood has its maxima beside births. */
+static double change_point(const struct kp_cohort_input *in, double from, double to, double half)
+{
+    struct span span = span_of(in, from, to);
+    double n = (double)span.generations, seen = 0, best = 0, at = from;
+    double flat = log_likelihood(n, to - from);
+    for (size_t i = span.first; i < span.first + span.count; i++) {
+        double birth = floor(in->births[i].at);
+        if (!is_generation(in, i, span.first))
+            continue;
+        for (int side = 0; side < 2; side++) { /* just before it, just behind it */
+            double c = birth + side, n1 = seen + side;
+            if (c <= from || c > half)
+                continue;
+            double gain =
+                log_likelihood(n1, c - from) + log_likelihood(n - n1, to - c) - flat;
+            if (gain > best) {
+                best = gain;
+                at = c;
+            }
+        }
+        seen++;
+    }
+    return 2 * best > 2 * log(fmax(n, 3)) + 2 ? at : from;
+}
+
+static double find_onset(const struct kp_cohort_input *in, double to)
+{
+    double onset = in->begin, half = in->begin + (to - in->begin) / 2;
+    for (int i = 0; i < ONSETS_MAX; i++) {
+        double next = change_point(in, onset, to, half);
+        if (next <= onset)
+            break;
+        onset = next;
+    }
+    return onset;
+}
+
+static double evenness_p(const struct kp_cohort_input *in, const struct span *span, double from,
+                         double to)
+{
+    double distance = 0, n = (double)span->generations, seen = 0;
+    for (size_t i = span->first; i < span->first + span->count; i++) {
+        if (!is_generation(in, i, span->first))
+            continue;
+        double share = (floor(in->births[i].at) - from + 0.5) / (to - from);
+        distance = fmax(distance, fmax(fabs(share - seen / n), fabs((seen + 1) / n - share)));
+        seen++;
+    }
+    return kp_ks_tail(distance, span->generations);
+}
+
+static double excess(double first, double second)
+{
+    return first + second > 0 ? (first - second) / sqrt(first + second) : 0;
+}
+
+/* A cache that fills up: what comes in falls off as exp(-t/tau), and the halves are exp(h/tau)
+ * apart. 95 % are there after 3 tau. */
+static bool is_slowing(const struct kp_cohort_input *in, double from, double to,
+                       struct kp_cohort *cohort)
+{
+    double half = (to - from) / 2;
+    struct span first = span_of(in, from, from + half), second = span_of(in, from + half, to);
+    double g1 = (double)first.generations, g2 = (double)second.generations;
+    if (excess(g1, g2) <= SLOWING_Z &&
+        excess((double)first.count, (double)second.count) <= SLOWING_SAMPLES_Z)
+        return false;
+    if (second.count > 0 && first.count > second.count)
+        cohort->full_after = from + 3 * half / log((double)first.count / (double)second.count);
+    return true;
+}
+
+static void batch_rate(const struct kp_cohort_input *in, double to, struct kp_cohort *cohort)
+{
+    double sums[KP_COHORT_BATCHES] = {0}, mean = 0, squares = 0;
+    double length = (to - cohort->onset) / KP_COHORT_BATCHES;
+    for (size_t i = first_from(in, cohort->onset); i < in->count && in->births[i].at < to; i++) {
+        int batch = (int)((in->births[i].at - cohort->onset) / length);
+        sums[batch < KP_COHORT_BATCHES ? batch : KP_COHORT_BATCHES - 1] += in->births[i].bytes;
+    }
+    for (int i = 0; i < KP_COHORT_BATCHES; i++)
+        mean += sums[i] / length / KP_COHORT_BATCHES;
+    for (int i = 0; i < KP_COHORT_BATCHES; i++)
+        squares += (sums[i] / length - mean) * (sums[i] / length - mean);
+    cohort->error = sqrt(squares / (KP_COHORT_BATCHES - 1) / KP_COHORT_BATCHES);
+    double half = kp_t_quantile(0.025, KP_COHORT_BATCHES - 1) * cohort->error;
+    cohort->rate = (struct kp_estimate){mean, fmax(mean - half, 0), mean + half};
+    cohort->p = mean > 0 ? kp_t_tail(mean / fmax(cohort->error, 1e-9 * mean), KP_COHORT_BATCHES - 1)
+                         : 1;
+}
+
+/* Where each block is a sample of its own, eight batches may agree by chance. */
+static void widen_by_poisson(struct kp_cohort *cohort)
+{
+    if (cohort->survivors == 0 || cohort->survivors >= KP_COHORT_SURVIVORS_SURE)
+        return;
+    double n = (double)cohort->survivors, mean = cohort->rate.value;
+    struct kp_estimate count = kp_poisson_interval(n);
+    cohort->rate.low = fmin(cohort->rate.low, mean * count.low / n);
+    cohort->rate.high = fmax(cohort->rate.high, mean * count.high / n);
+    cohort->error = fmax(cohort->error, mean / sqrt(n));
+}
+
+static enum kp_cohort_shape shape_of(const struct kp_cohort_input *in, const struct span *span,
+                                     double to, struct kp_cohort *cohort)
+{
+    if (span->generations < KP_COHORT_GENERATIONS_MIN)
+        return cohort->old_share > OLD_SHARE_MAX && span->count > 0 ? KP_COHORT_CACHE
+                                                                   : KP_COHORT_NOTHING;
+    if (cohort->old_share > OLD_SHARE_MAX)
+        return KP_COHORT_CACHE;
+    if (is_slowing(in, cohort->onset, to, cohort))
+        return KP_COHORT_SLOWING;
+    if (evenness_p(in, span, cohort->onset, to) <= UNEVEN_P)
+        return KP_COHORT_UNEVEN;
+    return KP_COHORT_LINEAR;
+}
+
+struct kp_cohort kp_cohort_judge(const struct kp_cohort_input *in)
+{
+    struct kp_cohort cohort = {.p = 1, .guard = guard_of(in)};
+    double to = in->end - cohort.guard;
+    if (!(to - in->begin >= KP_COHORT_BATCHES))
+        return cohort;
+    cohort.onset = find_onset(in, to);
+    struct span span = span_of(in, cohort.onset, to);
+    double older = freed_older(in, cohort.guard);
+    cohort.survivors = span.count;
+    cohort.generations = span.generations;
+    cohort.old_share = older > 0 ? older / (older + (double)span.count) : 0;
+    batch_rate(in, to, &cohort);
+    widen_by_poisson(&cohort);
+    if (span.count == 0)
+        cohort.rate.high = 3 * in->gap / (to - in->begin);
+    cohort.shape = shape_of(in, &span, to, &cohort);
+    if (span.count > 0)
+        cohort.needed = in->end * KP_COHORT_SURVIVORS_SURE / (double)span.count;
+    return cohort;
+}

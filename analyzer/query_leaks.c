@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which process, which iterations, and then the parts in order. Without marks the life of the
+ * process is cut into 200 slices of equal time, which stand for iterations. One thread.
+ */
+#include "query_leaks.h"
+#include "query_db.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define SLICES 200
+#define MARKS_MIN 16 /* fewer iterations say nothing: slices of time */
+
+const char *kp_leak_verdict_name(enum kp_leak_verdict verdict)
+{
+    static const char *const names[] = {"no leak",             "bounded cache", "slowing",
+                                        "not enough evidence", "probable leak", "leak"};
+    return names[verdict];
+}
+
+const char *kp_leak_side_name(enum kp_leak_side side)
+{
+    static const char *const names[] = {"python", "bridge", "native"};
+    return names[side];
+}
+
+struct choice {
+    struct kp_leaks *leaks;
+    double started_s, ended_s, first_s, last_s;
+    int64_t first, last, with_marks;
+};
+
+static int take_process(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct choice *c = to;
+    (void)query;
+    c->with_marks += kp_column_whole(st, 4) >= MARKS_MIN;
+    if (c->leaks->process_id)
+        return 0;
+    c->leaks->process_id = sqlite3_column_int64(st, 0);
+    c->leaks->pid = kp_column_whole(st, 1);
+    c->started_s = kp_column_amount(st, 2);
+    c->ended_s = kp_column_amount(st, 3);
+    c->last = kp_column_whole(st, 4);
+    c->first = kp_column_whole(st, 5);
+    c->first_s = kp_column_amount(st, 6);
+    c->last_s = kp_column_amount(st, 7);
+    return 0;
+}
+
+static int choose_process(struct kp_query *query, int64_t pid, struct choice *c,
+                          struct kp_error *error)
+{
+    return kp_query_rows(
+        query,
+        "SELECT p.id, p.pid, p.started_s, coalesce(p.ended_s, (SELECT max(start_s + slice_s) "
+        "FROM timeline t WHERE t.process_id = p.id), p.started_s), coalesce(m.last, 0), "
+        "coalesce(m.first, 0), m.first_us / 1e6, m.last_us / 1e6 FROM process p LEFT JOIN "
+        "(SELECT process_id, max(iteration) AS last, min(iteration) AS first, "
+        "min(time_us) AS first_us, max(time_us) AS last_us FROM mark GROUP BY process_id) m "
+        "ON m.process_id = p.id WHERE ?1 = 0 OR p.pid = ?1 "
+        "ORDER BY coalesce(m.last, 0) DESC, p.samples DESC, p.id",
+        pid, take_process, c, error);
+}
+
+static void set_window(const struct choice *c, const struct kp_leak_request *request,
+                       struct kp_leaks *leaks)
+{
+    double unit = 1, first = 1;
+    leaks->has_marks = c->last >= MARKS_MIN;
+    leaks->other_processes = c->with_marks - leaks->has_marks;
+    if (leaks->has_marks) {
+        leaks->iterations = (double)c->last;
+        if (c->last_s > c->first_s)
+            leaks->per_second = (double)(c->last - c->first) / (c->last_s - c->first_s);
+    } else {
+        leaks->iterations = SLICES;
+        leaks->slice_s = unit = fmax(c->ended_s - c->started_s, 1e-3) / SLICES;
+        leaks->per_second = 1 / unit;
+        first = 0;
+    }
+    leaks->begin = fmax(request->since / unit, first);
+    leaks->end = leaks->iterations;
+    if (request->until > 0)
+        leaks->end = fmin(request->until / unit, leaks->end);
+    leaks->end = fmax(leaks->end, leaks->begin);
+}
+
+static int add_rate(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    double *inverse = to, low = kp_column_amount(st, 0), high = kp_column_amount(st, 1);
+    (void)query;
+    if (low > 0 && high > 0) {
+        inverse[0] += 1 / sqrt(low * high);
+        inverse[1]++;
+    }
+    return 0;
+}
+
+/* A leak is as even as time: what counts is how often it was looked at, on average over time. */
+static int load_gap(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error)
+{
+    double inverse[2] = {0, 0};
+    int result = kp_query_rows(query,
+                               "SELECT rate_min, rate_max FROM timeline "
+                               "WHERE process_id = ?1 AND samples > 0",
+                               leaks->process_id, add_rate, inverse, error);
+    leaks->gap = inverse[0] > 0 ? kp_gap_bytes(inverse[1] / inverse[0]) : 0;
+    return result;
+}
+
+int kp_query_leaks(struct kp_query *query, const struct kp_leak_request *request,
+                   struct kp_leaks *leaks, struct kp_error *error)
+{
+    *leaks = (struct kp_leaks){0};
+    struct choice choice = {.leaks = leaks};
+    int result = kp_query_load_stacks(query, error);
+    if (result == 0)
+        result = choose_process(query, request->pid, &choice, error);
+    if (result == 0) {
+        set_window(&choice, request, leaks);
+        result = load_gap(query, leaks, error);
+    }
+    if (result == 0)
+        result = kp_leaks_load_sites(query, request->group, leaks, error);
+    if (result == 0)
+        result = kp_leaks_load_series(query, leaks, error);
+    if (result == 0)
+        kp_leaks_decide(leaks);
+    return result;
+}
+
+void kp_leaks_release(struct kp_leaks *leaks)
+{
+    free(leaks->sites);
+    *leaks = (struct kp_leaks){0};
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Does a process leak, how much an iteration, and where? Places by survivor cohorts
+ * (leak_cohorts.h), the whole by the valleys of what the allocators said at iteration marks
+ * (leak_trend.h), and a verdict on both. How each verdict is made: docs/reading-reports.md. One
+ * thread.
+ */
+#ifndef KP_QUERY_LEAKS_H
+#define KP_QUERY_LEAKS_H
+
+#include "leak_cohorts.h"
+#include "leak_trend.h"
+#include "query.h"
+
+enum kp_leak_verdict { /* the worst last */
+    KP_LEAK_NONE,
+    KP_LEAK_CACHE,
+    KP_LEAK_SLOWING,
+    KP_LEAK_UNSURE, /* not enough evidence */
+    KP_LEAK_PROBABLE,
+    KP_LEAK_SURE,
+};
+const char *kp_leak_verdict_name(enum kp_leak_verdict verdict);
+
+enum kp_leak_side { KP_SIDE_PYTHON, KP_SIDE_BRIDGE, KP_SIDE_NATIVE };
+const char *kp_leak_side_name(enum kp_leak_side side);
+
+/* PLACE: the line that a stack is told by and the native code that it called. */
+enum kp_leak_group {
+    KP_LEAK_BY_PLACE,
+    KP_LEAK_BY_LINE,
+    KP_LEAK_BY_FUNCTION,
+    KP_LEAK_BY_MODULE,
+    KP_LEAK_BY_SIDE,
+};
+
+struct kp_leak_request {
+    int64_t pid;          /* 0: the process with the most iterations */
+    enum kp_leak_group group;
+    double since, until; /* iterations (without marks: seconds); until 0: the last */
+};
+
+struct kp_leak_site {
+    enum kp_leak_verdict verdict;
+    struct kp_cohort cohort;
+    enum kp_leak_side side;
+    int64_t stack_id, process_id; /* of the member with the most survivors */
+    unsigned kinds;
+    double live_bytes;         /* of births in the window */
+    const struct kp_frame *group; /* what it was grouped by; NULL by place and side */
+    const char *module;        /* of native code: path; "" none */
+};
+
+enum kp_leak_cause { /* of growth that is no leak; KP_CAUSE_NONE: RSS does not grow */
+    KP_CAUSE_NONE,
+    KP_CAUSE_LIVE,     /* live memory grows, without a place that could be named */
+    KP_CAUSE_HELD,     /* free memory that the allocator keeps */
+    KP_CAUSE_OTHER,    /* mappings that no allocator has told of */
+    KP_CAUSE_THREADS,  /* the same, and there are ever more threads */
+    KP_CAUSE_UNKNOWN,  /* RSS grows, and nobody has said why */
+};
+
+struct kp_leaks {
+    int64_t process_id, pid, other_processes; /* others with iterations */
+    bool has_marks;
+    double iterations;       /* N */
+    double slice_s;          /* without marks: an iteration is a slice of this width */
+    double per_second;       /* iterations; 0 unknown */
+    double begin, end;       /* of the window */
+    double gap;              /* bytes between two samples, on average over time */
+    struct kp_trend rss, live, held, other;
+    double live_asked;       /* bytes asked for per byte that malloc counts as used */
+    double rss_bytes;        /* at the last reading */
+    int64_t readings;        /* marks with totals in the window */
+    int64_t threads_first, threads_last;
+    enum kp_leak_verdict verdict;
+    enum kp_leak_cause cause;
+    struct kp_estimate rate; /* of the leak, bytes per iteration; 0 without one */
+    struct kp_measured measured; /* the same, to compare with another run */
+    bool exact;              /* the rate is the allocators' own, not of samples */
+    struct kp_estimate named; /* what the leaking places explain, bytes per iteration */
+    double onset;            /* of the leak; without one where the warm-up ends */
+    double detectable;       /* the smallest leak that the run could have named */
+    double needed;           /* iterations that would be enough; 0: these are */
+    struct kp_leak_site *sites; /* worst verdict first, then by rate */
+    size_t site_count;
+};
+
+int kp_query_leaks(struct kp_query *query, const struct kp_leak_request *request,
+                   struct kp_leaks *leaks, struct kp_error *error);
+void kp_leaks_release(struct kp_leaks *leaks);
+
+/* The parts, for query_leaks*.c only. */
+int kp_leaks_load_series(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);
+int kp_leaks_load_sites(struct kp_query *query, enum kp_leak_group group, struct kp_leaks *leaks,
+                        struct kp_error *error);
+void kp_leaks_decide(struct kp_leaks *leaks);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From cohorts and slopes to verdicts. A place is a leak when its cohorts are those of a leak, when
+ * it stands against all other places that were looked at (Benjamini and Hochberg, 5 %), and when it
+ * is large enough to matter: 16 bytes an iteration, and 1 % of the whole. The whole is as bad as
+ * its worst place; its rate is the allocators' own where that can be explained by the leaking
+ * places, because it is exact, and else the sum of these. One thread.
+ */
+#include "query_leaks.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define FALSE_DISCOVERIES 0.05
+#define RATE_LEAST 16.0
+#define RATE_LEAST_SHARE 0.01
+#define NAMED_SHARE_ENOUGH 0.02
+
+static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stands, double least)
+{
+    switch (cohort->shape) {
+    case KP_COHORT_NOTHING:
+        return cohort->survivors > 0 ? KP_LEAK_UNSURE : KP_LEAK_NONE;
+    case KP_COHORT_CACHE: return KP_LEAK_CACHE;
+    case KP_COHORT_SLOWING: return KP_LEAK_SLOWING;
+    case KP_COHORT_UNEVEN: return KP_LEAK_UNSURE;
+    case KP_COHORT_LINEAR: break;
+    }
+    if (!stands || cohort->rate.value < least || !(cohort->rate.low > 0))
+        return KP_LEAK_UNSURE;
+    return cohort->survivors < KP_COHORT_SURVIVORS_SURE ? KP_LEAK_PROBABLE : KP_LEAK_SURE;
+}
+
+static double rate_least(const struct kp_leaks *leaks)
+{
+    double all = 0;
+    for (size_t i = 0; i < leaks->site_count; i++)
+        if (leaks->sites[i].cohort.shape == KP_COHORT_LINEAR)
+            all += leaks->sites[i].cohort.rate.value;
+    return fmax(RATE_LEAST, RATE_LEAST_SHARE * all);
+}
+
+static void decide_sites(struct kp_leaks *leaks)
+{
+    double *p = calloc(leaks->site_count + 1, sizeof *p), least = rate_least(leaks);
+    bool *stands = calloc(leaks->site_count + 1, sizeof *stands);
+    size_t tested = 0;
+    for (size_t i = 0; p && stands && i < leaks->site_count; i++)
+        if (leaks->sites[i].cohort.generations >= KP_COHORT_GENERATIONS_MIN)
+            p[tested++] = leaks->sites[i].cohort.p;
+    if (p && stands)
+        kp_benjamini_hochberg(p, tested, FALSE_DISCOVERIES, stands);
+    tested = 0;
+    for (size_t i = 0; i < leaks->site_count; i++) {
+        struct kp_leak_site *site = &leaks->sites[i];
+        bool was_tested = site->cohort.generations >= KP_COHORT_GENERATIONS_MIN;
+        site->verdict =
+            verdict_of(&site->cohort, stands && was_tested && stands[tested], least);
+        tested += was_tested;
+    }
+    free(p);
+    free(stands);
+}
+
+static int compare_sites(const void *left, const void *right)
+{
+    const struct kp_leak_site *a = left, *b = right;
+    if (a->verdict != b->verdict)
+        return a->verdict > b->verdict ? -1 : 1;
+    if (a->cohort.rate.value != b->cohort.rate.value)
+        return a->cohort.rate.value > b->cohort.rate.value ? -1 : 1;
+    return (a->stack_id > b->stack_id) - (a->stack_id < b->stack_id);
+}
+
+/* Places are sampled independently of each other. */
+static struct kp_measured sum_named(struct kp_leaks *leaks)
+{
+    struct kp_measured sum = {0, 0, KP_COHORT_BATCHES - 1};
+    double below = 0, above = 0;
+    for (size_t i = 0; i < leaks->site_count; i++) {
+        const struct kp_cohort *cohort = &leaks->sites[i].cohort;
+        if (leaks->sites[i].verdict < KP_LEAK_PROBABLE)
+            continue;
+        sum.value += cohort->rate.value;
+        sum.error = hypot(sum.error, cohort->error);
+        below = hypot(below, cohort->rate.value - cohort->rate.low);
+        above = hypot(above, cohort->rate.high - cohort->rate.value);
+    }
+    leaks->named = (struct kp_estimate){sum.value, fmax(sum.value - below, 0), sum.value + above};
+    return sum;
+}
+
+/* The allocators count everything that stays. If that is more than the places can explain, there is
+ * growth that is no leak in it. */
+static bool explains_all(const struct kp_leaks *leaks)
+{
+    const struct kp_estimate *live = &leaks->live.rate;
+    return leaks->live.is_known && leaks->live.grows && !leaks->live.slowing && live->low > 0 &&
+           live->low <= leaks->named.high && live->high >= leaks->named.low;
+}
+
+static void decide_rate(struct kp_leaks *leaks, const struct kp_measured *named)
+{
+    leaks->measured = *named;
+    leaks->rate = leaks->named;
+    leaks->exact = explains_all(leaks);
+    if (leaks->exact) {
+        leaks->rate = leaks->live.rate;
+        leaks->measured =
+            (struct kp_measured){leaks->live.rate.value, leaks->live.error, leaks->live.df};
+    }
+    leaks->onset = leaks->sites[0].cohort.onset;
+}
+
+static bool grows(const struct kp_trend *trend)
+{
+    return trend->is_known && trend->grows && trend->rate.low > RATE_LEAST;
+}
+
+static void decide_cause(struct kp_leaks *leaks)
+{
+    if (grows(&leaks->live))
+        leaks->cause = KP_CAUSE_LIVE;
+    else if (grows(&leaks->held) && leaks->held.rate.value >= leaks->other.rate.value)
+        leaks->cause = KP_CAUSE_HELD;
+    else if (grows(&leaks->other) && leaks->threads_last > leaks->threads_first + 2)
+        leaks->cause = KP_CAUSE_THREADS;
+    else if (grows(&leaks->other))
+        leaks->cause = KP_CAUSE_OTHER;
+    else if (grows(&leaks->rss))
+        leaks->cause = leaks->live.is_known ? KP_CAUSE_HELD : KP_CAUSE_UNKNOWN;
+    leaks->verdict = KP_LEAK_NONE;
+    if (leaks->cause == KP_CAUSE_LIVE)
+        leaks->verdict = leaks->live.slowing ? KP_LEAK_SLOWING : KP_LEAK_UNSURE;
+}
+
+/* How long a run must be to name what this one could not. */
+static void decide_needed(struct kp_leaks *leaks)
+{
+    for (size_t i = 0; i < leaks->site_count; i++)
+        if (leaks->sites[i].verdict == KP_LEAK_PROBABLE ||
+            leaks->sites[i].verdict == KP_LEAK_UNSURE)
+            leaks->needed = fmax(leaks->needed, leaks->sites[i].cohort.needed);
+    if (leaks->verdict == KP_LEAK_UNSURE && leaks->live.rate.value > 0)
+        leaks->needed = fmax(leaks->needed, KP_COHORT_SURVIVORS_SURE * leaks->gap /
+                                                leaks->live.rate.value);
+    if (leaks->needed <= leaks->iterations)
+        leaks->needed = 0;
+}
+
+void kp_leaks_decide(struct kp_leaks *leaks)
+{
+    decide_sites(leaks);
+    if (leaks->site_count > 0)
+        qsort(leaks->sites, leaks->site_count, sizeof *leaks->sites, compare_sites);
+    struct kp_measured named = sum_named(leaks);
+    double length = leaks->end - leaks->onset;
+    leaks->detectable = length > 0 ? KP_COHORT_SURVIVORS_SURE * leaks->gap / length : INFINITY;
+    if (leaks->site_count > 0 && leaks->sites[0].verdict >= KP_LEAK_PROBABLE) {
+        leaks->verdict = leaks->sites[0].verdict;
+        decide_rate(leaks, &named);
+    } else {
+        decide_cause(leaks);
+    }
+    decide_needed(leaks);
+}

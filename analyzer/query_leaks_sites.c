@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The places of a process with the births of what is still there and the ages of what is not.
+ * Stacks are put together by what a reader knows a place by: a leak of one line comes out of many
+ * stacks, and each of them alone would not be evidence. Arenas hold blocks that are counted
+ * themselves, reservations are address space: neither is looked at. One thread.
+ */
+#include "query_db.h"
+#include "query_leaks.h"
+#include "query_stacks.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_PARTS 8
+
+struct place_key {
+    uintptr_t part[KEY_PARTS];
+};
+
+struct member { /* a row of table site */
+    struct place_key key;
+    int64_t site_id, stack_id;
+    size_t place; /* index of its group */
+    unsigned kind;
+    enum kp_leak_side side;
+    const struct kp_frame *frame;
+    const char *module;
+    double survivors;
+};
+
+struct birth_row {
+    size_t place;
+    struct kp_birth birth;
+};
+
+struct loader {
+    struct kp_leaks *leaks;
+    enum kp_leak_group group;
+    struct member *members; /* by site_id, later by key */
+    struct birth_row *births;
+    struct kp_frame *frames; /* room for a stack */
+    size_t member_count, birth_count;
+    double started_s, asked, used; /* of malloc: bytes asked for, and with what glibc adds */
+    bool glibc;
+    struct kp_cohort_input *inputs; /* by place */
+    size_t place_count;
+};
+
+/* Between a Python line and the allocator: the interpreter, called by native code. */
+static bool asks_interpreter(const struct kp_frame *frames, size_t native)
+{
+    for (size_t i = 0; i < native; i++)
+        if (frames[i].of_python && !frames[i].plumbing)
+            return true;
+    return false;
+}
+
+static enum kp_leak_side side_of(const struct kp_frame *frames, size_t count, unsigned kind,
+                                 bool converting)
+{
+    struct kp_telling telling = kp_frames_telling(frames, count);
+    if (converting)
+        return KP_SIDE_BRIDGE;
+    if (telling.native == KP_NO_FRAME)
+        return telling.python == KP_NO_FRAME ? KP_SIDE_NATIVE : KP_SIDE_PYTHON;
+    const struct kp_frame *native = &frames[telling.native];
+    if (native->is_stdlib || native->of_python)
+        return KP_SIDE_PYTHON;
+    if (kind & (KP_KINDS_OBJECT | KP_KINDS_MEM))
+        return KP_SIDE_BRIDGE;
+    if (telling.python != KP_NO_FRAME && asks_interpreter(frames, telling.native))
+        return KP_SIDE_BRIDGE;
+    return KP_SIDE_NATIVE;
+}
+
+static void add_frame(struct place_key *key, size_t at, const struct kp_frame *frame, bool line)
+{
+    if (!frame)
+        return;
+    key->part[at] = (uintptr_t)(frame->python ? frame->file : frame->module);
+    key->part[at + 1] = (uintptr_t)frame->function;
+    key->part[at + 2] = line ? (uintptr_t)frame->line + 1 : 0;
+}
+
+static const struct kp_frame *frame_at(const struct kp_stacks *s, uint32_t index)
+{
+    return index == KP_NO_INDEX ? NULL : &s->frames[index];
+}
+
+static void set_key(struct kp_query *query, enum kp_leak_group group, struct member *m)
+{
+    struct kp_stack_telling telling = {KP_NO_INDEX, KP_NO_INDEX, KP_NO_INDEX};
+    uint32_t node = kp_stacks_find(query->stacks, m->stack_id);
+    if (node != KP_NO_INDEX)
+        telling = kp_stacks_telling(query->stacks, node);
+    const struct kp_frame *line = frame_at(query->stacks, telling.line);
+    const struct kp_frame *native = frame_at(query->stacks, telling.native);
+    m->module = native ? native->module : "";
+    m->frame = group == KP_LEAK_BY_MODULE && native ? native : line;
+    if (group == KP_LEAK_BY_PLACE || group == KP_LEAK_BY_LINE || group == KP_LEAK_BY_FUNCTION)
+        add_frame(&m->key, 0, line, group != KP_LEAK_BY_FUNCTION);
+    if (group == KP_LEAK_BY_PLACE)
+        add_frame(&m->key, 3, native, true);
+    if (group == KP_LEAK_BY_MODULE && m->frame)
+        m->key.part[0] = (uintptr_t)(m->frame->python ? m->frame->file : m->frame->module);
+    if (group == KP_LEAK_BY_PLACE || group == KP_LEAK_BY_SIDE)
+        m->key.part[6] = (uintptr_t)m->side + 1;
+    if (group == KP_LEAK_BY_PLACE || group == KP_LEAK_BY_SIDE)
+        m->frame = NULL;
+}
+
+static int add_member(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct loader *l = to;
+    const char *kind = (const char *)sqlite3_column_text(st, 2);
+    unsigned bit = kind ? kp_kinds_parse(kind) : 0;
+    if (!(bit & KP_KINDS_COUNTED))
+        return 0;
+    struct member *m = kp_append(&l->members, &l->member_count, sizeof *m);
+    if (!m)
+        return -1;
+    *m = (struct member){.site_id = sqlite3_column_int64(st, 0),
+                         .stack_id = sqlite3_column_int64(st, 1),
+                         .kind = bit};
+    size_t count = kp_query_frames(query, m->stack_id, l->frames, KP_FRAMES_MAX);
+    m->side = side_of(l->frames, count, bit, sqlite3_column_int(st, 3) != 0);
+    set_key(query, l->group, m);
+    return 0;
+}
+
+static int compare_keys(const void *left, const void *right)
+{
+    return memcmp(&((const struct member *)left)->key, &((const struct member *)right)->key,
+                  sizeof(struct place_key));
+}
+
+static int compare_site_ids(const void *left, const void *right)
+{
+    int64_t a = ((const struct member *)left)->site_id, b = ((const struct member *)right)->site_id;
+    return (a > b) - (a < b);
+}
+
+static void number_places(struct loader *l)
+{
+    if (l->member_count == 0)
+        return;
+    qsort(l->members, l->member_count, sizeof *l->members, compare_keys);
+    l->members[0].place = 0;
+    for (size_t i = 1; i < l->member_count; i++)
+        l->members[i].place = l->members[i - 1].place +
+                              (compare_keys(&l->members[i], &l->members[i - 1]) != 0);
+    l->place_count = l->members[l->member_count - 1].place + 1;
+    qsort(l->members, l->member_count, sizeof *l->members, compare_site_ids);
+}
+
+static struct member *find_member(const struct loader *l, int64_t site_id)
+{
+    struct member like = {.site_id = site_id};
+    if (l->member_count == 0)
+        return NULL;
+    return bsearch(&like, l->members, l->member_count, sizeof like, compare_site_ids);
+}
+
+/* What glibc makes of a request: a header of 8 bytes, steps of 16; pages from 128 KiB on. */
+static double glibc_chunk(double size)
+{
+    if (size >= 128 * 1024)
+        return ceil((size + 16) / 4096) * 4096;
+    return fmax(32, ceil((size + 8) / 16) * 16);
+}
+
+static int add_birth(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct loader *l = to;
+    struct kp_leaks *leaks = l->leaks;
+    struct member *m = find_member(l, sqlite3_column_int64(st, 0));
+    double size = kp_column_amount(st, 1), weight = kp_column_amount(st, 2), at;
+    (void)query;
+    at = leaks->has_marks ? kp_column_amount(st, 4)
+                          : (kp_column_amount(st, 3) / 1e6 - l->started_s) / leaks->slice_s;
+    if (!m || !(at >= leaks->begin && at < leaks->end))
+        return 0;
+    struct birth_row *row = kp_append(&l->births, &l->birth_count, sizeof *row);
+    if (!row)
+        return -1;
+    *row = (struct birth_row){m->place, {at, size * weight}};
+    m->survivors++;
+    if (m->kind & (KP_KINDS_MALLOC | KP_KINDS_NEW)) {
+        l->asked += size * weight;
+        l->used += (l->glibc ? glibc_chunk(size) : size) * weight;
+    }
+    return 0;
+}
+
+static int add_lifetime(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct loader *l = to;
+    const struct member *m = find_member(l, sqlite3_column_int64(st, 0));
+    int64_t log2_age = kp_column_whole(st, 1);
+    (void)query;
+    if (m && log2_age < KP_COHORT_AGES)
+        l->inputs[m->place].freed[log2_age] += kp_column_amount(st, 2);
+    return 0;
+}
+
+static int add_process(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct loader *l = to;
+    const char *allocator = (const char *)sqlite3_column_text(st, 1);
+    (void)query;
+    l->started_s = kp_column_amount(st, 0);
+    l->glibc = allocator && (strstr(allocator, "/libc.so") || strstr(allocator, "/libc-2"));
+    return 0;
+}
+
+static int load_rows(struct kp_query *query, struct loader *l, struct kp_error *error)
+{
+    int64_t process = l->leaks->process_id;
+    int result = kp_query_rows(query, "SELECT started_s, allocator FROM process WHERE id = ?1",
+                               process, add_process, l, error);
+    if (result == 0)
+        result = kp_query_rows(query,
+                               "SELECT id, stack_id, kind, converting FROM site "
+                               "WHERE process_id = ?1",
+                               process, add_member, l, error);
+    number_places(l);
+    l->inputs = calloc(l->place_count + 1, sizeof *l->inputs);
+    if (result == 0 && !l->inputs)
+        result = kp_query_no_memory(error);
+    if (result == 0)
+        result = kp_query_rows(query,
+                               "SELECT s.site_id, s.size, s.weight, s.born_us, s.born_iteration "
+                               "FROM sample s JOIN site i ON i.id = s.site_id "
+                               "WHERE i.process_id = ?1",
+                               process, add_birth, l, error);
+    const char *lifetimes = l->leaks->has_marks
+                                ? "SELECT t.site_id, t.log2_age, t.samples FROM lifetime t JOIN "
+                                  "site i ON i.id = t.site_id WHERE i.process_id = ?1 AND "
+                                  "t.unit = 'iteration'"
+                                : "SELECT t.site_id, t.log2_age, t.samples FROM lifetime t JOIN "
+                                  "site i ON i.id = t.site_id WHERE i.process_id = ?1 AND "
+                                  "t.unit = 'time'";
+    if (result == 0)
+        result = kp_query_rows(query, lifetimes, process, add_lifetime, l, error);
+    return result;
+}
+
+static int compare_births(const void *left, const void *right)
+{
+    const struct birth_row *a = left, *b = right;
+    if (a->place != b->place)
+        return a->place < b->place ? -1 : 1;
+    return (a->birth.at > b->birth.at) - (a->birth.at < b->birth.at);
+}
+
+/* The member with the most survivors tells what the place is. */
+static void describe_places(const struct loader *l)
+{
+    double *most = calloc(l->place_count + 1, sizeof *most);
+    for (size_t i = 0; most && i < l->member_count; i++) {
+        const struct member *m = &l->members[i];
+        struct kp_leak_site *site = &l->leaks->sites[m->place];
+        site->kinds |= m->survivors > 0 ? m->kind : 0;
+        if (site->stack_id && m->survivors <= most[m->place])
+            continue;
+        most[m->place] = m->survivors;
+        site->stack_id = m->stack_id;
+        site->process_id = l->leaks->process_id;
+        site->side = m->side;
+        site->group = m->frame;
+        site->module = m->module;
+    }
+    free(most);
+}
+
+static int judge_places(struct loader *l, struct kp_error *error)
+{
+    struct kp_leaks *leaks = l->leaks;
+    struct kp_birth *births = calloc(l->birth_count + 1, sizeof *births);
+    leaks->sites = calloc(l->place_count + 1, sizeof *leaks->sites);
+    if (!births || !leaks->sites) {
+        free(births);
+        return kp_query_no_memory(error);
+    }
+    if (l->birth_count > 0)
+        qsort(l->births, l->birth_count, sizeof *l->births, compare_births);
+    for (size_t i = 0; i < l->birth_count; i++) {
+        struct kp_cohort_input *in = &l->inputs[l->births[i].place];
+        births[i] = l->births[i].birth;
+        in->births = in->count++ ? in->births : &births[i];
+        leaks->sites[l->births[i].place].live_bytes += births[i].bytes;
+    }
+    leaks->site_count = l->place_count;
+    describe_places(l);
+    for (size_t i = 0; i < l->place_count; i++) {
+        struct kp_cohort_input *in = &l->inputs[i];
+        in->begin = leaks->begin;
+        in->end = leaks->end;
+        in->gap = leaks->gap;
+        in->age_unit = leaks->has_marks ? 1 : 1e-6 / leaks->slice_s;
+        leaks->sites[i].cohort = kp_cohort_judge(in);
+    }
+    free(births);
+    return 0;
+}
+
+int kp_leaks_load_sites(struct kp_query *query, enum kp_leak_group group, struct kp_leaks *leaks,
+                        struct kp_error *error)
+{
+    struct loader l = {.leaks = leaks, .group = group};
+    l.frames = calloc(KP_FRAMES_MAX, sizeof *l.frames);
+    int result = l.frames ? load_rows(query, &l, error) : kp_query_no_memory(error);
+    if (result == 0)
+        result = judge_places(&l, error);
+    leaks->live_asked = l.used > 0 ? l.asked / l.used : 1;
+    free(l.frames);
+    free(l.members);
+    free(l.births);
+    free(l.inputs);
+    return result;
+}

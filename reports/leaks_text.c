@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sentences of the leak report. The first three answer whether it leaks, how much and where;
+ * the last say how far to trust that and what to type next. One thread.
+ */
+#include "format.h"
+#include "leaks_view.h"
+#include "where.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_BYTES 700
+
+char *kp_leaks_rate(const struct kp_leaks *leaks, const struct kp_estimate *rate, char *out)
+{
+    double times = leaks->has_marks ? 1 : leaks->per_second;
+    struct kp_estimate e = {rate->value * times, rate->low * times, rate->high * times};
+    char size[KP_FORMAT_BYTES], range[KP_FORMAT_BYTES];
+    kp_format_size_range(range, &e);
+    if (*range)
+        snprintf(out, KP_LEAKS_RATE_BYTES, "%s per %s (95 %%: %.*s)", kp_format_size(size, e.value),
+                 leaks->has_marks ? "iteration" : "second", (int)strlen(range) - 2, range + 1);
+    else
+        snprintf(out, KP_LEAKS_RATE_BYTES, "%s per %s", kp_format_size(size, e.value),
+                 leaks->has_marks ? "iteration" : "second");
+    return out;
+}
+
+void kp_leaks_side(const struct kp_leak_site *site, char *out, size_t out_bytes)
+{
+    char module[256];
+    kp_module_label(site->module, module, sizeof module);
+    if (site->side == KP_SIDE_PYTHON)
+        snprintf(out, out_bytes, "in Python");
+    else if (site->side == KP_SIDE_BRIDGE)
+        snprintf(out, out_bytes, "on the bridge%s%s", *module ? " of " : "", module);
+    else
+        snprintf(out, out_bytes, "in native code%s%s", *module ? " of " : "", module);
+}
+
+void kp_leaks_where(const struct kp_leaks_view *view, const struct kp_leak_site *site, char *out,
+                    size_t out_bytes, char *shorter, size_t shorter_bytes)
+{
+    struct kp_frame frames[KP_FRAMES_MAX];
+    struct kp_where where;
+    if (view->group == KP_LEAK_BY_SIDE) {
+        snprintf(out, out_bytes, "%s", kp_leak_side_name(site->side));
+    } else if (view->group == KP_LEAK_BY_PLACE || !site->group) {
+        size_t count = kp_query_frames(view->context->query, site->stack_id, frames, KP_FRAMES_MAX);
+        kp_where_of(frames, count, &where);
+        snprintf(out, out_bytes, "%s", where.text);
+        snprintf(shorter, shorter_bytes, "%s", where.shorter);
+        return;
+    } else {
+        static const enum kp_group like[] = {KP_GROUP_STACK, KP_GROUP_LINE, KP_GROUP_FUNCTION,
+                                             KP_GROUP_MODULE};
+        kp_where_group(site->group, like[view->group], out, out_bytes);
+    }
+    snprintf(shorter, shorter_bytes, "%s", out);
+}
+
+static void unit_line(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    char width[KP_FORMAT_BYTES];
+    if (leaks->has_marks)
+        return;
+    kp_emit_line(view->context->out, 2,
+                 "No iterations were marked: this is by slices of %s. Mark them with "
+                 "kprof.iteration(), or KPROF_ITERATION=module:function.",
+                 kp_format_seconds(width, leaks->slice_s));
+}
+
+static void since_text(const struct kp_leaks *leaks, char *out)
+{
+    char number[KP_FORMAT_BYTES], of[KP_FORMAT_BYTES];
+    if (leaks->has_marks)
+        snprintf(out, TEXT_BYTES, "since iteration %s of %s",
+                 kp_format_whole(number, llround(leaks->onset)),
+                 kp_format_whole(of, llround(leaks->iterations)));
+    else
+        snprintf(out, TEXT_BYTES, "since second %.3g of %.3g", leaks->onset * leaks->slice_s,
+                 leaks->iterations * leaks->slice_s);
+}
+
+/* "93 % of it comes from ..., on the bridge." */
+static void place_line(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    const struct kp_leak_site *site = &leaks->sites[0];
+    char where[512], shorter[256], side[300], share[KP_FORMAT_BYTES];
+    kp_leaks_where(view, site, where, sizeof where, shorter, sizeof shorter);
+    kp_leaks_side(site, side, sizeof side);
+    double part = leaks->rate.value > 0 ? site->cohort.rate.value / leaks->rate.value : 1;
+    if (part > 0.9 && leaks->exact) /* samples are less exact than the whole */
+        kp_emit_line(view->context->out, 2, "It comes from %s, %s.", where, side);
+    else
+        kp_emit_line(view->context->out, 2, "%s of it comes from %s, %s.",
+                     kp_format_share(share, fmin(part, 1)), where, side);
+}
+
+static void time_line(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    char limit[KP_FORMAT_BYTES], time[KP_FORMAT_BYTES], count[KP_FORMAT_BYTES];
+    double left = view->limit_bytes - leaks->rss_bytes;
+    if (!(leaks->per_second > 0) || !(leaks->rate.value > 0) || !(left > 0))
+        return;
+    kp_format_seconds(time, left / leaks->rate.value / leaks->per_second);
+    kp_format_size(limit, view->limit_bytes);
+    if (leaks->has_marks)
+        kp_emit_line(view->context->out, 2, "At %s iterations a second %s is reached in %s.",
+                     kp_format_count(count, leaks->per_second), limit, time);
+    else
+        kp_emit_line(view->context->out, 2, "At this pace %s is reached in %s.", limit, time);
+}
+
+static void leak_lines(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    char rate[KP_LEAKS_RATE_BYTES], since[TEXT_BYTES];
+    since_text(leaks, since);
+    kp_emit_line(view->context->out, 2, "%s: %s, linear %s.",
+                 leaks->verdict == KP_LEAK_SURE ? "It leaks" : "It probably leaks",
+                 kp_leaks_rate(leaks, &leaks->rate, rate), since);
+    place_line(view);
+    time_line(view);
+}
+
+static void cause_lines(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    struct kp_emitter *out = view->context->out;
+    char rate[KP_LEAKS_RATE_BYTES];
+    switch (leaks->cause) {
+    case KP_CAUSE_LIVE:
+        kp_leaks_rate(leaks, &leaks->live.rate, rate);
+        if (leaks->verdict == KP_LEAK_SLOWING)
+            kp_emit_line(out, 2, "No leak so far: memory in use grows by %s, but ever more slowly, as a cache or a warm-up does.", rate);
+        else
+            kp_emit_line(out, 2, "Not enough evidence: memory in use grows by %s, and no place has enough samples to be named.", rate);
+        break;
+    case KP_CAUSE_HELD:
+        kp_emit_line(out, 2, "No leak: what grows is free memory that the allocator keeps, by %s.",
+                     kp_leaks_rate(leaks, leaks->held.is_known ? &leaks->held.rate : &leaks->rss.rate, rate));
+        break;
+    case KP_CAUSE_THREADS:
+        kp_emit_line(out, 2, "The heap does not grow, but threads do: %lld at first, %lld at the end; their stacks take %s.",
+                     (long long)leaks->threads_first, (long long)leaks->threads_last,
+                     kp_leaks_rate(leaks, &leaks->other.rate, rate));
+        break;
+    case KP_CAUSE_OTHER:
+        kp_emit_line(out, 2, "The heap does not grow, but mappings outside of it do, by %s: an allocator of an extension's own, or files.",
+                     kp_leaks_rate(leaks, &leaks->other.rate, rate));
+        break;
+    case KP_CAUSE_UNKNOWN:
+        kp_emit_line(out, 2, "Not known: RSS grows by %s, and the allocator has not said how much of that is in use.",
+                     kp_leaks_rate(leaks, &leaks->rss.rate, rate));
+        break;
+    case KP_CAUSE_NONE: {
+        char least[KP_FORMAT_BYTES];
+        kp_emit_line(out, 2, "No leak: nothing grows by more than %s per %s.",
+                     kp_format_size(least, leaks->detectable * (leaks->has_marks ? 1 : leaks->per_second)),
+                     leaks->has_marks ? "iteration" : "second");
+        break;
+    }
+    }
+}
+
+static void compare_line(const struct kp_leaks_view *view)
+{
+    const struct kp_estimate *d = &view->against.difference;
+    char size[KP_FORMAT_BYTES], low[KP_FORMAT_BYTES], high[KP_FORMAT_BYTES];
+    if (!view->has_before)
+        return;
+    kp_emit_line(view->context->out, 2, "Against %s: %s%s per iteration (95 %%: %s%s to %s%s), %s.",
+                 view->before, d->value < 0 ? "-" : "+", kp_format_size(size, fabs(d->value)),
+                 d->low < 0 ? "-" : "+", kp_format_size(low, fabs(d->low)), d->high < 0 ? "-" : "+",
+                 kp_format_size(high, fabs(d->high)),
+                 view->against.p < 0.05 ? d->value > 0 ? "which is worse" : "which is better"
+                                        : "which may be chance");
+}
+
+static char *signed_size(char *out, double bytes)
+{
+    char size[KP_FORMAT_BYTES];
+    snprintf(out, KP_FORMAT_BYTES, "%s%.60s", bytes < 0 ? "-" : "", kp_format_size(size, fabs(bytes)));
+    return out;
+}
+
+static void slopes_line(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    double times = leaks->has_marks ? 1 : leaks->per_second;
+    char rss[KP_FORMAT_BYTES], live[KP_FORMAT_BYTES], held[KP_FORMAT_BYTES], other[KP_FORMAT_BYTES];
+    if (!leaks->rss.is_known)
+        return;
+    kp_emit_line(view->context->out, 0, "%s", "");
+    signed_size(rss, leaks->rss.rate.value * times);
+    if (!leaks->live.is_known)
+        kp_emit_line(view->context->out, 2, "RSS grew %s per %s", rss,
+                     leaks->has_marks ? "iteration" : "second");
+    else
+        kp_emit_line(view->context->out, 2,
+                     "RSS grew %s per iteration = %s live + %s held by the allocator + %s other",
+                     rss, signed_size(live, leaks->live.rate.value),
+                     signed_size(held, leaks->held.rate.value),
+                     signed_size(other, leaks->rss.rate.value - leaks->live.rate.value -
+                                            leaks->held.rate.value));
+}
+
+void kp_leaks_headline(const struct kp_leaks_view *view)
+{
+    if (view->leaks->verdict >= KP_LEAK_PROBABLE)
+        leak_lines(view);
+    else
+        cause_lines(view);
+    compare_line(view);
+    unit_line(view);
+    slopes_line(view);
+    kp_emit_line(view->context->out, 0, "%s", "");
+}
+
+static void needed_line(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    char size[KP_FORMAT_BYTES], count[KP_FORMAT_BYTES];
+    double times = leaks->has_marks ? 1 : leaks->per_second;
+    kp_emit_line(view->context->out, 0, "%s", "");
+    if (isfinite(leaks->detectable))
+        kp_emit_line(view->context->out, 2, "smallest leak that this run could have named: %s per %s",
+                     kp_format_size(size, leaks->detectable * times), leaks->has_marks ? "iteration" : "second");
+    if (leaks->needed > 0 && leaks->has_marks)
+        kp_emit_line(view->context->out, 2,
+                     "to be sure of the rest: run at least %s iterations, or record with a smaller KPROF_RATE",
+                     kp_format_count(count, ceil(leaks->needed / 100) * 100));
+}
+
+void kp_leaks_footer(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    struct kp_report_context *context = view->context;
+    const struct kp_process *p = kp_process_main(&context->processes);
+    char program[256] = "cmd";
+    needed_line(view);
+    if (leaks->verdict >= KP_LEAK_PROBABLE) {
+        kp_report_next(context, "leaks --site 1", "the whole stack and when it was born");
+    } else if (leaks->cause == KP_CAUSE_HELD) {
+        if (p)
+            kp_process_program(p, program, sizeof program);
+        kp_emit_line(context->out, 0, "%s", "");
+        kp_emit_line(context->out, 6, "next: kprof-ab -- %s%s   which allocator keeps less",
+                     p && *p->python ? "python " : "", program);
+    } else if (leaks->cause == KP_CAUSE_OTHER || leaks->cause == KP_CAUSE_THREADS) {
+        kp_report_next(context, "sites --kind mmap", "who maps memory");
+    } else {
+        kp_report_next(context, "sites", "every place that has memory");
+    }
+}
