@@ -10,6 +10,7 @@
 #include "iteration.h"
 #include "rate.h"
 #include "settings.h"
+#include "snapshot.h"
 #include "state.h"
 #include "sys.h"
 
@@ -115,8 +116,11 @@ void kp_finish(void)
     struct rusage usage;
     uint64_t cookie;
 
-    if (kp_host.mode != KP_MODE_ON || !kp_state.epoch || kp_sys_getpid() != kp_state.pid ||
-        !kp_guard_enter(&cookie))
+    if (kp_host.mode != KP_MODE_ON || !kp_state.epoch || kp_sys_getpid() != kp_state.pid)
+        return;
+    if (!kp_state.exit_told)
+        kp_snapshot_at_end();
+    if (!kp_guard_enter(&cookie))
         return;
     if (!atomic_exchange(&kp_state.exit_told, 1)) {
         kp_rate_settle();

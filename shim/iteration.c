@@ -101,7 +101,7 @@ static void add_audit_hook(void)
         audit_list = changed_word(state, copy, bytes / sizeof *copy);
         if (audit_list && (*audit_list)->function != (void *)on_audit)
             audit_list = NULL;
-        KP_SYS2(SYS_munmap, copy, bytes);
+        kp_sys_unmap(copy, bytes);
     }
 }
 

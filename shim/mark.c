@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "slots.h"
+#include "snapshot.h"
 #include "spool.h"
 #include "start.h"
 #include "state.h"
@@ -88,6 +89,7 @@ void kp_mark(uint64_t where)
     kp_guard_leave();
     if (with_totals)
         write_with_totals(&mark);
+    kp_snapshot_at_mark();
     errno = error;
 }
 

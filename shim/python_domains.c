@@ -20,6 +20,7 @@
 #include "python_code.h"
 #include "python_layout.h"
 #include "sample.h"
+#include "snapshot_pymalloc.h"
 #include "state.h"
 #include "sys.h"
 
@@ -215,14 +216,17 @@ static void *arena_alloc(void *context, size_t bytes)
     kp_self.in_arena = true;
     arena = arenas.alloc(arenas.context, bytes);
     kp_self.in_arena = false;
-    if (arena)
+    if (arena) {
         atomic_fetch_add_explicit(&arena_bytes, bytes, memory_order_relaxed);
+        kp_pymalloc_arena_came(arena, bytes);
+    }
     return arena;
 }
 
 static void arena_free(void *context, void *arena, size_t bytes)
 {
     (void)context;
+    kp_pymalloc_arena_goes(arena);
     atomic_fetch_sub_explicit(&arena_bytes, bytes, memory_order_relaxed);
     arenas.free(arenas.context, arena, bytes);
 }

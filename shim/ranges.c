@@ -45,6 +45,15 @@ void kp_ranges_unlock(void)
     kp_guard_leave();
 }
 
+bool kp_ranges_at(size_t i, uint64_t *start, uint64_t *end)
+{
+    if (i >= ranges.count)
+        return false;
+    *start = ranges.all[i].start;
+    *end = ranges.all[i].end;
+    return true;
+}
+
 static bool room(void)
 {
     size_t capacity = ranges.capacity ? ranges.capacity * 2 : 1024;
@@ -63,7 +72,7 @@ static bool room(void)
     ranges.all = all;
     ranges.capacity = capacity;
     if (old)
-        KP_SYS2(SYS_munmap, old, old_bytes);
+        kp_sys_unmap(old, old_bytes);
     return true;
 }
 

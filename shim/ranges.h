@@ -16,6 +16,8 @@ void kp_ranges_unlock(void);
 
 /* Under the lock. */
 void kp_ranges_add(uintptr_t start, size_t bytes, uint64_t id);
+/* The range at place i; false: there is none. */
+bool kp_ranges_at(size_t i, uint64_t *start, uint64_t *end);
 /* [start, start + bytes) is no longer what it was: ends or shrinks the samples in it, if any. */
 bool kp_ranges_cut(uintptr_t start, size_t bytes);
 

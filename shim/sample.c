@@ -18,6 +18,7 @@
 #include "rate.h"
 #include "settings.h"
 #include "slots.h"
+#include "snapshot.h"
 #include "spool.h"
 #include "stack_merge.h"
 #include "start.h"
@@ -194,6 +195,8 @@ uint64_t kp_sample_alloc(enum kp_kind kind, size_t size, void *block, uint64_t r
     if (kp_start_ready())
         id = record(kind, size, block, rate, origin);
     kp_guard_leave();
+    if (id && is_block(kind) && KP_LIKELY_NOT(kp_snapshot_may_be_due(kp_self.slot)))
+        kp_snapshot_look();
     errno = error;
     return id;
 }
@@ -278,6 +281,8 @@ void kp_sample_free(void *block)
         kp_rate_probe();
         return;
     }
+    if (kp_snapshot_python_has_ended())
+        kp_snapshot_at_end();
     if (!kp_guard_enter(&cookie)) {
         take_nested(block);
         return;

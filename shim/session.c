@@ -119,7 +119,7 @@ static bool attach_to_parents(void)
             found = attach(name, &error);
         line = end;
     }
-    KP_SYS2(SYS_munmap, maps, 1 << 20);
+    kp_sys_unmap(maps, 1 << 20);
     return found;
 }
 

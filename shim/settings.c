@@ -155,6 +155,12 @@ static bool set_quiet(const char *text)
     return true;
 }
 
+static bool set_pages(const char *text)
+{
+    kp_settings.pages = *text == '1';
+    return strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
+}
+
 static bool set_iteration(const char *text)
 {
     kp_settings.iteration = *text ? text : NULL;
@@ -224,6 +230,7 @@ static bool set(const char *name, const char *text)
         {"KPROF_BUDGET", set_budget},       {"KPROF_ITERATION", set_iteration},
         {"KPROF_FOLLOW", set_follow},       {"KPROF_SPOOL_MAX", set_spool_max},
         {"KPROF_UNWINDER", set_unwinder},   {"KPROF_QUIET", set_quiet},
+        {"KPROF_PAGES", set_pages},
     };
 
     for (unsigned i = 0; i < sizeof setters / sizeof *setters; i++)

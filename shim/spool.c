@@ -263,7 +263,7 @@ void kp_spool_owe(uint64_t id)
             owed.ids = ids;
             owed.capacity = capacity;
             if (old)
-                KP_SYS2(SYS_munmap, old, old_bytes);
+                kp_sys_unmap(old, old_bytes);
         }
     }
     if (owed.count < owed.capacity) {
@@ -300,6 +300,13 @@ bool kp_spool_prepare(struct kp_slot *slot, uint64_t rate_bytes)
     if (__builtin_expect(atomic_load_explicit(&owed.count, memory_order_relaxed) != 0, 0))
         pay_owed(slot);
     return true;
+}
+
+bool kp_spool_make_room(struct kp_slot *slot, uint32_t bytes)
+{
+    return kp_spool_prepare(slot, slot->rate) &&
+           (has_room(slot, bytes) || (next_chunk(slot) && kp_spool_prepare(slot, slot->rate) &&
+                                      has_room(slot, bytes)));
 }
 
 void kp_spool_stamp(struct kp_slot *slot)

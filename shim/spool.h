@@ -17,6 +17,9 @@ bool kp_spool_prepare(struct kp_slot *slot, uint64_t rate_bytes);
  * clock. */
 void kp_spool_stamp(struct kp_slot *slot);
 
+/* Makes ready for one data record of this size, if need be in another chunk. */
+bool kp_spool_make_room(struct kp_slot *slot, uint32_t bytes);
+
 /* Room for one record of this size behind what is published, NULL when the chunk has none; the
  * record counts when it is published. Only after kp_spool_prepare(). */
 void *kp_spool_reserve(struct kp_slot *slot, uint32_t bytes);

@@ -80,7 +80,7 @@ struct kp_slot {
 
 struct kp_state {
     _Atomic uint64_t epoch; /* random, not 0 once this process has joined */
-    struct kp_spin start_lock, slots_lock, definitions_lock, ranges_lock, owed_lock;
+    struct kp_spin start_lock, slots_lock, definitions_lock, ranges_lock, owed_lock, pymalloc_lock;
     int pid;
     uint32_t process;             /* number in the session */
     struct kp_process_info *info; /* in the spool */

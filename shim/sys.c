@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -14,12 +15,58 @@
 #define MADV_WIPEONFORK 18
 #endif
 
+/* What we have mapped, so that a report can tell it from the host's memory. */
+#define OWN_MAX 4096u
+static struct {
+    _Atomic uintptr_t start; /* 0: given back */
+    size_t bytes;
+} own[OWN_MAX];
+static _Atomic uint32_t own_count;
+
+static void remember(uintptr_t start, size_t bytes)
+{
+    uint32_t i = atomic_load(&own_count) < OWN_MAX ? atomic_fetch_add(&own_count, 1) : OWN_MAX;
+
+    if (i >= OWN_MAX)
+        return;
+    own[i].bytes = bytes;
+    atomic_store(&own[i].start, start);
+}
+
 void *kp_sys_map(size_t bytes)
 {
     long address = kp_sys6(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    return address < 0 && address > -4096 ? NULL : (void *)address;
+    if (address < 0 && address > -4096)
+        return NULL;
+    remember((uintptr_t)address, bytes);
+    return (void *)address;
+}
+
+void kp_sys_unmap(void *memory, size_t bytes)
+{
+    uint32_t i = atomic_load(&own_count);
+
+    for (i = i < OWN_MAX ? i : OWN_MAX; i-- > 0;)
+        if (own[i].start == (uintptr_t)memory) {
+            atomic_store(&own[i].start, 0);
+            break;
+        }
+    KP_SYS2(SYS_munmap, memory, bytes);
+}
+
+bool kp_sys_is_own(uintptr_t address)
+{
+    uint32_t count = atomic_load(&own_count);
+
+    for (uint32_t i = 0; i < count && i < OWN_MAX; i++) {
+        uintptr_t start = atomic_load(&own[i].start);
+
+        if (start && address >= start && address - start < own[i].bytes)
+            return true;
+    }
+    return false;
 }
 
 void *kp_sys_map_wiped(size_t bytes)
@@ -27,7 +74,7 @@ void *kp_sys_map_wiped(size_t bytes)
     void *memory = kp_sys_map(bytes);
 
     if (memory && KP_SYS3(SYS_madvise, memory, bytes, MADV_WIPEONFORK) < 0) {
-        KP_SYS2(SYS_munmap, memory, bytes);
+        kp_sys_unmap(memory, bytes);
         memory = NULL;
     }
     return memory;

@@ -34,10 +34,14 @@ static inline long kp_sys6(long nr, long a, long b, long c, long d, long e, long
 #define KP_SYS3(nr, a, b, c) kp_sys6(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
 #define KP_SYS4(nr, a, b, c, d) kp_sys6(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 
-/* Private zeroed memory, or NULL. Never given back: a reader may still look at it. */
+/* Private zeroed memory, or NULL. Mostly never given back: a reader may still look at it. */
 void *kp_sys_map(size_t bytes);
 /* The same, and zero again in a forked child. */
 void *kp_sys_map_wiped(size_t bytes);
+void kp_sys_unmap(void *memory, size_t bytes);
+
+/* Does this address lie in memory that kp_sys_map() has given out? (Of the first few thousand.) */
+bool kp_sys_is_own(uintptr_t address);
 
 int kp_sys_getpid(void);
 int kp_sys_gettid(void);

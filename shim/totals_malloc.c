@@ -18,19 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* As in <malloc.h> of glibc 2.33 and later. */
-struct mallinfo2 {
-    size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
-};
-
-static struct {
-    bool is_known;
-    int (*mallctl)(const char *, void *, size_t *, void *, size_t);
-    int (*tcmalloc_property)(const char *, size_t *);
-    void (*mi_process_info)(size_t *, size_t *, size_t *, size_t *, size_t *, size_t *, size_t *,
-                            size_t *);
-    struct mallinfo2 (*mallinfo2)(void);
-} allocator;
+static bool is_known;
+static struct kp_malloc_calls allocator;
 
 static struct link_map *serving_object(void)
 {
@@ -54,14 +43,21 @@ static void find_functions(void)
         {"mi_process_info", (void **)&allocator.mi_process_info},
         {"mallinfo2", (void **)&allocator.mallinfo2},
     };
-    struct link_map *object = serving_object();
     bool found = false;
 
-    for (unsigned i = 0; object && !found && i < sizeof wanted / sizeof *wanted; i++) {
-        *wanted[i].function = kp_scope_find(object, wanted[i].name);
+    allocator.object = serving_object();
+    for (unsigned i = 0; allocator.object && !found && i < sizeof wanted / sizeof *wanted; i++) {
+        *wanted[i].function = kp_scope_find(allocator.object, wanted[i].name);
         found = *wanted[i].function != NULL;
     }
-    allocator.is_known = true;
+    is_known = true;
+}
+
+const struct kp_malloc_calls *kp_malloc_calls(void)
+{
+    if (!is_known)
+        find_functions();
+    return &allocator;
 }
 
 static uint64_t jemalloc_figure(const char *name)
@@ -111,8 +107,7 @@ static void ask_glibc(uint64_t *used, uint64_t *held)
 void kp_totals_of_malloc(uint64_t *used, uint64_t *held)
 {
     *used = *held = KP_TOTAL_UNKNOWN;
-    if (!allocator.is_known)
-        find_functions();
+    kp_malloc_calls();
     if (allocator.mallctl)
         ask_jemalloc(used, held);
     else if (allocator.tcmalloc_property)

@@ -84,6 +84,8 @@ static bool parts_fit(const uint8_t *bytes, unsigned type, uint64_t size)
     const struct kp_rec_code *code = (const void *)bytes;
     const struct kp_rec_code_table *table = (const void *)bytes;
     const struct kp_rec_entry *entry = (const void *)bytes;
+    const struct kp_rec_span *span = (const void *)bytes;
+    const struct kp_rec_mapping *mapping = (const void *)bytes;
 
     switch (type) {
     case KP_REC_MODULE:
@@ -94,6 +96,10 @@ static bool parts_fit(const uint8_t *bytes, unsigned type, uint64_t size)
         return size >= sizeof *code && sizeof *code + code->file_bytes + code->name_bytes <= size;
     case KP_REC_ENTRY:
         return size >= sizeof *entry && sizeof *entry + entry->name_bytes <= size;
+    case KP_REC_SPAN:
+        return size >= sizeof *span && sizeof *span + (uint64_t)span->cells * 4 <= size;
+    case KP_REC_MAPPING:
+        return size >= sizeof *mapping && sizeof *mapping + mapping->path_bytes <= size;
     default:
         return size >= sizeof *table && sizeof *table + (uint64_t)table->bytes <= size;
     }
@@ -126,6 +132,14 @@ static bool values_are_possible(unsigned type, union kp_record record)
         return record.alloc->kind >= KP_KIND_MALLOC && record.alloc->kind <= KP_KIND_LAST;
     case KP_REC_STAMP: return record.stamp->time_us < KP_DECODE_TIME_US_MAX;
     case KP_REC_MARK: return record.mark->time_us < KP_DECODE_TIME_US_MAX;
+    case KP_REC_SNAPSHOT:
+        return record.snapshot->time_us < KP_DECODE_TIME_US_MAX &&
+               (record.snapshot->page_shift == 12 || record.snapshot->page_shift == 16);
+    case KP_REC_SNAPSHOT_TAKEN: return record.taken->time_us < KP_DECODE_TIME_US_MAX;
+    case KP_REC_ARENA:
+        return record.arena->kind >= KP_ARENA_TOTAL && record.arena->kind <= KP_ARENA_LAST;
+    case KP_REC_MAPPING:
+        return record.mapping->kind >= KP_MAPPING_FILE && record.mapping->kind <= KP_MAPPING_LAST;
     case KP_REC_RATE: return record.rate->rate > 0 && record.rate->rate < 1ULL << 62;
     case KP_REC_NODE: return record.node->id > 0 && record.node->parent < record.node->id;
     case KP_REC_MODULE: return record.module->id > 0;

@@ -55,6 +55,11 @@ union kp_record {
     const struct kp_rec_code_table *table;
     const struct kp_rec_activation *activation;
     const struct kp_rec_entry *entry;
+    const struct kp_rec_snapshot *snapshot;
+    const struct kp_rec_snapshot_taken *taken;
+    const struct kp_rec_arena *arena;
+    const struct kp_rec_span *span;
+    const struct kp_rec_mapping *mapping;
 };
 
 /* Returns the record's type and steps over it; 0 at the end, -1 when what follows is no record

@@ -100,7 +100,8 @@ struct kp_chunk_header {
     uint16_t slot;         /* DATA: the writer slot, part of a sample's id; COUNTERS: the slot */
     _Atomic uint32_t used; /* bytes of whole records behind the header (and the process info) */
     uint64_t first_sample; /* DATA: the counter of the first ALLOC record in this chunk */
-    uint8_t reserved[32];
+    _Atomic uint64_t samples; /* DATA, while it is OWNED: ALLOC records in it */
+    uint8_t reserved[24];
 };
 _Static_assert(sizeof(struct kp_chunk_header) == 64, "chunk header");
 
@@ -121,7 +122,7 @@ struct kp_process_info {
     _Atomic uint32_t end;   /* enum kp_process_end */
     _Atomic uint32_t unwinder; /* enum kp_unwinder: the best one that could be had */
     _Atomic uint64_t ended_ns;
-    _Atomic uint64_t samples;      /* ALLOC records written */
+    _Atomic uint64_t samples;      /* ALLOC records written to chunks that are not OWNED any more */
     _Atomic uint64_t lost_samples; /* sampled, but no room in the spool */
     _Atomic uint64_t lost_frees;   /* frees of samples that could not be told */
     _Atomic uint64_t lost_nested;  /* sampled inside the shim itself (signal handler): not recorded */
@@ -169,14 +170,20 @@ enum kp_record_type {
     KP_REC_MARK = 7,   /* struct kp_rec_mark */
     KP_REC_TOTALS = 8, /* struct kp_rec_totals: the allocators' own figures at a mark, after it */
     KP_REC_ACTIVATION = 9, /* struct kp_rec_activation: one call of an entry, drawn at random */
+    KP_REC_SNAPSHOT = 16,     /* struct kp_rec_snapshot: the state of the heap begins */
+    KP_REC_ARENA = 17,        /* struct kp_rec_arena: one part of it */
+    KP_REC_SPAN = 18,         /* struct kp_rec_span, variable: addresses that belong to an arena */
+    KP_REC_MAPPING = 19,      /* struct kp_rec_mapping, variable: what else is resident */
+    KP_REC_SNAPSHOT_END = 20, /* one word: type | number << 8 */
     /* definitions */
     KP_REC_NODE = 32,        /* struct kp_rec_node */
+    KP_REC_ENTRY = 38,       /* struct kp_rec_entry, variable */
     KP_REC_MODULE = 33,      /* struct kp_rec_module, variable */
     KP_REC_MODULE_GONE = 34, /* struct kp_rec_module_gone */
     KP_REC_TEXT = 35,        /* struct kp_rec_text, variable */
     KP_REC_CODE = 36,        /* struct kp_rec_code, variable */
     KP_REC_CODE_TABLE = 37,  /* struct kp_rec_code_table, variable */
-    KP_REC_ENTRY = 38,       /* struct kp_rec_entry, variable */
+    KP_REC_SNAPSHOT_TAKEN = 44, /* struct kp_rec_snapshot_taken: all of one is in the data now */
 };
 
 /* A sample's id: writer slot in the top 12 bits of 56, the slot's own counter below. ALLOC does
@@ -246,6 +253,96 @@ struct kp_rec_totals {
     uint64_t object_blocks; /* a number: blocks that Python's own allocator has given out */
 };
 #define KP_TOTAL_UNKNOWN UINT64_MAX
+
+/* A snapshot of the heap: SNAPSHOT, its ARENAs, SPANs and MAPPINGs, and SNAPSHOT_END stand one
+ * behind another in the chunks of one slot, all with its number. */
+enum kp_snapshot_why {
+    KP_SNAPSHOT_CLOCK = 1, /* time had come */
+    KP_SNAPSHOT_PEAK = 2,  /* RSS had grown */
+    KP_SNAPSHOT_MARK = 3,  /* at an iteration mark */
+    KP_SNAPSHOT_END = 4,   /* at exit; in Python before it takes its memory down */
+};
+struct kp_rec_snapshot {
+    uint64_t type_number; /* type | number, from 1 in each process, << 8 */
+    uint64_t time_us;
+    uint64_t rss;
+    uint64_t rss_file;   /* of it: pages of files and shared memory */
+    uint32_t cost_us;    /* to take it, without the writing */
+    uint8_t why;         /* enum kp_snapshot_why */
+    uint8_t page_shift;  /* 12: cells of spans are pages; 16: of 64 KiB */
+    uint8_t is_partial;  /* something was busy, or too long to read */
+    uint8_t reserved;
+    uint64_t trim_threshold, mmap_threshold; /* of glibc now; 0 unknown */
+};
+enum kp_arena_kind {
+    KP_ARENA_TOTAL = 1,          /* an allocator that tells no more than its sums */
+    KP_ARENA_GLIBC_MAIN = 2,     /* grown by brk */
+    KP_ARENA_GLIBC_THREAD = 3,   /* of a thread or several */
+    KP_ARENA_GLIBC_MMAP = 4,     /* blocks with a mapping each */
+    KP_ARENA_JEMALLOC = 5,       /* an arena */
+    KP_ARENA_JEMALLOC_BIN = 6,   /* a size class of all arenas: holds blocks counted there too */
+    KP_ARENA_MIMALLOC = 7,       /* heap of the thread that looked */
+    KP_ARENA_MIMALLOC_CLASS = 8, /* size class of it */
+    KP_ARENA_TCMALLOC = 9,
+    KP_ARENA_PYMALLOC = 10,      /* all arenas of Python's own allocator */
+    KP_ARENA_PYMALLOC_CLASS = 11, /* size class of it */
+    KP_ARENA_LAST = KP_ARENA_PYMALLOC_CLASS,
+};
+/* Bytes; KP_TOTAL_UNKNOWN where nobody can say. */
+struct kp_rec_arena {
+    uint64_t type_number;
+    uint32_t index; /* in the snapshot, from 0 */
+    uint8_t kind;   /* enum kp_arena_kind */
+    uint8_t is_partial;
+    uint16_t reserved;
+    uint64_t unit;  /* size of a class, else 0 */
+    uint64_t size;  /* taken from the system */
+    uint64_t in_use; /* in blocks given out */
+    uint64_t free;  /* the rest of size, but for what the allocator needs itself */
+    uint64_t largest_free; /* piece that is not at the top */
+    uint64_t top;   /* never used, or free again, at the end */
+    uint64_t resident;
+    uint64_t trimmable; /* what malloc_trim(0) would give back of resident */
+    uint64_t large_free; /* resident, in free pieces of 128 KiB or more, not at the top */
+};
+/* Followed by the cells: each stretch of 1 << page_shift bytes from start on, the bytes of it that
+ * are given out, and the pages of it that are resident << 24. */
+struct kp_rec_span {
+    uint32_t type_bytes;
+    uint32_t arena;  /* index */
+    uint64_t number;
+    uint64_t start;  /* a multiple of the stretch */
+    uint32_t cells;
+    uint32_t reserved;
+};
+#define KP_CELL_USED(cell) ((cell) & 0xffffffu)
+#define KP_CELL_PAGES(cell) ((cell) >> 24)
+enum kp_mapping_kind {
+    KP_MAPPING_FILE = 1,
+    KP_MAPPING_SHARED = 2, /* shared memory */
+    KP_MAPPING_STACK = 3,
+    KP_MAPPING_HEAP = 4, /* in a span of this snapshot */
+    KP_MAPPING_KPROF = 5, /* our own */
+    KP_MAPPING_OTHER = 6, /* anonymous, of nobody that we know */
+    KP_MAPPING_DATA = 7,  /* of a file: variables, also those without initial values */
+    KP_MAPPING_RANGE = 8, /* part of the others: a sampled mapping, see kind 'mmap' and 'arena' */
+    KP_MAPPING_LAST = KP_MAPPING_RANGE,
+};
+/* One mapping, or several of one kind and path. Followed by the path without a NUL, padded. */
+struct kp_rec_mapping {
+    uint32_t type_bytes;
+    uint16_t kind; /* enum kp_mapping_kind */
+    uint16_t path_bytes;
+    uint64_t number;
+    uint64_t start, end; /* of the first; OTHER has one record each */
+    uint64_t rss;
+    uint64_t anonymous; /* of it */
+    uint64_t swap;
+};
+struct kp_rec_snapshot_taken {
+    uint64_t type_number;
+    uint64_t time_us; /* when it was written: no STAMP before it in its slot is later */
+};
 struct kp_rec_node {
     uint32_t type;
     uint32_t id;     /* from 1, rising, unique in the process */
@@ -377,6 +474,11 @@ _Static_assert(sizeof(struct kp_rec_node) == 24, "node");
 _Static_assert(sizeof(struct kp_rec_module) == 40, "module");
 _Static_assert(sizeof(struct kp_rec_module_gone) == 8, "module gone");
 _Static_assert(sizeof(struct kp_rec_text) == 8, "text");
+_Static_assert(sizeof(struct kp_rec_snapshot) == 56, "snapshot");
+_Static_assert(sizeof(struct kp_rec_arena) == 88, "arena");
+_Static_assert(sizeof(struct kp_rec_span) == 32, "span");
+_Static_assert(sizeof(struct kp_rec_mapping) == 56, "mapping");
+_Static_assert(sizeof(struct kp_rec_snapshot_taken) == 16, "snapshot taken");
 
 /* Size of a record of this type: > 0 fixed, 0 in its first word, -1 no such type. */
 static inline int kp_record_fixed_bytes(unsigned type)
@@ -388,11 +490,17 @@ static inline int kp_record_fixed_bytes(unsigned type)
     case KP_REC_RESIZE:
     case KP_REC_STAMP:
     case KP_REC_RATE:
-    case KP_REC_MARK: return 16;
+    case KP_REC_MARK:
+    case KP_REC_SNAPSHOT_TAKEN: return 16;
     case KP_REC_FREE:
+    case KP_REC_SNAPSHOT_END:
     case KP_REC_MODULE_GONE: return 8;
     case KP_REC_TOTALS: return 48;
+    case KP_REC_SNAPSHOT: return sizeof(struct kp_rec_snapshot);
+    case KP_REC_ARENA: return sizeof(struct kp_rec_arena);
     case KP_REC_ACTIVATION: return 80;
+    case KP_REC_SPAN:
+    case KP_REC_MAPPING:
     case KP_REC_MODULE:
     case KP_REC_TEXT:
     case KP_REC_CODE:

@@ -16,6 +16,7 @@
     X("KPROF_FOLLOW", "all|fork|none", "all", "which child processes are recorded")                \
     X("KPROF_SPOOL_MAX", "SIZE", "256M", "bound of the spool file")                                \
     X("KPROF_UNWINDER", "cfi|libunwind|gcc|fp", "cfi", "how native stacks are walked; for trouble only")   \
+    X("KPROF_PAGES", "0|1", "0", "1: look at each page of the heap, for the report fragmentation") \
     X("KPROF_QUIET", "0|1", "0", "1: no closing line on stderr")
 
 /* Set by the shim itself for the processes that follow: the spool of the session, or that there is

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads glibc's arenas as memory: where each lies, and all its free chunks; what is not free is given
+ * out (blocks that a thread keeps in its tcache count as given out, as they do in mallinfo2). Each
+ * arena is locked as malloc locks it, but tried for a while only: nothing here can wait for ever, also
+ * in a forked child or with a lock that somebody's death has left. Host's threads, signals blocked.
+ *
+ * A free chunk costs about one cache miss. So many that it takes longer than CHUNKS_MAX are left, and
+ * the arena is partial.
+ */
+#include "snapshot_glibc.h"
+
+#include "glibc_arena.h"
+#include "sys.h"
+
+#include <linux/futex.h>
+#include <stdatomic.h>
+
+#define LOCK_TRIES 2000u
+#define TRIES_MAX 16u
+#define ARENAS_AT_MOST 400u
+#define CHUNKS_MAX (4u << 20)
+#define LISTS_AT_ONCE 16u
+#define LARGE_BYTES (128u << 10)
+#define LINK_BYTES (sizeof(struct kp_glibc_chunk))
+#define TOP_KEPT 4128u /* malloc_trim(0) leaves a page and the smallest chunk */
+
+static struct {
+    unsigned tries; /* before the first block there is nothing to be found */
+    bool is_found;
+    struct kp_glibc glibc;
+} known;
+
+struct walk {
+    struct kp_heap *heap;
+    struct kp_glibc_arena *arena;
+    struct kp_rec_arena *record;
+    uint32_t span;
+    uint32_t chunks;
+};
+
+static bool try_lock(struct kp_glibc_arena *arena)
+{
+    for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
+        int open = 0;
+
+        if (__atomic_compare_exchange_n(&arena->lock, &open, 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return true;
+        if (tries % 64 == 63)
+            KP_SYS0(SYS_sched_yield);
+        else
+            __builtin_ia32_pause();
+    }
+    return false;
+}
+
+static void unlock(struct kp_glibc_arena *arena)
+{
+    if (__atomic_exchange_n(&arena->lock, 0, __ATOMIC_RELEASE) > 1)
+        KP_SYS3(SYS_futex, &arena->lock, FUTEX_WAKE_PRIVATE, 1);
+}
+
+/* What is left of a piece for malloc_trim() when the links in its head stay. */
+static uint64_t trimmable(const struct walk *walk, uint64_t start, uint64_t bytes)
+{
+    if (walk->span == KP_HEAP_NO_SPAN || bytes <= LINK_BYTES + 4096)
+        return 0;
+    return kp_heap_resident(walk->heap, walk->span, start + LINK_BYTES, bytes - LINK_BYTES);
+}
+
+static void count_free(struct walk *walk, uint64_t start, uint64_t bytes)
+{
+    struct kp_rec_arena *record = walk->record;
+    uint64_t resident;
+
+    walk->span = kp_heap_find(walk->heap, record->index, start, walk->span);
+    if (walk->span != KP_HEAP_NO_SPAN)
+        kp_heap_is_free(walk->heap, walk->span, start, bytes);
+    resident = trimmable(walk, start, bytes);
+    record->free += bytes;
+    record->trimmable += resident;
+    if (bytes >= LARGE_BYTES)
+        record->large_free += resident;
+    if (bytes > record->largest_free)
+        record->largest_free = bytes;
+}
+
+static bool is_chunk(const struct walk *walk, const struct kp_glibc_chunk *chunk)
+{
+    return ((uintptr_t)chunk & 15) == 0 && (uintptr_t)chunk > 4096 && walk->chunks < CHUNKS_MAX;
+}
+
+static void walk_fastbins(struct walk *walk)
+{
+    for (unsigned bin = 0; bin < KP_GLIBC_FASTBINS; bin++) {
+        const struct kp_glibc_chunk *chunk = walk->arena->fastbins[bin];
+
+        for (; chunk && is_chunk(walk, chunk); walk->chunks++) {
+            uintptr_t next = (uintptr_t)chunk->next;
+
+            count_free(walk, (uintptr_t)chunk, kp_glibc_chunk_bytes(chunk));
+            if (known.glibc.mangles_links)
+                next ^= (uintptr_t)&chunk->next >> 12;
+            chunk = (const struct kp_glibc_chunk *)next;
+        }
+    }
+}
+
+/* Each list is one long chain of cache misses: several are followed side by side. */
+struct cursor {
+    const struct kp_glibc_chunk *header, *chunk; /* the same: at its end */
+};
+
+static void prefetch(const struct kp_glibc_chunk *chunk)
+{
+    __builtin_prefetch(chunk);
+    __builtin_prefetch(&chunk->previous);
+}
+
+/* False: there is no further list. */
+static bool next_list(const struct walk *walk, unsigned *bin, struct cursor *cursor)
+{
+    while (*bin < KP_GLIBC_BINS) {
+        cursor->header = kp_glibc_bin(walk->arena, (*bin)++);
+        cursor->chunk = cursor->header->previous;
+        if (cursor->chunk != cursor->header) {
+            prefetch(cursor->chunk);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool step(struct walk *walk, struct cursor *cursor)
+{
+    const struct kp_glibc_chunk *chunk = cursor->chunk;
+
+    if (!is_chunk(walk, chunk)) {
+        walk->record->is_partial = 1;
+        return false;
+    }
+    walk->chunks++;
+    cursor->chunk = chunk->previous;
+    prefetch(cursor->chunk);
+    count_free(walk, (uintptr_t)chunk, kp_glibc_chunk_bytes(chunk));
+    return cursor->chunk != cursor->header;
+}
+
+static void walk_bins(struct walk *walk)
+{
+    struct cursor cursors[LISTS_AT_ONCE];
+    unsigned bin = 0, active = 0;
+
+    do {
+        while (active < LISTS_AT_ONCE && next_list(walk, &bin, &cursors[active]))
+            active++;
+        for (unsigned i = 0; i < active; i++)
+            if (!step(walk, &cursors[i]))
+                cursors[i--] = cursors[--active];
+    } while (active);
+}
+
+/* The main arena's top is what sbrk gives back; of the others' nothing is. */
+static void count_top(struct walk *walk)
+{
+    const struct kp_glibc_chunk *top = walk->arena->top;
+    uint64_t bytes = kp_glibc_chunk_bytes(top);
+    struct kp_rec_arena *record = walk->record;
+
+    record->top = bytes;
+    record->free += bytes;
+    walk->span = kp_heap_find(walk->heap, record->index, (uintptr_t)top, walk->span);
+    if (walk->span == KP_HEAP_NO_SPAN)
+        return;
+    kp_heap_is_free(walk->heap, walk->span, (uintptr_t)top, bytes);
+    if (walk->arena == known.glibc.main && bytes > TOP_KEPT)
+        record->trimmable +=
+            kp_heap_resident(walk->heap, walk->span, (uintptr_t)top + TOP_KEPT, bytes - TOP_KEPT);
+}
+
+static void span_of_main(struct kp_heap *heap, const struct kp_glibc_arena *arena,
+                         struct kp_rec_arena *record)
+{
+    uint64_t end = (uintptr_t)arena->top + kp_glibc_chunk_bytes(arena->top);
+
+    if (!(arena->flags & (int)KP_GLIBC_NOT_CONTIGUOUS) && arena->system_bytes < end)
+        kp_heap_span(heap, record, end - arena->system_bytes, end);
+    else
+        record->is_partial = 1; /* its pieces are nowhere told */
+}
+
+static void spans_of_thread(struct kp_heap *heap, const struct kp_glibc_arena *arena,
+                            struct kp_rec_arena *record)
+{
+    const struct kp_glibc_heap *at =
+        (const struct kp_glibc_heap *)((uintptr_t)arena->top & ~(KP_GLIBC_HEAP_BYTES - 1));
+
+    for (; at && at->arena == arena && at->size <= KP_GLIBC_HEAP_BYTES; at = at->previous)
+        kp_heap_span(heap, record, (uintptr_t)at, (uintptr_t)at + at->size);
+}
+
+/* Under the arena's lock, when it could be had. */
+static void read_arena(struct kp_heap *heap, struct kp_glibc_arena *arena,
+                       struct kp_rec_arena *record, bool is_locked)
+{
+    struct walk walk = {heap, arena, record, KP_HEAP_NO_SPAN, 0};
+
+    record->size = arena->system_bytes;
+    if (!is_locked) {
+        record->is_partial = 1;
+        record->in_use = record->free = KP_TOTAL_UNKNOWN;
+        return;
+    }
+    record->trimmable = record->large_free = record->largest_free = 0;
+    if (arena == known.glibc.main)
+        span_of_main(heap, arena, record);
+    else
+        spans_of_thread(heap, arena, record);
+    count_top(&walk);
+    walk_fastbins(&walk);
+    walk_bins(&walk);
+    record->in_use = record->size > record->free ? record->size - record->free : 0;
+}
+
+static void add_arena(struct kp_heap *heap, struct kp_glibc_arena *arena)
+{
+    bool is_main = arena == known.glibc.main;
+    struct kp_rec_arena *record =
+        kp_heap_arena(heap, is_main ? KP_ARENA_GLIBC_MAIN : KP_ARENA_GLIBC_THREAD);
+
+    if (!record)
+        return;
+    bool is_locked = try_lock(arena);
+    read_arena(heap, arena, record, is_locked);
+    if (is_locked)
+        unlock(arena);
+    heap->is_partial |= record->is_partial;
+}
+
+static void add_mappings(struct kp_heap *heap)
+{
+    struct kp_rec_arena *record = kp_heap_arena(heap, KP_ARENA_GLIBC_MMAP);
+
+    if (!record)
+        return;
+    record->size = record->in_use = *known.glibc.mapped_bytes;
+    record->free = record->largest_free = record->trimmable = record->large_free = 0;
+}
+
+bool kp_snapshot_glibc(struct kp_heap *heap)
+{
+    struct kp_glibc_arena *arena;
+
+    if (!known.is_found && known.tries++ < TRIES_MAX)
+        known.is_found = kp_glibc_find(&known.glibc);
+    if (!known.is_found || !known.glibc.mapped_bytes)
+        return false;
+    heap->trim_threshold = *known.glibc.trim_threshold;
+    heap->mmap_threshold = *known.glibc.mmap_threshold;
+    arena = known.glibc.main;
+    do {
+        add_arena(heap, arena);
+        arena = __atomic_load_n(&arena->next, __ATOMIC_ACQUIRE);
+    } while (arena && arena != known.glibc.main && heap->arena_count < ARENAS_AT_MOST);
+    add_mappings(heap);
+    return true;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Book-keeping of a snapshot, see snapshot_heap.h. The memory is mapped without reserve: only what a
+ * heap needs of it becomes resident (0.1 ‰ of the heap with cells of 64 KiB). mincore tells what is
+ * resident for about 1 ns a page, without the text that smaps would make of it. Host's threads.
+ */
+#include "snapshot_heap.h"
+
+#include "sys.h"
+
+#include <string.h>
+
+#define PAGE_SHIFT 12
+#define PAGE (1ull << PAGE_SHIFT)
+
+struct kp_heap *kp_heap_new(unsigned shift)
+{
+    struct kp_heap *heap = kp_sys_map(sizeof *heap);
+
+    if (heap)
+        heap->shift = shift;
+    return heap;
+}
+
+void kp_heap_free(struct kp_heap *heap)
+{
+    kp_sys_unmap(heap, sizeof *heap);
+}
+
+struct kp_rec_arena *kp_heap_arena(struct kp_heap *heap, enum kp_arena_kind kind)
+{
+    struct kp_rec_arena *arena;
+
+    if (heap->arena_count == KP_HEAP_ARENAS_MAX) {
+        heap->is_partial = true;
+        return NULL;
+    }
+    arena = &heap->arenas[heap->arena_count];
+    *arena = (struct kp_rec_arena){.index = heap->arena_count++,
+                                   .kind = (uint8_t)kind,
+                                   .largest_free = KP_TOTAL_UNKNOWN,
+                                   .top = KP_TOTAL_UNKNOWN,
+                                   .resident = KP_TOTAL_UNKNOWN,
+                                   .trimmable = KP_TOTAL_UNKNOWN,
+                                   .large_free = KP_TOTAL_UNKNOWN};
+    return arena;
+}
+
+static struct kp_heap_cell *cell_of(struct kp_heap *heap, const struct kp_heap_span *span,
+                                    uint64_t address)
+{
+    uint64_t base = span->start >> heap->shift;
+
+    return &heap->cells[span->first_cell + ((address >> heap->shift) - base)];
+}
+
+/* The lowest bit of each of eight bytes, side by side. */
+static unsigned low_bits(const unsigned char *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof word);
+    return (unsigned)((word & 0x0101010101010101u) * 0x0102040810204080u >> 56);
+}
+
+/* `count` pages, a multiple of 8, from this one on: their bits into the cells. */
+static uint64_t take_window(struct kp_heap *heap, const struct kp_heap_span *span, uint64_t page,
+                            uint64_t count)
+{
+    unsigned in_cell = 1u << (heap->shift - PAGE_SHIFT);
+    uint64_t pages = 0;
+
+    for (uint64_t i = 0; i < count; i += 8) {
+        unsigned bits = low_bits(heap->window + i);
+
+        pages += (unsigned)__builtin_popcount(bits);
+        if (in_cell >= 8)
+            cell_of(heap, span, (page + i) << PAGE_SHIFT)->resident |=
+                bits << ((page + i) & (in_cell - 1));
+        else
+            for (; bits; bits &= bits - 1)
+                cell_of(heap, span, (page + i + (unsigned)__builtin_ctz(bits)) << PAGE_SHIFT)
+                    ->resident = 1;
+    }
+    return pages;
+}
+
+/* A bit for each page of the span; returns their number. Windows begin at multiples of 8 pages; what
+ * they have before and behind the span is made empty. */
+static uint64_t look_for_pages(struct kp_heap *heap, const struct kp_heap_span *span)
+{
+    uint64_t first = span->start >> PAGE_SHIFT, end = (span->end + PAGE - 1) >> PAGE_SHIFT;
+    uint64_t pages = 0;
+
+    for (uint64_t page = first & ~7ull; page < end; page += sizeof heap->window) {
+        uint64_t from = page > first ? page : first, skip = from - page;
+        uint64_t to = end - page < sizeof heap->window ? end : page + sizeof heap->window;
+        uint64_t count = (to - page + 7) & ~7ull;
+
+        memset(heap->window, 0, skip);
+        memset(heap->window + (to - page), 0, count - (to - page));
+        if (KP_SYS3(SYS_mincore, from << PAGE_SHIFT, (to - from) << PAGE_SHIFT,
+                    heap->window + skip) == 0)
+            pages += take_window(heap, span, page, count);
+    }
+    return pages;
+}
+
+uint64_t kp_heap_resident_outside(struct kp_heap *heap, uint64_t start, uint64_t end)
+{
+    uint64_t pages = 0;
+
+    for (uint64_t from = start & ~(PAGE - 1); from < end; from += sizeof heap->window * PAGE) {
+        uint64_t left = (end - from + PAGE - 1) >> PAGE_SHIFT;
+        uint64_t count = left < sizeof heap->window ? left : sizeof heap->window;
+
+        memset(heap->window + (count & ~7ull), 0, count & 7 ? 8 : 0);
+        if (KP_SYS3(SYS_mincore, from, count << PAGE_SHIFT, heap->window) != 0)
+            continue;
+        for (uint64_t i = 0; i < count; i += 8)
+            pages += (unsigned)__builtin_popcount(low_bits(heap->window + i));
+    }
+    return pages << PAGE_SHIFT;
+}
+
+/* Adds or takes bytes in all cells of a stretch. */
+static void count_used(struct kp_heap *heap, const struct kp_heap_span *span, uint64_t start,
+                       uint64_t bytes, bool is_used)
+{
+    uint64_t cell_bytes = 1ull << heap->shift;
+
+    while (bytes) {
+        uint64_t rest = cell_bytes - (start & (cell_bytes - 1));
+        uint32_t part = (uint32_t)(bytes < rest ? bytes : rest);
+        struct kp_heap_cell *cell = cell_of(heap, span, start);
+
+        if (is_used)
+            cell->used += part;
+        else
+            cell->used -= part < cell->used ? part : cell->used;
+        start += part;
+        bytes -= part;
+    }
+}
+
+uint32_t kp_heap_span(struct kp_heap *heap, struct kp_rec_arena *arena, uint64_t start, uint64_t end)
+{
+    uint64_t cells = ((end - 1) >> heap->shift) - (start >> heap->shift) + 1;
+    struct kp_heap_span *span;
+
+    if (end <= start || heap->span_count == KP_HEAP_SPANS_MAX ||
+        cells > KP_HEAP_CELLS_MAX - heap->cell_count) {
+        heap->is_partial = true;
+        return KP_HEAP_NO_SPAN;
+    }
+    span = &heap->spans[heap->span_count];
+    *span = (struct kp_heap_span){start, end, arena->index, heap->cell_count, (uint32_t)cells};
+    heap->cell_count += (uint32_t)cells;
+    count_used(heap, span, start, end - start, true);
+    if (arena->resident == KP_TOTAL_UNKNOWN)
+        arena->resident = 0;
+    arena->resident += look_for_pages(heap, span) << PAGE_SHIFT;
+    return heap->span_count++;
+}
+
+uint32_t kp_heap_find(const struct kp_heap *heap, uint32_t arena, uint64_t address, uint32_t last)
+{
+    if (last < heap->span_count && address >= heap->spans[last].start &&
+        address < heap->spans[last].end)
+        return last;
+    for (uint32_t i = 0; i < heap->span_count; i++)
+        if (heap->spans[i].arena == arena && address >= heap->spans[i].start &&
+            address < heap->spans[i].end)
+            return i;
+    return KP_HEAP_NO_SPAN;
+}
+
+static uint64_t end_within(const struct kp_heap_span *span, uint64_t start, uint64_t bytes)
+{
+    return bytes > span->end - start ? span->end : start + bytes;
+}
+
+void kp_heap_is_free(struct kp_heap *heap, uint32_t which, uint64_t start, uint64_t bytes)
+{
+    const struct kp_heap_span *span = &heap->spans[which];
+
+    count_used(heap, span, start, end_within(span, start, bytes) - start, false);
+}
+
+uint64_t kp_heap_resident(const struct kp_heap *heap, uint32_t which, uint64_t start,
+                          uint64_t bytes)
+{
+    const struct kp_heap_span *span = &heap->spans[which];
+    uint64_t page = (start + PAGE - 1) >> PAGE_SHIFT;
+    uint64_t end = end_within(span, start, bytes) >> PAGE_SHIFT, pages = 0;
+    unsigned in_cell = 1u << (heap->shift - PAGE_SHIFT);
+
+    for (; page < end; page++) {
+        const struct kp_heap_cell *cell =
+            &heap->cells[span->first_cell + ((page << PAGE_SHIFT) >> heap->shift) -
+                         (span->start >> heap->shift)];
+
+        pages += cell->resident >> (page & (in_cell - 1)) & 1;
+    }
+    return pages << PAGE_SHIFT;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records of a snapshot, one behind another in the chunks of one slot. That it is there is told in
+ * a definition afterwards: the reader takes definitions first, so that it can bring all slots to
+ * the moment of the snapshot before it looks at what is live. Host's threads, with the guard set.
+ */
+#include "snapshot_write.h"
+
+#include "clock.h"
+#include "spool.h"
+
+#include <string.h>
+
+#define CELLS_AT_ONCE 4000u
+
+/* Room for a record of any size. */
+static void *reserve(struct kp_slot *slot, uint32_t bytes)
+{
+    return kp_spool_make_room(slot, bytes) ? kp_spool_reserve(slot, bytes) : NULL;
+}
+
+static bool write_words(struct kp_slot *slot, const void *record, uint32_t bytes)
+{
+    void *place = reserve(slot, bytes);
+
+    if (!place)
+        return false;
+    memcpy(place, record, bytes);
+    kp_spool_publish(slot, bytes);
+    return true;
+}
+
+static bool write_arenas(struct kp_slot *slot, uint64_t number, struct kp_heap *heap)
+{
+    for (uint32_t i = 0; i < heap->arena_count; i++) {
+        heap->arenas[i].type_number = KP_REC_ARENA | number << 8;
+        if (!write_words(slot, &heap->arenas[i], sizeof heap->arenas[i]))
+            return false;
+    }
+    return true;
+}
+
+static uint32_t packed(const struct kp_heap_cell *cell)
+{
+    return (cell->used & 0xffffffu) | (uint32_t)__builtin_popcount(cell->resident) << 24;
+}
+
+static bool write_cells(struct kp_slot *slot, uint64_t number, const struct kp_heap *heap,
+                        const struct kp_heap_span *span, uint32_t first, uint32_t count)
+{
+    uint32_t bytes = (uint32_t)sizeof(struct kp_rec_span) + ((count * 4 + 7) & ~7u);
+    struct kp_rec_span *record = reserve(slot, bytes);
+    uint32_t *cells = (uint32_t *)(record + 1);
+
+    if (!record)
+        return false;
+    *record = (struct kp_rec_span){.type_bytes = KP_REC_SPAN | bytes << 8,
+                                   .arena = span->arena,
+                                   .number = number,
+                                   .start = ((span->start >> heap->shift) + first) << heap->shift,
+                                   .cells = count};
+    for (uint32_t i = 0; i < count; i++)
+        cells[i] = packed(&heap->cells[span->first_cell + first + i]);
+    if (count & 1)
+        cells[count] = 0;
+    kp_spool_publish(slot, bytes);
+    return true;
+}
+
+static bool write_spans(struct kp_slot *slot, uint64_t number, const struct kp_heap *heap)
+{
+    for (uint32_t i = 0; i < heap->span_count; i++) {
+        const struct kp_heap_span *span = &heap->spans[i];
+
+        for (uint32_t first = 0; first < span->cells; first += CELLS_AT_ONCE) {
+            uint32_t left = span->cells - first;
+
+            if (!write_cells(slot, number, heap, span, first,
+                             left < CELLS_AT_ONCE ? left : CELLS_AT_ONCE))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool write_ranges(struct kp_slot *slot, uint64_t number, const struct kp_heap *heap)
+{
+    for (uint32_t i = 0; i < heap->range_count; i++) {
+        const struct kp_heap_range *range = &heap->ranges[i];
+        struct kp_rec_mapping record = {.type_bytes = KP_REC_MAPPING | (uint32_t)sizeof record << 8,
+                                        .kind = KP_MAPPING_RANGE,
+                                        .number = number,
+                                        .start = range->start,
+                                        .end = range->end,
+                                        .rss = range->resident};
+
+        if (!write_words(slot, &record, sizeof record))
+            return false;
+    }
+    return true;
+}
+
+static bool write_smaps(struct kp_slot *slot, uint64_t number, const struct kp_snapshot_text *smaps)
+{
+    struct kp_snapshot_mapping mapping;
+    size_t at = 0;
+
+    while (smaps && kp_snapshot_smaps_next(smaps, &at, &mapping)) {
+        uint32_t bytes =
+            (uint32_t)sizeof mapping.record + ((mapping.record.path_bytes + 7u) & ~7u);
+        struct kp_rec_mapping *record = reserve(slot, bytes);
+
+        if (!record)
+            return false;
+        memset((char *)record + bytes - 8, 0, 8);
+        *record = mapping.record;
+        record->type_bytes = KP_REC_MAPPING | bytes << 8;
+        record->number = number;
+        memcpy(record + 1, mapping.path, mapping.record.path_bytes);
+        kp_spool_publish(slot, bytes);
+    }
+    return true;
+}
+
+static void tell_taken(uint64_t number, uint64_t time_us)
+{
+    struct kp_rec_snapshot_taken *record;
+
+    if (!kp_spin_lock(&kp_state.definitions_lock))
+        return;
+    record = kp_spool_define(sizeof *record);
+    if (record) {
+        *record = (struct kp_rec_snapshot_taken){KP_REC_SNAPSHOT_TAKEN | number << 8, time_us};
+        kp_spool_defined(sizeof *record);
+    }
+    kp_spin_unlock(&kp_state.definitions_lock);
+}
+
+void kp_snapshot_write(struct kp_slot *slot, const struct kp_rec_snapshot *snapshot,
+                       struct kp_heap *heap, const struct kp_snapshot_text *smaps)
+{
+    uint64_t number = snapshot->type_number >> 8, end = KP_REC_SNAPSHOT_END | number << 8;
+
+    if (slot && write_words(slot, snapshot, sizeof *snapshot) &&
+        write_arenas(slot, number, heap) && write_spans(slot, number, heap) &&
+        write_ranges(slot, number, heap) && write_smaps(slot, number, smaps) && write_words(slot, &end, sizeof end))
+        tell_taken(number, kp_clock_us());
+}
