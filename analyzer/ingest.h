@@ -154,6 +154,11 @@ void kp_ingest_phases_mark(struct kp_ingest *ingest, struct kp_recorded *process
 void kp_ingest_phases_end(struct kp_ingest *ingest, struct kp_recorded *process);
 void kp_ingest_phases_write(struct kp_ingest *ingest, const struct kp_recorded *process);
 
+/* No slot can go on: is it for a snapshot? Then its turn has come, or it is given up; true when
+ * somebody can go on now. */
+bool kp_ingest_snapshot_is_next(struct kp_recorded *process);
+void kp_ingest_snapshots_write(struct kp_store *store, const struct kp_recorded *process);
+
 /* For tests: called at the points of a flush and of a finish with their names. */
 extern void (*kp_ingest_fault_hook)(const char *point);
 void kp_ingest_fault(const char *point);

@@ -39,6 +39,11 @@ static int fill_buffer(struct kp_slot_run *run, struct kp_error *error)
                          chunk->offset, chunk->limit, chunk->buffer, error);
 }
 
+static bool is_stopped(const struct kp_slot_queue *queue)
+{
+    return queue->waits_for || queue->waits_until_us || queue->at_snapshot;
+}
+
 static enum run_end run_chunk(struct kp_slot_run *run, struct kp_error *error)
 {
     struct kp_data_chunk *chunk = run->chunk;
@@ -52,18 +57,18 @@ static enum run_end run_chunk(struct kp_slot_run *run, struct kp_error *error)
         return RUN_DAMAGED;
     struct kp_decode_records records = {chunk->buffer, chunk->buffer_to - chunk->buffer_from,
                                         chunk->offset - chunk->buffer_from, KP_CHUNK_DATA};
-    run->queue->waits_for = 0;
+    run->queue->waits_for = run->queue->waits_until_us = run->queue->at_snapshot = 0;
     run->queue->is_old_wait = false;
-    while (!run->queue->waits_for && (type = kp_decode_next(&records, &record)) > 0) {
+    while (!is_stopped(run->queue) && (type = kp_decode_next(&records, &record)) > 0) {
         kp_slot_run_take(run, type, record);
-        if (!run->queue->waits_for)
+        if (!is_stopped(run->queue))
             chunk->offset = chunk->buffer_from + records.offset;
     }
     kp_slot_run_flush_slice(run);
     run->ingest->batch_bytes += chunk->offset - began;
     run->ingest->total_bytes += chunk->offset - began;
     run->ingest->is_changed |= chunk->offset != began;
-    if (run->queue->waits_for)
+    if (is_stopped(run->queue))
         return RUN_WAITS;
     drop_buffer(chunk);
     if (type == 0)
@@ -95,6 +100,10 @@ static int run_slot(struct kp_ingest *ingest, struct kp_recorded *process, uint3
 /* Has it something that it could read now? */
 static bool can_run(const struct kp_recorded *process, const struct kp_slot_queue *queue)
 {
+    if (queue->at_snapshot)
+        return queue->at_snapshot == process->snapshot_now;
+    if (queue->waits_until_us)
+        return queue->waits_until_us <= kp_snapshots_horizon(&process->snapshots);
     if (queue->waits_for)
         return !kp_slot_is_to_come(process, queue->waits_for) ||
                queue->given_up == queue->waits_for;
@@ -202,7 +211,7 @@ static bool is_waiting(struct kp_recorded *process)
     bool waiting = false;
 
     for (uint32_t slot = 0; slot < process->slot_count; slot++)
-        if (process->slots[slot] && process->slots[slot]->waits_for)
+        if (process->slots[slot] && is_stopped(process->slots[slot]))
             process->slots[slot]->is_old_wait = waiting = true;
     return waiting;
 }
@@ -214,7 +223,8 @@ int kp_ingest_data(struct kp_ingest *ingest, struct kp_recorded *process, struct
             return 1;
         if (ingest->has_more)
             return 0;
-    } while (give_up(ingest, process) || break_circle(process));
+    } while (kp_ingest_snapshot_is_next(process) || give_up(ingest, process) ||
+             break_circle(process));
     process->is_drained = !is_waiting(process);
     return 0;
 }

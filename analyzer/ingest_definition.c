@@ -148,6 +148,7 @@ static int take(struct kp_ingest *ingest, struct kp_recorded *process, int type,
     case KP_REC_MODULE: return take_module(ingest, process, record.module);
     case KP_REC_CODE: return take_code(ingest, process, record.code);
     case KP_REC_CODE_TABLE: return kp_recorded_codes_append(&process->codes, record.table);
+    case KP_REC_SNAPSHOT_TAKEN: kp_snapshots_announce(&process->snapshots, record.taken); return 0;
     case KP_REC_NODE: return take_node(ingest, process, record.node);
     case KP_REC_ENTRY: kp_ingest_entry(process, record.entry); return 0;
     default: return 0; /* MODULE_GONE: nodes name their module, so that nothing is mistaken */

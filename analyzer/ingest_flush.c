@@ -68,6 +68,7 @@ static void settle_process(struct kp_ingest *ingest, struct kp_recorded *process
     kp_slices_settle(&process->timeline);
     kp_memory_series_settle(&process->memory);
     kp_phases_settle(&process->phases);
+    kp_snapshots_settle(&process->snapshots);
     kp_conversions_settle(&process->conversions);
     process->marks_stored += process->mark_count;
     process->mark_count = process->totals_count = 0;

@@ -99,6 +99,15 @@ static void load_process(struct loader *load)
     }
 }
 
+static void load_snapshot(struct loader *load)
+{
+    struct kp_recorded *process = process_of(load, 0);
+
+    if (process)
+        kp_snapshots_load(&process->snapshots, (uint64_t)integer(load, 1),
+                          (uint64_t)integer(load, 2));
+}
+
 static void load_note(struct loader *load)
 {
     struct kp_recorded *process = process_of(load, 0);
@@ -365,6 +374,7 @@ static const struct {
     {"SELECT lost_processes FROM session", load_session},
     {"SELECT id, peak_rss_bytes, ended_s, end, before_join_s FROM process", load_process},
     {"SELECT process_id, count(*) FROM note GROUP BY process_id", load_note},
+    {"SELECT process_id, number, rss FROM snapshot ORDER BY process_id, number", load_snapshot},
     {"SELECT id, process_id, tid, name, first_s, samples FROM thread", load_thread},
     {"SELECT id, path, build_id FROM module ORDER BY id", load_module},
     {"SELECT id, file, function, first_line FROM code ORDER BY id", load_code},

@@ -246,6 +246,17 @@ void kp_slot_run_take(struct kp_slot_run *run, int type, union kp_record record)
         if (sample)
             shrink_sample(run, sample, record.resize->size);
         break;
+    case KP_REC_STAMP:
+        if (record.stamp->time_us > kp_snapshots_horizon(&run->process->snapshots))
+            run->queue->waits_until_us = record.stamp->time_us;
+        else
+            take_stamp(run, record.stamp);
+        break;
+    case KP_REC_SNAPSHOT:
+    case KP_REC_ARENA:
+    case KP_REC_SPAN:
+    case KP_REC_MAPPING:
+    case KP_REC_SNAPSHOT_END: kp_ingest_snapshot(run, type, record); break;
     case KP_REC_MARK: take_mark(run, record.mark); break;
     case KP_REC_TOTALS: take_totals(run->process, record.totals); break;
     case KP_REC_ACTIVATION: kp_ingest_activation(run->process, record.activation); break;

@@ -22,6 +22,8 @@ struct kp_slot_run {
 void kp_slot_run_take(struct kp_slot_run *run, int type, union kp_record record);
 /* The same for those that only tell time, rate or thread of what follows. */
 void kp_slot_run_take_state(struct kp_slot_run *run, int type, union kp_record record);
+/* A record of a snapshot of the heap, which may make the slot wait. */
+void kp_ingest_snapshot(struct kp_slot_run *run, int type, union kp_record record);
 /* To be called at the end of a chunk. */
 void kp_slot_run_flush_slice(struct kp_slot_run *run);
 

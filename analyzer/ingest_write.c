@@ -155,6 +155,7 @@ static void write_of_process(struct kp_ingest *ingest, const struct kp_recorded 
     write_memory(store, process);
     write_marks(store, process);
     kp_ingest_phases_write(ingest, process);
+    kp_ingest_snapshots_write(store, process);
     kp_ingest_conversions_write(ingest, process);
     write_cursors(store, process);
 }

@@ -43,6 +43,7 @@ void kp_process_free(struct kp_recorded *process)
     kp_site_table_release(&process->sites);
     kp_slices_release(&process->timeline);
     kp_recorded_codes_release(&process->codes);
+    kp_snapshots_release(&process->snapshots);
     kp_memory_series_release(&process->memory);
     kp_phases_release(&process->phases);
     kp_conversions_release(&process->conversions);

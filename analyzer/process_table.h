@@ -15,6 +15,7 @@
 #include "process_watch.h"
 #include "record.h"
 #include "site_table.h"
+#include "snapshot.h"
 #include "timeline.h"
 
 #include <stdbool.h>
@@ -69,6 +70,9 @@ struct kp_slot_queue {
     uint64_t waits_for;   /* id of a sample that must come before we go on; 0: none */
     bool is_old_wait;     /* it already waited when the last round ended */
     uint64_t given_up;    /* the last one that never came */
+    /* A snapshot must come before we go on: time of what is behind it, or the snapshot's number when
+     * it is next here. 0: none. */
+    uint64_t waits_until_us, at_snapshot;
 };
 
 struct kp_definition_chunk {
@@ -130,6 +134,9 @@ struct kp_recorded {
     uint64_t mark_step; /* only iterations that it divides are kept, see KP_MARKS_MAX */
     uint64_t marks_stored;
     bool marks_thinned; /* rows that it does not divide are still there */
+
+    struct kp_snapshots snapshots;
+    uint64_t snapshot_now; /* its turn has come: all slots are there */
 
     uint64_t last_us;       /* of the latest record */
     uint64_t ended_us;      /* 0: running */

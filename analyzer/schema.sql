@@ -262,6 +262,87 @@ CREATE TABLE activation (               -- calls of an entry from one stack: est
     PRIMARY KEY (process_id, entry, stack_id)
 ) WITHOUT ROWID;
 
+CREATE TABLE snapshot (                 -- of the heap, by the shim; sizes of that moment
+    process_id     INTEGER NOT NULL,
+    number         INTEGER NOT NULL,    -- from 1; the peak and the last are always kept
+    time_s         REAL NOT NULL,
+    why            TEXT NOT NULL,       -- 'clock', 'peak', 'mark', 'end'
+    rss            INTEGER NOT NULL,
+    rss_file       INTEGER NOT NULL,    -- of it: files and shared memory
+    cell_bytes     INTEGER NOT NULL,    -- 65536, or 4096 with KPROF_PAGES=1: what occupancy and waste go by
+    partial        INTEGER NOT NULL,    -- 1: an arena was busy, or too long to read
+    cost_s         REAL NOT NULL,       -- what it took the program
+    trim_threshold INTEGER,             -- of glibc at that moment; null: not known
+    mmap_threshold INTEGER,
+    live_malloc    REAL NOT NULL,  live_malloc_var REAL NOT NULL,  -- bytes asked for and live then, of malloc and new
+    live_object    REAL NOT NULL,  live_object_var REAL NOT NULL,  -- of Python's own allocator
+    live_mmap      REAL NOT NULL,
+    PRIMARY KEY (process_id, number)
+) WITHOUT ROWID;
+
+CREATE TABLE arena (                    -- of a snapshot; null: the allocator does not tell
+    process_id   INTEGER NOT NULL,
+    number       INTEGER NOT NULL,      -- of the snapshot
+    arena        INTEGER NOT NULL,      -- from 0
+    kind         TEXT NOT NULL,         -- 'glibc main', 'glibc thread', 'glibc mmap', 'jemalloc', 'jemalloc bin',
+                                        -- 'mimalloc', 'mimalloc class', 'tcmalloc', 'pymalloc', 'pymalloc class', 'total'
+    unit         INTEGER NOT NULL,      -- size of the blocks of a bin or class, which the others hold already; else 0
+    size         INTEGER,               -- taken from the system
+    in_use       INTEGER,               -- in blocks given out
+    free         INTEGER,
+    largest_free INTEGER,               -- piece, the top excepted
+    top          INTEGER,               -- free at its end
+    resident     INTEGER,
+    trimmable    INTEGER,               -- resident, and malloc_trim(0) would give it back
+    large_free   INTEGER,               -- resident, in free pieces of 128 KiB or more, the top excepted
+    waste        INTEGER NOT NULL,      -- resident, not given out, in a cell with something that is
+    top_site_id  INTEGER,               -- of the highest live sample
+    partial      INTEGER NOT NULL,
+    PRIMARY KEY (process_id, number, arena)
+) WITHOUT ROWID;
+
+CREATE TABLE occupancy (                -- cells of an arena by how full they are
+    process_id INTEGER NOT NULL,
+    number     INTEGER NOT NULL,
+    arena      INTEGER NOT NULL,
+    step       INTEGER NOT NULL,        -- 0 empty; n: less than n tenths are given out; 11 full
+    cells      INTEGER NOT NULL,
+    resident   INTEGER NOT NULL,        -- bytes
+    used       INTEGER NOT NULL,
+    PRIMARY KEY (process_id, number, arena, step)
+) WITHOUT ROWID;
+
+CREATE TABLE waste (                    -- of a snapshot, by the sites whose old blocks keep it
+    process_id     INTEGER NOT NULL,
+    number         INTEGER NOT NULL,
+    site_id        INTEGER NOT NULL,
+    samples        INTEGER NOT NULL,
+    bytes          REAL NOT NULL,  bytes_var REAL NOT NULL,  bytes_max REAL NOT NULL,
+    pinned_bytes   REAL NOT NULL,  pinned_bytes_var REAL NOT NULL,  -- of it: in cells less than a tenth full
+    blocks         REAL NOT NULL,       -- old ones in cells with waste
+    live_bytes     REAL NOT NULL,       -- they asked for
+    pinned_blocks  REAL NOT NULL,
+    oldest_us      INTEGER NOT NULL,
+    oldest_iteration INTEGER NOT NULL,
+    pages          INTEGER NOT NULL,    -- 1: by pages, 0: by stretches of 64 KiB or size classes
+    PRIMARY KEY (process_id, number, site_id)
+) WITHOUT ROWID;
+
+CREATE TABLE mapping (                  -- what is resident, mapping by mapping
+    process_id INTEGER NOT NULL,
+    number     INTEGER NOT NULL,
+    start      INTEGER NOT NULL,        -- address
+    kind       TEXT NOT NULL,           -- 'file', 'shared', 'stack', 'heap', 'kprof', 'data', 'other'; 'range': a
+                                        -- sampled mapping, which is part of the others
+    path       TEXT NOT NULL,
+    bytes      INTEGER NOT NULL,
+    rss        INTEGER NOT NULL,
+    anonymous  INTEGER NOT NULL,
+    swap       INTEGER NOT NULL,
+    site_id    INTEGER,                 -- 'range': that mapped it
+    PRIMARY KEY (process_id, number, start, kind)
+) WITHOUT ROWID;
+
 CREATE TABLE spool_cursor (             -- how far each chunk of the spool is in here; empty when finished
     seq     INTEGER PRIMARY KEY,
     offset  INTEGER NOT NULL
@@ -316,3 +397,10 @@ SELECT m.process_id, p.pid, m.iteration, m.time_us / 1e6 AS time_s,
        (m.time_us - lag(m.time_us) OVER (PARTITION BY m.process_id ORDER BY m.iteration)) / 1e6 AS duration_s, t.tid, t.name AS thread,
        m.rss, m.malloc_used, m.malloc_held, m.object_held, m.object_blocks
 FROM mark m JOIN process p ON p.id = m.process_id LEFT JOIN thread t ON t.id = m.thread_id;
+
+-- Arenas of the last snapshot of each process.
+CREATE VIEW v_arenas AS
+SELECT a.process_id, p.pid, a.number, s.time_s, s.why, a.arena, a.kind, a.unit, a.size, a.in_use, a.free, a.largest_free, a.top, a.resident,
+       a.trimmable, a.waste, CASE WHEN a.size > 0 THEN 1.0 * a.in_use / a.size END AS occupancy, a.top_site_id
+FROM arena a JOIN process p ON p.id = a.process_id JOIN snapshot s ON s.process_id = a.process_id AND s.number = a.number
+WHERE a.number = (SELECT max(number) FROM snapshot WHERE process_id = a.process_id);

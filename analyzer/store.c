@@ -48,6 +48,22 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
                            "object_held=?6, object_blocks=?7 "
                            "WHERE process_id = ?1 AND iteration = ?2",
     [KP_SQL_MARKS_GONE] = "DELETE FROM mark WHERE process_id = ?1 AND iteration % ?2 != 0",
+    [KP_SQL_SNAPSHOT] = "INSERT OR REPLACE INTO snapshot VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"
+                        "?11,?12,?13,?14,?15,?16)",
+    [KP_SQL_ARENA] = "INSERT OR REPLACE INTO arena VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,"
+                     "?13,?14,?15,?16)",
+    [KP_SQL_OCCUPANCY] = "INSERT OR REPLACE INTO occupancy VALUES (?1,?2,?3,?4,?5,?6,?7)",
+    [KP_SQL_WASTE] = "INSERT OR REPLACE INTO waste VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,"
+                     "?13,?14,?15)",
+    [KP_SQL_MAPPING] = "INSERT OR REPLACE INTO mapping VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [KP_SQL_SNAPSHOTS_GONE] = "DELETE FROM snapshot WHERE process_id = ?1 AND number % ?2 != 0 "
+                              "AND number NOT IN (?3, ?4)",
+    [KP_SQL_ARENAS_GONE] = "DELETE FROM arena WHERE process_id = ?1 AND number % ?2 != 0 "
+                           "AND number NOT IN (?3, ?4)",
+    [KP_SQL_OCCUPANCY_GONE] = "DELETE FROM occupancy WHERE process_id = ?1 "
+                              "AND number NOT IN (?2, ?3)",
+    [KP_SQL_WASTE_GONE] = "DELETE FROM waste WHERE process_id = ?1 AND number NOT IN (?2, ?3)",
+    [KP_SQL_MAPPING_GONE] = "DELETE FROM mapping WHERE process_id = ?1 AND number NOT IN (?2, ?3)",
     [KP_SQL_PHASE] = "INSERT OR REPLACE INTO phase VALUES (?1,?2,?3,?4,?5)",
     [KP_SQL_IMPORT] = "INSERT OR REPLACE INTO import VALUES (?1,?2,?3,?4,?5)",
     [KP_SQL_CONVERSION_STATE] =
