@@ -65,6 +65,7 @@ static void settle_process(struct kp_ingest *ingest, struct kp_recorded *process
         process->threads[i]->dirty = false;
     }
     kp_live_set_settle(&process->live, ingest->next_sample - 1);
+    kp_departed_settle(&process->departed);
     kp_slices_settle(&process->timeline);
     kp_memory_series_settle(&process->memory);
     kp_phases_settle(&process->phases);

@@ -120,6 +120,7 @@ static void free_sample(struct kp_slot_run *run, struct kp_live_sample *sample)
     if (chunk->iteration)
         kp_lifetimes_add(&sample->site->lifetimes, KP_AGE_ITERATION,
                          since(chunk->iteration, sample->born_iteration), bytes, sample->weight);
+    kp_departed_add(&run->process->departed, sample, chunk->time_us, chunk->iteration);
     kp_site_remove(sample->site, sample);
     kp_site_touch(&ingest->dirty_sites, sample->site);
     if (kp_kind_is_memory(sample->site->kind)) {
@@ -187,6 +188,8 @@ static void take_mark(struct kp_slot_run *run, const struct kp_rec_mark *record)
                                record->time_us, thread_of(run)};
 
     kp_ingest_phases_mark(run->ingest, process, &mark, record->type_iteration & KP_MARK_AT_BEGIN);
+    if (mark.iteration > process->departed.last_mark)
+        process->departed.last_mark = mark.iteration;
     if (!is_kept(process, mark.iteration))
         return;
     process->marks = kp_array_grow(process->marks, &process->mark_capacity, process->mark_count + 1,

@@ -168,6 +168,7 @@ static int add_process(struct kp_ingest *ingest, uint32_t index,
     process->watched.pid = header->pid;
     process->watched.pid_namespace = process->info.pid_namespace;
     process->watched.joined_ns = process->info.joined_ns;
+    process->departed.started_us = process->info.joined_ns / 1000;
     ingest->processes_seen++;
     ingest->is_changed = true;
     find_exec(ingest, insert_process(ingest, process));

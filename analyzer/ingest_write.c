@@ -129,6 +129,25 @@ static void write_marks(struct kp_store *store, const struct kp_recorded *proces
     }
 }
 
+/* What is still of interest of those that have come since the last commit. */
+static void write_departed(struct kp_store *store, const struct kp_recorded *process)
+{
+    const struct kp_departed *departed = &process->departed;
+
+    if (departed->may_have_rows)
+        kp_store_run(store, KP_SQL_DEPARTED_GONE, "iii", (int64_t)process->number,
+                     number(kp_departed_since_us(departed)), number(departed->last_mark));
+    for (size_t i = departed->stored; i < departed->count; i++) {
+        const struct kp_departed_sample *gone = &departed->samples[i];
+
+        if (kp_departed_is_kept(departed, gone))
+            kp_store_run(store, KP_SQL_DEPARTED, "iiidiiii", (int64_t)process->number, gone->site,
+                         number(gone->size), gone->weight, number(gone->born_us),
+                         number(gone->born_iteration), number(gone->freed_us),
+                         number(gone->freed_iteration));
+    }
+}
+
 static void write_cursors(struct kp_store *store, const struct kp_recorded *process)
 {
     for (uint32_t slot = 0; slot < process->slot_count; slot++) {
@@ -154,6 +173,7 @@ static void write_of_process(struct kp_ingest *ingest, const struct kp_recorded 
     write_timeline(store, process);
     write_memory(store, process);
     write_marks(store, process);
+    write_departed(store, process);
     kp_ingest_phases_write(ingest, process);
     kp_ingest_snapshots_write(store, process);
     kp_ingest_conversions_write(ingest, process);

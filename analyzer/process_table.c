@@ -17,6 +17,7 @@ struct kp_recorded *kp_process_new(uint32_t number)
     process->number = number;
     process->mark_step = 1;
     process->dirty = true;
+    process->departed.may_have_rows = true; /* of a collector before us */
     return process;
 }
 
@@ -40,6 +41,7 @@ static void free_slots(struct kp_recorded *process)
 void kp_process_free(struct kp_recorded *process)
 {
     kp_live_set_release(&process->live);
+    kp_departed_release(&process->departed);
     kp_site_table_release(&process->sites);
     kp_slices_release(&process->timeline);
     kp_recorded_codes_release(&process->codes);

@@ -9,6 +9,7 @@
 
 #include "conversion_table.h"
 #include "recorded_code.h"
+#include "departed.h"
 #include "live_set.h"
 #include "memory_series.h"
 #include "phases.h"
@@ -122,6 +123,7 @@ struct kp_recorded {
     struct kp_index thread_index;
 
     struct kp_live_set live;
+    struct kp_departed departed;
     struct kp_site_table sites;
     struct kp_slices timeline;
     struct kp_memory_series memory;

@@ -5,6 +5,7 @@
  * stacks, and each of them alone would not be evidence. Arenas hold blocks that are counted
  * themselves, reservations are address space: neither is looked at. One thread.
  */
+#include "lifetime.h"
 #include "query_db.h"
 #include "query_leaks.h"
 #include "query_stacks.h"
@@ -194,6 +195,19 @@ static int add_birth(struct kp_query *query, sqlite3_stmt *st, void *to)
     return 0;
 }
 
+/* Taken down after the last iteration: it was there until then, and is no freed block. */
+static int add_departed(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct loader *l = to;
+    const struct member *m = find_member(l, sqlite3_column_int64(st, 0));
+    int64_t born = kp_column_whole(st, l->leaks->has_marks ? 4 : 3);
+    int64_t freed = kp_column_whole(st, l->leaks->has_marks ? 6 : 5);
+    unsigned cell = kp_log2_age(freed > born ? (uint64_t)(freed - born) : 0);
+    if (m && cell < KP_COHORT_AGES)
+        l->inputs[m->place].freed[cell] = fmax(l->inputs[m->place].freed[cell] - 1, 0);
+    return add_birth(query, st, to);
+}
+
 static int add_lifetime(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
     struct loader *l = to;
@@ -244,6 +258,13 @@ static int load_rows(struct kp_query *query, struct loader *l, struct kp_error *
                                   "t.unit = 'time'";
     if (result == 0)
         result = kp_query_rows(query, lifetimes, process, add_lifetime, l, error);
+    if (result == 0)
+        result = kp_query_rows(query,
+                               "SELECT site_id, size, weight, born_us, born_iteration, freed_us, "
+                               "freed_iteration FROM departed WHERE process_id = ?1 AND "
+                               "freed_iteration >= (SELECT coalesce(max(iteration), 0) FROM mark "
+                               "WHERE process_id = ?1)",
+                               process, add_departed, l, error);
     return result;
 }
 

@@ -141,6 +141,17 @@ CREATE TABLE sample (                   -- samples not freed yet (or never freed
     born_iteration INTEGER NOT NULL
 );
 
+CREATE TABLE departed (                 -- samples freed after the last mark of their process (without
+    process_id      INTEGER NOT NULL,   -- marks: in the last tenth of its life) that had lived long
+    site_id         INTEGER NOT NULL,
+    size            INTEGER NOT NULL,
+    weight          REAL NOT NULL,
+    born_us         INTEGER NOT NULL,
+    born_iteration  INTEGER NOT NULL,
+    freed_us        INTEGER NOT NULL,
+    freed_iteration INTEGER NOT NULL
+);
+
 CREATE TABLE lifetime (                 -- freed samples, folded: how old they were
     site_id    INTEGER NOT NULL,
     unit       TEXT NOT NULL,           -- 'time': age in us; 'iteration': age in iterations
