@@ -10,6 +10,8 @@ LIBEXECDIR := $(PREFIX)/libexec/kprof
 INCDIR  := $(PREFIX)/include
 PYDIR   := $(PREFIX)/share/kprof
 MANDIR  := $(PREFIX)/share/man
+PYTHON_MODULES  := $(wildcard python/*.py)
+PYTHON_METADATA := $(wildcard python/kprof.dist-info/*)
 
 CC ?= cc
 B  := build/$(CONFIG)
@@ -47,7 +49,7 @@ ANALYZER_LIBS := -lsqlite3 -ldw -lelf -liberty -lm
 
 SHIM_SRC     := $(wildcard shim/*.c shim/record/*.c)
 ANALYZER_SRC := $(wildcard analyzer/*.c) $(wildcard shim/record/*.c)
-REPORT_MAINS := reports/collect_main.c reports/report_main.c reports/run_main.c
+REPORT_MAINS := reports/collect_main.c reports/report_main.c reports/run_main.c reports/ab_main.c
 REPORTS_SRC  := $(filter-out $(REPORT_MAINS),$(wildcard reports/*.c))
 UNIT_SRC     := $(wildcard tests/unit/test_*.c)
 TARGET_SRC   := $(wildcard tests/targets/*.c)
@@ -58,7 +60,7 @@ ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$B/%.o)
 REPORTS_OBJ  := $(REPORTS_SRC:%.c=$B/%.o)
 UNITS        := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
 TARGETS      := $(TARGET_SRC:tests/targets/%.c=$B/targets/%) $(TARGET_CXX:tests/targets/%.cc=$B/targets/%)
-PROGRAMS     := $B/kprof-collect $B/kprof-report $B/kprof-run
+PROGRAMS     := $B/kprof-collect $B/kprof-report $B/kprof-run $B/kprof-ab
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -106,6 +108,8 @@ $B/kprof-collect: $B/reports/collect_main.o $(REPORTS_OBJ) $B/libanalyzer.a
 	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
 $B/kprof-report: $B/reports/report_main.o $(REPORTS_OBJ) $B/libanalyzer.a
 	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
+$B/kprof-ab: $B/reports/ab_main.o $(REPORTS_OBJ) $B/libanalyzer.a
+	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
 $B/kprof-run: $B/reports/run_main.o $(REPORTS_OBJ) $B/libanalyzer.a
 	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
 
@@ -136,23 +140,24 @@ lint: deps-lint ## style of the sources, the scripts and the man pages
 
 install: all ## install to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(INCDIR) \
-	 $(DESTDIR)$(PYDIR) \
+	 $(DESTDIR)$(PYDIR)/kprof.dist-info \
 	 $(foreach n,1 3 7 8,$(DESTDIR)$(MANDIR)/man$n)
-	install -m 755 $B/kprof-report $B/kprof-run $(DESTDIR)$(BINDIR)/
+	install -m 755 $B/kprof-report $B/kprof-run $B/kprof-ab $(DESTDIR)$(BINDIR)/
 	install -m 644 $B/libkprof.so $B/libkprof-marks.so $(DESTDIR)$(LIBDIR)/
 	install -m 755 $B/kprof-collect $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 include/kprof.h $(DESTDIR)$(INCDIR)/
-	install -m 644 python/kprof.py $(DESTDIR)$(PYDIR)/
+	install -m 644 $(PYTHON_MODULES) $(DESTDIR)$(PYDIR)/
+	install -m 644 $(PYTHON_METADATA) $(DESTDIR)$(PYDIR)/kprof.dist-info/
 	$(foreach n,1 3 7 8,install -m 644 $(wildcard docs/man/*.$n) $(DESTDIR)$(MANDIR)/man$n/;)
 	@test -n "$(DESTDIR)" || ldconfig 2>/dev/null || true
 
 uninstall: ## remove what install has put there
-	rm -f $(DESTDIR)$(BINDIR)/kprof-report $(DESTDIR)$(BINDIR)/kprof-run $(DESTDIR)$(LIBDIR)/libkprof.so \
+	rm -f $(foreach p,report run ab,$(DESTDIR)$(BINDIR)/kprof-$p) $(DESTDIR)$(LIBDIR)/libkprof.so \
 	 $(DESTDIR)$(LIBDIR)/libkprof-marks.so \
 	 $(DESTDIR)$(LIBEXECDIR)/kprof-collect $(DESTDIR)$(INCDIR)/kprof.h \
-	 $(DESTDIR)$(PYDIR)/kprof.py \
+	 $(PYTHON_MODULES:python/%=$(DESTDIR)$(PYDIR)/%) $(PYTHON_METADATA:python/%=$(DESTDIR)$(PYDIR)/%) \
 	 $(foreach m,$(wildcard docs/man/*.[1378]),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $m))/$(notdir $m))
-	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PYDIR) 2>/dev/null
+	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PYDIR)/kprof.dist-info $(DESTDIR)$(PYDIR) 2>/dev/null
 
 clean: ## remove build/
 	rm -rf build

@@ -54,7 +54,7 @@ struct kp_value kp_sum_value(const struct kp_sum *sum);
 struct kp_value kp_stack(const struct kp_frame *frames, size_t count);
 
 struct kp_column {
-    const char *key;   /* in JSON and CSV; NULL: text only */
+    const char *key;   /* in JSON and CSV; NULL: text only. "a.b": b in the object a of the row */
     const char *title; /* in text; NULL: not in text */
     enum kp_type type;
 };

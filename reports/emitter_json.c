@@ -161,19 +161,39 @@ void kp_json_value(struct kp_emitter *e, const char *key, enum kp_type type,
     put_value(e->out, type, value);
 }
 
+/* "ratio.wall": the object "ratio" is opened by the first of the columns in a row that begin so.
+ * Returns the rest of the key; *open is the object that is open (NULL: none). */
+static const char *put_path(FILE *out, const char *key, const char **open, bool first)
+{
+    const char *dot = strchr(key, '.');
+    size_t length = dot ? (size_t)(dot - key) : 0;
+    bool stays = *open && dot && strncmp(*open, key, length + 1) == 0;
+    if (*open && !stays)
+        putc('}', out);
+    fputs(first ? "" : ", ", out);
+    if (dot && !stays) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)length, key);
+        put_string(out, name);
+        fputs(": {", out);
+    }
+    *open = dot ? key : NULL;
+    return dot ? dot + 1 : key;
+}
+
 void kp_json_row(struct kp_emitter *e, const struct kp_value *values)
 {
+    const char *open = NULL;
     bool first = true;
     next_item(e);
     putc('{', e->out);
     for (size_t i = 0; i < e->column_count; i++) {
         if (!e->columns[i].key)
             continue;
-        fputs(first ? "" : ", ", e->out);
-        put_string(e->out, e->columns[i].key);
+        put_string(e->out, put_path(e->out, e->columns[i].key, &open, first));
         fputs(": ", e->out);
         put_value(e->out, e->columns[i].type, &values[i]);
         first = false;
     }
-    putc('}', e->out);
+    fputs(open ? "}}" : "}", e->out);
 }

@@ -40,6 +40,22 @@ static int set_whole(const struct kp_option *o, const char *text, int64_t *value
     return 0;
 }
 
+static int check_text(const struct kp_option *o, const char *text, struct kp_error *error)
+{
+    if (o->check && !o->check(text))
+        return -kp_error_set(error, "--%s: '%.100s' is not %s", o->name, text, o->range);
+    return 0;
+}
+
+static int add_text(const struct kp_option *o, const char *text, struct kp_option_texts *texts,
+                    struct kp_error *error)
+{
+    if (texts->count == KP_OPTION_TEXTS_MAX)
+        return -kp_error_set(error, "--%s: no more than %d", o->name, KP_OPTION_TEXTS_MAX);
+    texts->items[texts->count++] = text;
+    return check_text(o, text, error);
+}
+
 static int set_value(const struct kp_option *o, const char *text, void *values,
                      struct kp_error *error)
 {
@@ -60,9 +76,8 @@ static int set_value(const struct kp_option *o, const char *text, void *values,
         return 0;
     case KP_OPTION_TEXT:
         *(const char **)at = text;
-        if (o->check && !o->check(text))
-            return -kp_error_set(error, "--%s: '%.100s' is not %s", o->name, text, o->range);
-        return 0;
+        return check_text(o, text, error);
+    case KP_OPTION_TEXTS: return add_text(o, text, at, error);
     }
     return 0;
 }

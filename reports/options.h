@@ -21,6 +21,12 @@ enum kp_option_type {
     KP_OPTION_WHOLE,  /* int64_t, from `fixed` to KP_OPTION_WHOLE_MAX */
     KP_OPTION_SIZE,   /* int64_t, bytes */
     KP_OPTION_TEXT,   /* const char *, checked by `check` when there is one, which `range` tells */
+    KP_OPTION_TEXTS,  /* struct kp_option_texts: may be given several times; checked likewise */
+};
+#define KP_OPTION_TEXTS_MAX 4
+struct kp_option_texts {
+    const char *items[KP_OPTION_TEXTS_MAX];
+    size_t count;
 };
 #define KP_OPTION_WHOLE_MAX 1000000000
 struct kp_option {

@@ -5,6 +5,7 @@
  */
 #include "terminal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -44,10 +45,10 @@ void kp_progress_show(struct kp_progress *progress, uint64_t done, uint64_t tota
     progress->shown = now;
     progress->visible = true;
     if (total > 0)
-        fprintf(stderr, "\r\033[Kkprof-report: %s, %.0f %%", what,
+        fprintf(stderr, "\r\033[K%s: %s, %.0f %%", program_invocation_short_name, what,
                 100 * (done < total ? (double)done / (double)total : 1));
     else
-        fprintf(stderr, "\r\033[Kkprof-report: %s", what);
+        fprintf(stderr, "\r\033[K%s: %s", program_invocation_short_name, what);
 }
 
 void kp_progress_end(struct kp_progress *progress)
