@@ -22,7 +22,8 @@ enum kp_report_bit {
     KP_REPORT_PROCESSES = 8,
     KP_REPORT_TIMELINE = 16,
     KP_REPORT_LEAKS = 32,
-    KP_REPORT_EACH = 63,
+    KP_REPORT_FRAGMENTATION = 128,
+    KP_REPORT_EACH = 255,
 };
 
 struct kp_report_options {
@@ -35,6 +36,7 @@ struct kp_report_options {
     const char *kind;
     int sort; /* enum kp_sort, -1: not given */
     int group, bottom_up;
+    int at; /* enum kp_snapshot_choice */
 };
 
 struct kp_report_context {
@@ -64,6 +66,7 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
 int kp_report_sites(struct kp_report_context *context, struct kp_error *error);
 int kp_report_tree(struct kp_report_context *context, struct kp_error *error);
 int kp_report_processes(struct kp_report_context *context, struct kp_error *error);
+int kp_report_fragmentation(struct kp_report_context *context, struct kp_error *error);
 int kp_report_timeline(struct kp_report_context *context, struct kp_error *error);
 int kp_report_leaks(struct kp_report_context *context, struct kp_error *error);
 

@@ -15,6 +15,8 @@ const struct kp_report kp_reports[] = {
     {"timeline", "how memory went over time", KP_REPORT_TIMELINE, "timeline", kp_report_timeline},
     {"leaks", "does it leak, how much an iteration, and where", KP_REPORT_LEAKS, "sites",
      kp_report_leaks},
+    {"fragmentation", "how full the heap is, and what keeps it from being given back",
+     KP_REPORT_FRAGMENTATION, "arenas", kp_report_fragmentation},
     {0},
 };
 
@@ -26,6 +28,8 @@ static bool check_kind(const char *text)
 {
     return kp_kinds_parse(text) != 0;
 }
+
+static const char *const at_choices[] = {"end", "peak", NULL};
 
 #define AT(field) offsetof(struct kp_report_options, field)
 #define LISTS (KP_REPORT_SUMMARY | KP_REPORT_SITES | KP_REPORT_TREE)
@@ -80,6 +84,9 @@ const struct kp_option kp_report_option_table[] = {
     {.name = "limit", .argument = "SIZE",
      .help = "how far memory may grow (default: that of the control group or machine)",
      .type = KP_OPTION_SIZE, .offset = AT(limit), .groups = KP_REPORT_LEAKS},
+    {.name = "at", .argument = "WHEN", .help = "the snapshot: end (default: the last one) or peak",
+     .type = KP_OPTION_CHOICE, .choices = at_choices, .offset = AT(at),
+     .groups = KP_REPORT_FRAGMENTATION},
     {.name = "wide", .help = "cut no names to the width of the terminal", .type = KP_OPTION_FLAG,
      .offset = AT(wide), .groups = KP_REPORT_EACH},
     {.name = "no-wait", .help = "do not wait for a recording that is being finished",

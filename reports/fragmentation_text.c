@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sentences of the report on fragmentation: where RSS goes, what could be given back and by
+ * what. Each figure is one of a snapshot, so it is said when that was. One thread.
+ */
+#include "format.h"
+#include "fragmentation_view.h"
+#include "where.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_BYTES 900
+#define LITTLE 0.005 /* of RSS: not worth a word */
+#define LOW_SHARE 0.4
+#define OPAQUE_SHOWN 2
+
+char *kp_arena_name(const struct kp_heap_picture *picture, const struct kp_heap_arena *arena,
+                    char *out, size_t out_bytes)
+{
+    int number = 0;
+
+    for (size_t i = 0; i < picture->arena_count && &picture->arenas[i] <= arena; i++)
+        number += strcmp(picture->arenas[i].kind, arena->kind) == 0;
+    if (arena->unit > 0)
+        snprintf(out, out_bytes, "%s %lld", arena->kind, (long long)arena->unit);
+    else if (strcmp(arena->kind, "glibc thread") == 0 || strcmp(arena->kind, "jemalloc") == 0)
+        snprintf(out, out_bytes, "%s %d", arena->kind, number);
+    else
+        snprintf(out, out_bytes, "%s", arena->kind);
+    return out;
+}
+
+void kp_malloc_settings(const struct kp_heap_picture *p,
+                        struct kp_malloc_setting settings[KP_MALLOC_SETTINGS])
+{
+    const double trim_at = 65536;
+
+    settings[0] = (struct kp_malloc_setting){
+        "MALLOC_ARENA_MAX=1", "free memory of the arenas of threads, which others could use",
+        p->thread_free};
+    settings[1] = (struct kp_malloc_setting){"MALLOC_TRIM_THRESHOLD_=65536",
+                                             "the top of the main arena, above 64 KiB",
+                                             fmax(0, p->top - trim_at)};
+    settings[2] = (struct kp_malloc_setting){
+        "MALLOC_MMAP_THRESHOLD_=131072",
+        "free pieces of 128 KiB and more: such blocks would have mappings of their own",
+        p->large_free};
+    settings[3] = (struct kp_malloc_setting){"malloc_trim(0)", "whole free pages, when it is called",
+                                             p->trimmable};
+}
+
+/* " + 17.2 MB files", if it is worth a word. */
+static void add_part(char *text, const char *name, double bytes, double rss)
+{
+    char size[KP_FORMAT_BYTES];
+    size_t used = strlen(text);
+
+    if (bytes > 0 && bytes >= LITTLE * rss)
+        snprintf(text + used, TEXT_BYTES - used, " + %s %s", kp_format_size(size, bytes), name);
+}
+
+static void describe_held(const struct kp_fragmentation *f, char *text)
+{
+    const struct kp_heap_rss *w = &f->picture.where;
+    char size[KP_FORMAT_BYTES], other[KP_FORMAT_BYTES], name[300];
+
+    if (w->held_python > 0 && w->held_malloc > 0)
+        snprintf(name, sizeof name, "held free (%s %s, pymalloc %s)", f->allocator,
+                 kp_format_size(size, w->held_malloc), kp_format_size(other, w->held_python));
+    else
+        snprintf(name, sizeof name, "held free by %s",
+                 w->held_python > 0 ? "pymalloc" : f->allocator);
+    add_part(text, name, w->held_malloc + w->held_python, 0);
+}
+
+static void describe_opaque(const struct kp_heap_picture *p, char *text)
+{
+    for (size_t i = 0; i < p->opaque_count && i < OPAQUE_SHOWN; i++) {
+        char module[128], name[300];
+
+        kp_module_label(p->opaque[i].module, module, sizeof module);
+        snprintf(name, sizeof name, "in %s's own %s", module, p->opaque[i].allocator);
+        add_part(text, name, p->opaque[i].bytes, (double)p->rss);
+    }
+}
+
+static void when(const struct kp_heap_picture *p, char *out, size_t out_bytes)
+{
+    char time[KP_FORMAT_BYTES];
+
+    kp_format_seconds(time, p->time_s);
+    if (strcmp(p->why, "end") == 0)
+        snprintf(out, out_bytes, "At the end");
+    else
+        snprintf(out, out_bytes, "At %s", time);
+}
+
+void kp_fragmentation_rss(const struct kp_fragmentation *f)
+{
+    const struct kp_heap_picture *p = &f->picture;
+    const struct kp_heap_rss *w = &p->where;
+    double rss = (double)p->rss, known = rss > 0 ? fmax(0, 1 - w->other / rss) : 1;
+    char text[TEXT_BYTES], moment[80], size[KP_FORMAT_BYTES], share[KP_FORMAT_BYTES];
+
+    when(p, moment, sizeof moment);
+    snprintf(text, sizeof text, "%s RSS was %s =", moment, kp_format_size(size, rss));
+    size_t used = strlen(text);
+    snprintf(text + used, sizeof text - used, " %s live", kp_format_size(size, w->live));
+    describe_held(f, text);
+    describe_opaque(p, text);
+    add_part(text, "mapped by the program", w->mapped, rss);
+    add_part(text, w->has_mappings ? "files" : "files and shared memory", w->files, rss);
+    add_part(text, "variables of libraries", w->data, rss);
+    add_part(text, "shared memory", w->shared, rss);
+    add_part(text, "stacks", w->stacks, rss);
+    add_part(text, "of kprof itself", w->kprof, rss);
+    add_part(text, "other", w->other, rss);
+    kp_emit_line(f->context->out, 2, "%s; %s explained", text, kp_format_share(share, known));
+}
+
+static void low_arenas(const struct kp_heap_picture *p, char *out, size_t out_bytes)
+{
+    int arenas = 0, low = 0;
+
+    for (size_t i = 0; i < p->arena_count; i++) {
+        const struct kp_heap_arena *a = &p->arenas[i];
+
+        if (a->is_class || a->size <= 0 || a->in_use < 0)
+            continue;
+        arenas++;
+        low += (double)a->in_use < LOW_SHARE * (double)a->size;
+    }
+    snprintf(out, out_bytes, "%d of %d arena%s %s below 40 %% full. ", low, arenas,
+             arenas == 1 ? "" : "s", low == 1 ? "is" : "are");
+}
+
+void kp_fragmentation_remedies(const struct kp_fragmentation *f)
+{
+    const struct kp_heap_picture *p = &f->picture;
+    struct kp_malloc_setting settings[KP_MALLOC_SETTINGS];
+    bool is_glibc = strcmp(f->allocator, "glibc") == 0;
+    char low[120], size[KP_FORMAT_BYTES];
+
+    low_arenas(p, low, sizeof low);
+    kp_malloc_settings(p, settings);
+    if (!is_glibc) {
+        kp_emit_line(f->context->out, 2, "%s", low);
+        return;
+    }
+    kp_emit_line(f->context->out, 2, "%smalloc_trim(0) would return %s%s", low,
+                 kp_format_size(size, p->trimmable), p->blame_count ? "; what stops the rest:" : "");
+}
+
+const char *kp_fragmentation_top(const struct kp_fragmentation *f,
+                                 const struct kp_heap_arena *arena, char *out, size_t out_bytes)
+{
+    struct kp_frame frames[KP_FRAMES_MAX];
+    struct kp_where where;
+
+    *out = '\0';
+    if (arena->top_stack_id <= 0)
+        return out;
+    size_t count =
+        kp_query_frames(f->context->query, arena->top_stack_id, frames, KP_FRAMES_MAX);
+    kp_where_of(frames, count, &where);
+    snprintf(out, out_bytes, "%s", where.shorter);
+    return out;
+}
