@@ -21,8 +21,13 @@ import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_BUDGET = "20%"  # of the CPU time may go into samples: fewer repeats have to show as much
-_TUNING = ("KPROF_RATE", "KPROF_BUDGET")  # what a user may set all the same
+# A test is first repeated with few samples: what the allocators say of themselves at each mark shows
+# whether anything grows, and most tests are through with that. For one that may grow the repeats
+# begin again, with so many samples that a leak of `below` leaves about 40 of them behind.
+_BUDGET = "15%"
+_SURVIVORS = 40
+_FINEST, _COARSEST = 64, 1 << 20  # bytes between samples
+_TUNING = ("KPROF_RATE", "KPROF_BUDGET")  # of a user who knows better
 _UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30}
 _NAME_MAX = 80
 _START = "import sys, json; job = json.load(open(sys.argv[1])); sys.path[:] = job['path']; import kprof_repeats; sys.exit(kprof_repeats.main(job))"
@@ -46,9 +51,14 @@ class Growth(NamedTuple):
     value: float
     low: float
     high: float
-    smallest: float  # what could have been seen
+    smallest: float  # what could have been named
+    live: float | None  # upper bound of the growth of all that is in use; None: nobody has said
     iterations: int  # that were recorded
     where: str  # what grows most
+
+    @property
+    def is_leak(self) -> bool:
+        return self.verdict in ("leak", "probable leak")
 
 
 def parse_size(text: Any) -> float:
@@ -71,9 +81,9 @@ def format_size(value: float) -> str:
 
 
 def format_growth(growth: Growth) -> str:
-    if growth.low <= 0:
-        return "up to " + format_size(growth.high)
-    return "%s (%s to %s)" % tuple(format_size(size) for size in growth[1:4])
+    if growth.is_leak:
+        return "%s (%s to %s)" % tuple(format_size(size) for size in (growth.value, growth.low, growth.high))
+    return "at most " + format_size(max(growth.smallest if growth.live is None else growth.live, 0))
 
 
 class Programs:
@@ -98,68 +108,85 @@ class Programs:
 
 
 class Run:
-    """One test, repeated. After start() and wait(): `result` of the child, and growth()."""
+    """One test, repeated in a child. After check(), `result` is what the child has said."""
 
     def __init__(self, programs: Programs, nodeid: str, check: Check, folder: Path, kept: Path) -> None:
-        self.programs, self.nodeid, self.check, self.folder = programs, nodeid, check, folder
+        self.programs, self.nodeid, self.asked, self.folder = programs, nodeid, check, folder
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", nodeid)[-_NAME_MAX:].strip("-.")
         self.recording = kept / ("%s-%04x.db" % (name, zlib.crc32(nodeid.encode()) & 0xFFFF))
         self.result: dict[str, Any] = {}
 
-    def repeat(self, argument: str, arguments: list[str], directory: str) -> None:
-        """Runs the child to its end, whatever that is."""
+    def check(self, argument: str, arguments: list[str], directory: str) -> Growth | None:
+        """None when something was raised, so that nothing can be said."""
+        growth = None
+        for samples in self._passes():
+            self._repeat(samples, argument, arguments, directory)
+            if self.result["error"]:
+                raise Unusable(self.result["error"])
+            if self.result["raised"]:
+                return None
+            growth = self._growth()
+            if growth.is_leak or (growth.live is not None and growth.live <= self.asked.below):
+                break
+        return growth
+
+    def explanation(self) -> str:
+        return self._report("leaks").stdout.rstrip()
+
+    def forget(self) -> None:
+        """Deletes the recording, after the last of it has been written."""
+        self._report("processes")
+        with contextlib.suppress(OSError):
+            self.recording.unlink()
+
+    def _passes(self) -> list[list[str]]:
+        if set(_TUNING) & set(os.environ):
+            return [[]]
+        rate = self.asked.below * self.asked.iterations / _SURVIVORS
+        return [["--budget", _BUDGET], ["--rate", "%d" % min(max(rate, _FINEST), _COARSEST)]]
+
+    def _repeat(self, samples: list[str], argument: str, arguments: list[str], directory: str) -> None:
         job = {
             "nodeid": self.nodeid, "argument": argument, "arguments": arguments, "path": sys.path, "argv": sys.argv,
-            "iterations": self.check.iterations, "basetemp": str(self.folder / "tmp"),
+            "iterations": self.asked.iterations, "basetemp": str(self.folder / "tmp"),
             "result": str(self.folder / "result.json"), "progress": str(self.folder / "progress"),
         }  # fmt: skip
         (self.folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        with open(self.folder / "output", "wb") as output:
-            child = subprocess.Popen(self._command(), cwd=directory, env=_environment(), stdin=subprocess.DEVNULL,
-                                     stdout=output, stderr=subprocess.STDOUT)  # fmt: skip
-            try:
-                status = child.wait()
-            finally:  # Ctrl-C, or a time limit that some plugin has set
-                child.kill()
-                child.wait()
+        status = self._run_child(samples, directory)
         try:
             self.result = json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
+            (self.folder / "result.json").unlink()
         except (OSError, ValueError):
             self.result = {"repeats": self._progress(), "raised": False, "reports": [], "error": ""}
         if not self.result["error"] and not self.result["reports"]:
             self.result["error"] = self._what_ended_it(status)
 
-    def growth(self) -> Growth:
-        said = self._report("--json")
+    def _run_child(self, samples: list[str], directory: str) -> int:
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+        command = [self.programs.run, "--output", str(self.recording), "--follow", "none", "--quiet", *samples, "--",
+                   sys.executable, *flags, "-c", _START, str(self.folder / "job.json")]  # fmt: skip
+        with open(self.folder / "output", "wb") as output:
+            child = subprocess.Popen(command, cwd=directory, env=_environment(), stdin=subprocess.DEVNULL,
+                                     stdout=output, stderr=subprocess.STDOUT)  # fmt: skip
+            try:
+                return child.wait()
+            finally:  # Ctrl-C, or a time limit that some plugin has set
+                child.kill()
+                child.wait()
+
+    def _growth(self) -> Growth:
+        said = self._report("leaks", "--json")
         try:
-            leaks = json.loads(said.stdout)
-            rate = leaks["total"]["rate"]
-            growth = Growth(leaks["total"]["verdict"], rate["value"], rate["low"], rate["high"],
-                            leaks["smallest_detectable"], leaks["iterations"], _place(leaks["sites"]))  # fmt: skip
+            growth = _read_growth(json.loads(said.stdout))
         except (ValueError, KeyError, TypeError):
             reason = said.stderr.strip() or "kprof-report ended with status %d" % said.returncode
             raise Unusable("the recording cannot be read: %s%s" % (reason, self._output())) from None
-        if growth.iterations != self.check.iterations:
+        if growth.iterations != self.asked.iterations:
             raise Unusable("kprof has recorded %d of %d repeats%s" % (
-                growth.iterations, self.check.iterations, self._output()))
+                growth.iterations, self.asked.iterations, self._output()))  # fmt: skip
         return growth
 
-    def forget(self) -> None:
-        """Deletes the recording, after the last of it has been written."""
-        self._report("--json", report="summary")
-        with contextlib.suppress(OSError):
-            self.recording.unlink()
-
-    def explanation(self) -> str:
-        return self._report().stdout.rstrip()
-
-    def _command(self) -> list[str]:
-        chosen = [] if set(_TUNING) & set(os.environ) else ["--budget", _BUDGET]
-        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-        return [self.programs.run, "--output", str(self.recording), "--follow", "none", "--quiet", *chosen, "--",
-                sys.executable, *flags, "-c", _START, str(self.folder / "job.json")]  # fmt: skip
-
-    def _report(self, *options: str, report: str = "leaks") -> subprocess.CompletedProcess[str]:
+    def _report(self, report: str, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([self.programs.report, str(self.recording), report, *options], text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, check=False)  # fmt: skip
 
@@ -178,7 +205,14 @@ class Run:
         if status < 0:
             end = "was killed by " + signal.Signals(-status).name
         return "the process that repeats the test %s in repeat %d of %d%s" % (
-            end, self.result["repeats"] + 1, self.check.iterations, self._output())
+            end, self.result["repeats"] + 1, self.asked.iterations, self._output())  # fmt: skip
+
+
+def _read_growth(leaks: dict[str, Any]) -> Growth:
+    total, live = leaks["total"], leaks["slope_intervals"]["live"]
+    return Growth(total["verdict"], *(total["rate"][bound] for bound in ("value", "low", "high")),
+                  leaks["smallest_detectable"], live["high"] if live else None, leaks["iterations"],
+                  _place(leaks["sites"]))  # fmt: skip
 
 
 def _place(sites: list[dict[str, Any]]) -> str:

@@ -82,11 +82,11 @@ class Repeats:
     def repeat(self, item: Any) -> list[Any]:
         """Until something is raised, or to the end. Returns the reports of the first repeat or of
         the one that raised."""
-        last, forget = self.job["iterations"], _forgetter(item)
+        forget = _forgetter(item)
         first: list[Any] = []
-        for number in range(1, last + 1):
+        for number in range(1, self.job["iterations"] + 1):
             # What stays set up is what the next repeat needs: everything but the test itself.
-            reports = runtestprotocol(item, log=False, nextitem=item.parent if number < last else None)
+            reports = runtestprotocol(item, log=False, nextitem=item.parent)
             if self.raised:
                 return reports
             first = first or reports
@@ -95,7 +95,16 @@ class Repeats:
             kprof.iteration()
             self.result["repeats"] = number
             os.pwrite(self.progress, b"%d" % number, 0)
-        return first
+        # Behind the last mark: it belongs to no repeat.
+        end = take_down(item, None)
+        return [*first[:-1], end] if end.failed else first
+
+
+def take_down(item: Any, nextitem: Any) -> Any:
+    """The report on taking down what stands around the test and is of no use to the next."""
+    setup_state = item.session._setupstate
+    call = pytest.CallInfo.from_call(lambda: setup_state.teardown_exact(nextitem), when="teardown")
+    return item.ihook.pytest_runtest_makereport(item=item, call=call)
 
 
 def _forgetter(item: Any) -> Callable[[], None]:

@@ -25,10 +25,10 @@ import pytest
 from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
 from kprof_leaktest import Check, Growth, Programs, Run, Unusable, format_growth, format_size, parse_size
+from kprof_repeats import take_down
 
 _MARK = "kprof_leaks"
 _BELOW, _ITERATIONS, _LEAST_ITERATIONS = "100 B", 200, 50
-_LEAKS = ("leak", "probable leak")
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--kprof", {"action": "store_true", "help": "repeat the tests marked %s under kprof; fail those that leak" % _MARK}),
     ("--kprof-all", {"action": "store_true", "help": "the same with every test, marked or not"}),
@@ -127,41 +127,29 @@ class Checker:
         started = time.perf_counter()
         folder = tempfile.mkdtemp(prefix="kprof-")
         run = Run(self.programs, item.nodeid, check, Path(folder), self.folder_of_recordings())
+        growth, problem = None, ""
         try:
-            run.repeat(_argument(item), self.arguments_of_child(), str(self.config.invocation_params.dir))
-            deserialize = self.config.hook.pytest_report_from_serializable
-            reports = [deserialize(config=self.config, data=data) for data in run.result["reports"]]
-            report, reports = _deciding(item, reports)
-            try:
-                leaked = self.judge(item, run, report)
-            except Unusable as error:
-                leaked = True
-                _fail(item, report, "kprof could not check this test", str(error))
+            growth = run.check(_argument(item), self.arguments_of_child(), str(self.config.invocation_params.dir))
+        except Unusable as error:
+            problem = str(error)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        if not leaked and not self.config.getoption("kprof_dir"):
+        deserialize = self.config.hook.pytest_report_from_serializable
+        reports = [deserialize(config=self.config, data=data) for data in run.result.get("reports", [])]
+        report, reports = _deciding(item, reports)
+        report.user_properties.append(("kprof", {"below": check.below, "growth": growth and growth._asdict()}))
+        leaks = growth is not None and growth.is_leak and growth.low > check.below
+        if problem:
+            _fail(item, report, "kprof could not check this test", problem)
+        elif growth is None:
+            report.sections.append(("kprof", "this is repeat %d of %d; nothing can be said about leaks" % (
+                run.result["repeats"] + 1, check.iterations)))  # fmt: skip
+        elif leaks:
+            _fail_as_leak(item, report, run, growth)
+        if not leaks and not self.config.getoption("kprof_dir"):
             run.forget()
         report.duration = time.perf_counter() - started
         return reports
-
-    def judge(self, item: Any, run: Run, report: Any) -> bool:
-        """Writes the verdict into the report. True when the recording is worth keeping."""
-        checked: dict[str, Any] = {"below": run.check.below, "growth": None}
-        report.user_properties.append(("kprof", checked))
-        if run.result["error"]:
-            raise Unusable(run.result["error"])
-        if run.result["raised"]:
-            report.sections.append(("kprof", "this is repeat %d of %d; nothing can be said about leaks" % (
-                run.result["repeats"] + 1, run.check.iterations)))  # fmt: skip
-            return False
-        growth = run.growth()
-        checked["growth"] = growth._asdict()
-        if growth.verdict not in _LEAKS or growth.low <= run.check.below:
-            return False
-        headline = "leaks %s per repeat, %s; allowed: %s" % (
-            format_growth(growth), growth.where, format_size(run.check.below))  # fmt: skip
-        _fail(item, report, headline, "%s\n\nrecording: %s" % (run.explanation(), run.recording), expected=_xfail_reason(item, report))
-        return True
 
     def arguments_of_child(self) -> list[str]:
         no_coverage = ["--no-cov"] if self.config.pluginmanager.hasplugin("pytest_cov") else []
@@ -179,10 +167,10 @@ class Checker:
 
 def _summary_line(nodeid: str, below: float, values: dict[str, Any] | None) -> str:
     if values is None:
-        return "%-20s %-28s %s" % ("not checked", "", nodeid)
+        return "%-20s %-32s %s" % ("not checked", "", nodeid)
     growth = Growth(**values)
-    line = "%-20s %-28s %s" % (growth.verdict, format_growth(growth), nodeid)
-    if growth.smallest <= below:
+    line = "%-20s %-32s %s" % (growth.verdict, format_growth(growth), nodeid)
+    if growth.is_leak or growth.smallest <= below or (growth.live is not None and growth.live <= below):
         return line
     return "%s  (%d repeats show no less than %s; more do)" % (line, growth.iterations, format_size(growth.smallest))
 
@@ -195,8 +183,8 @@ def _argument(item: Any) -> str:
 def _leave(item: Any, nextitem: Any) -> list[Any]:
     """This process has set nothing up for the test, but may have to take down what stands around
     it. A report only of what fails."""
-    call = pytest.CallInfo.from_call(lambda: item.session._setupstate.teardown_exact(nextitem), when="teardown")
-    return [item.ihook.pytest_runtest_makereport(item=item, call=call)] if call.excinfo else []
+    report = take_down(item, nextitem)
+    return [report] if report.failed else []
 
 
 def _deciding(item: Any, reports: list[Any]) -> tuple[Any, list[Any]]:
@@ -217,6 +205,13 @@ def _xfail_reason(item: Any, report: Any) -> str | None:
     if report.failed and str(report.longrepr).startswith(strict):
         return str(report.longrepr)[len(strict):]  # fmt: skip
     return getattr(report, "wasxfail", None)
+
+
+def _fail_as_leak(item: Any, report: Any, run: Run, growth: Growth) -> None:
+    headline = "leaks %s per repeat, %s; allowed: %s" % (
+        format_growth(growth), growth.where, format_size(run.asked.below))  # fmt: skip
+    text = "%s\n\nrecording: %s" % (run.explanation(), run.recording)
+    _fail(item, report, headline, text, expected=_xfail_reason(item, report))
 
 
 def _fail(item: Any, report: Any, headline: str, text: str, expected: str | None = None) -> None:
