@@ -32,9 +32,13 @@ static uint64_t all_samples(void)
         const struct kp_chunk_header *chunk =
             (const struct kp_chunk_header *)(kp_host.chunks + (uint64_t)i * KP_CHUNK_BYTES);
 
-        if (KP_CHUNK_STATE(kp_host.directory[i]) != KP_CHUNK_FREE &&
-            chunk->magic == KP_CHUNK_MAGIC && chunk->kind == KP_CHUNK_PROCESS)
+        if (KP_CHUNK_STATE(kp_host.directory[i]) == KP_CHUNK_FREE || chunk->magic != KP_CHUNK_MAGIC)
+            continue;
+        if (chunk->kind == KP_CHUNK_PROCESS)
             samples += ((const struct kp_process_info *)(chunk + 1))->samples;
+        else if (chunk->kind == KP_CHUNK_DATA &&
+                 KP_CHUNK_STATE(kp_host.directory[i]) == KP_CHUNK_OWNED)
+            samples += chunk->samples;
     }
     return samples;
 }

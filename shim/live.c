@@ -33,14 +33,15 @@ uint8_t kp_filter[KP_FILTER_BYTES]
     __attribute__((aligned(4096), visibility("hidden")));
 static struct shard *shards;
 
-static uint64_t page_hash(const void *pointer)
+static uintptr_t filter_index(const void *pointer)
 {
-    return ((uintptr_t)pointer >> 12) * 0x9e3779b97f4a7c15u;
+    return (uintptr_t)pointer >> KP_FILTER_BLOCK_SHIFT & (KP_FILTER_BYTES - 1);
 }
 
+/* By the filter's index, so that the lock of a shard is the lock of its filter bytes as well. */
 static struct shard *shard_of(const void *pointer)
 {
-    return &shards[page_hash(pointer) >> 58];
+    return &shards[(filter_index(pointer) >> 2) * 0x9e3779b97f4a7c15u >> 58];
 }
 
 /* Neighbours in the heap are neighbours here: a KiB of it has 64 entries of its own, sixteen cache
@@ -64,35 +65,23 @@ static void change_end(struct shard *shard)
     atomic_store_explicit(&shard->sequence, shard->sequence + 1, memory_order_release);
 }
 
-static uint8_t *filter_byte(const void *pointer)
+/* Under the shard's lock; others read it without. */
+static void count_entries(struct shard *shard, int by)
 {
-    return &kp_filter[(uintptr_t)pointer >> KP_FILTER_BLOCK_SHIFT & (KP_FILTER_BYTES - 1)];
+    uint64_t count = atomic_load_explicit(&shard->count, memory_order_relaxed);
+
+    atomic_store_explicit(&shard->count, count + (uint64_t)by, memory_order_relaxed);
 }
 
-/* The fast path reads the byte as plain memory, so that it is not of an atomic type. */
-static bool replace(uint8_t *byte, uint8_t *seen, uint8_t wanted)
+/* Under the shard's lock. The fast path reads the byte as plain memory, so that it is not of an
+ * atomic type. */
+static void filter_change(const void *pointer, int by)
 {
-    return __atomic_compare_exchange_n(byte, seen, wanted, true, __ATOMIC_RELAXED,
-                                       __ATOMIC_RELAXED);
-}
-
-static void filter_add(const void *pointer)
-{
-    uint8_t *byte = filter_byte(pointer);
+    uint8_t *byte = &kp_filter[filter_index(pointer)];
     uint8_t seen = __atomic_load_n(byte, __ATOMIC_RELAXED);
 
-    while (seen != FILTER_STUCK && !replace(byte, &seen, (uint8_t)(seen + 1))) {
-    }
-}
-
-static void filter_remove(const void *pointer)
-{
-    uint8_t *byte = filter_byte(pointer);
-    uint8_t seen = __atomic_load_n(byte, __ATOMIC_RELAXED);
-
-    while (seen != FILTER_STUCK && seen != 0 &&
-           !replace(byte, &seen, (uint8_t)(seen - 1))) {
-    }
+    if (seen != FILTER_STUCK && seen + by >= 0)
+        __atomic_store_n(byte, (uint8_t)(seen + by), __ATOMIC_RELAXED);
 }
 
 bool kp_live_init(void)
@@ -148,6 +137,16 @@ static uint64_t probe(const struct entry *entries, uint64_t mask, const void *po
     return i;
 }
 
+void kp_live_expect(const void *pointer)
+{
+    const struct shard *shard = shard_of(pointer);
+    const struct entry *entries = atomic_load_explicit(&shard->entries, memory_order_relaxed);
+    uint64_t mask = atomic_load_explicit(&shard->mask, memory_order_relaxed);
+
+    __builtin_prefetch(&kp_filter[filter_index(pointer)], 1);
+    __builtin_prefetch(entries + home_of(pointer, mask), 1);
+}
+
 bool kp_live_insert(void *pointer, uint64_t id, uint64_t *stale)
 {
     struct shard *shard = shard_of(pointer);
@@ -165,8 +164,8 @@ bool kp_live_insert(void *pointer, uint64_t id, uint64_t *stale)
         *entry = (struct entry){pointer, id};
         change_end(shard);
         if (!*stale) {
-            shard->count++;
-            filter_add(pointer);
+            count_entries(shard, 1);
+            filter_change(pointer, 1);
         }
         done = true;
     }
@@ -204,8 +203,8 @@ uint64_t kp_live_take(void *pointer, uint64_t only)
             change_begin(shard);
             shift_back(shard->entries, shard->mask, i);
             change_end(shard);
-            shard->count--;
-            filter_remove(pointer);
+            count_entries(shard, -1);
+            filter_change(pointer, -1);
         }
     }
     kp_spin_unlock(&shard->lock);
@@ -273,7 +272,7 @@ bool kp_live_is_valid(void)
             if (!entries[i].pointer)
                 continue;
             count++;
-            if (probe(entries, mask, entries[i].pointer) != i || !*filter_byte(entries[i].pointer))
+            if (probe(entries, mask, entries[i].pointer) != i || !kp_filter[filter_index(entries[i].pointer)])
                 return false;
         }
         if (count != shards[s].count)

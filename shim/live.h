@@ -26,6 +26,9 @@ static inline bool kp_filter_hit(const void *pointer)
     return __builtin_expect(kp_filter[index] != 0, 0);
 }
 
+/* The pointer will be inserted soon: the memory that takes may come nearer meanwhile. */
+void kp_live_expect(const void *pointer);
+
 /* Remembers pointer as sample id. False when no memory was to be had. *stale is the id of an entry
  * that stood under the same pointer (its free was not seen), or 0. */
 bool kp_live_insert(void *pointer, uint64_t id, uint64_t *stale);

@@ -22,6 +22,7 @@ enum kp_python_frames {
 struct kp_python {
     bool is_found;
     bool is_free_threaded;
+    bool tells_code_deaths; /* code objects that die are noticed: kp_state.code_deaths */
     int minor; /* of 3.minor */
     char version[24];
     struct link_map *object; /* that has the interpreter: the program, or libpython */

@@ -251,6 +251,12 @@ static bool find_calls(struct python_calls *calls)
     return calls->get && calls->set;
 }
 
+/* The type of an object stands where one can find it in any block. */
+static bool has_type_word(void)
+{
+    return kp_py_layout.type == sizeof(uintptr_t);
+}
+
 static void wrap_domain(const struct python_calls *calls, int which, const struct allocator *now,
                         bool is_pymalloc)
 {
@@ -260,9 +266,8 @@ static void wrap_domain(const struct python_calls *calls, int which, const struc
 
     domain->next = *now;
     domain->kind = which == DOMAIN_OBJECT ? KP_KIND_OBJECT : KP_KIND_MEM;
-    domain->code_type = which == DOMAIN_OBJECT && kp_py_layout.type == sizeof(uintptr_t)
-                            ? kp_python.code_type
-                            : UINTPTR_MAX;
+    domain->code_type =
+        which == DOMAIN_OBJECT && has_type_word() ? kp_python.code_type : UINTPTR_MAX;
     calls->set(which, &ours);
 }
 
@@ -297,6 +302,8 @@ static void wrap(const struct python_calls *calls)
     bool wrap_mem = is_to_wrap(&mem, &raw), wrap_object = is_to_wrap(&object, &raw);
     bool is_pymalloc = object.malloc == mem.malloc && !object.context && !mem.context &&
                        !kp_python.is_free_threaded;
+    kp_python.tells_code_deaths = has_type_word() && (object.free == any_free ||
+                                                     (wrap_object && wraps < WRAPS_MAX));
     if ((!wrap_mem && !wrap_object) || wraps == WRAPS_MAX)
         return;
     maps_unseen = kp_python.minor >= 13 && !is_pymalloc;

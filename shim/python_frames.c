@@ -211,9 +211,12 @@ uint32_t kp_python_frames_read(struct kp_slot *slot)
 bool kp_python_frame_is_kept(const struct kp_py_frame *kept, uintptr_t frame, uintptr_t code,
                              uintptr_t place)
 {
-    return kept->frame == frame && kept->code == code && kept->place == place &&
-           kept->name == word_at(code + kp_py_layout.code_name) &&
-           kept->table == word_at(code + kp_py_layout.code_table);
+    if (kept->frame != frame || kept->code != code || kept->place != place)
+        return false;
+    /* Where code that dies is noticed (python_domains.c), its address says it all. */
+    return kp_python.tells_code_deaths ||
+           (kept->name == word_at(code + kp_py_layout.code_name) &&
+            kept->table == word_at(code + kp_py_layout.code_table));
 }
 
 /* One frame of the comparison; *at counts the kept frames that are left. */

@@ -111,7 +111,7 @@ static uint64_t write_alloc(struct kp_slot *slot, enum kp_kind kind, size_t size
                                     .size = size,
                                     .address = (uintptr_t)block};
     kp_spool_publish(slot, sizeof *record);
-    count(&kp_state.info->samples);
+    kp_spool_count_sample(slot);
     if (stale)
         tell_free(slot, stale);
     return id;
@@ -123,6 +123,8 @@ static uint64_t record(enum kp_kind kind, size_t size, void *block, uint64_t rat
     struct kp_slot *slot = kp_slot_get(&kp_self);
     uint64_t began = slot ? kp_rate_begin(slot) : 0, id = 0;
 
+    if (is_block(kind))
+        kp_live_expect(block);
     if (slot && kp_spool_prepare(slot, rate)) {
         uint32_t node = kp_unwind(slot, origin, kind);
         bool is_start_up = kp_stack_is_start_up(slot);

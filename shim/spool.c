@@ -129,6 +129,7 @@ static struct kp_chunk_header *claim(unsigned kind, uint32_t present)
     chunk->process = kp_state.process;
     chunk->slot = 0;
     chunk->first_sample = 0;
+    atomic_store_explicit(&chunk->samples, 0, memory_order_relaxed);
     chunk->seq = atomic_fetch_add(&kp_host.spool->next_seq, 1);
     return chunk;
 }
@@ -162,8 +163,10 @@ static bool next_chunk(struct kp_slot *slot)
     struct kp_chunk_header *full = slot->chunk;
 
     slot->chunk = NULL;
-    if (full)
+    if (full) {
+        atomic_fetch_add(&kp_state.info->samples, full->samples);
         finish(full);
+    }
     slot->chunk = claim(KP_CHUNK_DATA, KP_CHUNK_BYTES);
     if (!slot->chunk)
         return false;
@@ -179,11 +182,6 @@ static bool next_chunk(struct kp_slot *slot)
 void *kp_spool_reserve(struct kp_slot *slot, uint32_t bytes)
 {
     return has_room(slot, bytes) ? data_end(slot->chunk) : NULL;
-}
-
-void kp_spool_publish(struct kp_slot *slot, uint32_t bytes)
-{
-    atomic_store_explicit(&slot->chunk->used, slot->chunk->used + bytes, memory_order_release);
 }
 
 static void write_thread(struct kp_slot *slot, uint32_t tid)

@@ -23,7 +23,20 @@ bool kp_spool_make_room(struct kp_slot *slot, uint32_t bytes);
 /* Room for one record of this size behind what is published, NULL when the chunk has none; the
  * record counts when it is published. Only after kp_spool_prepare(). */
 void *kp_spool_reserve(struct kp_slot *slot, uint32_t bytes);
-void kp_spool_publish(struct kp_slot *slot, uint32_t bytes);
+static inline void kp_spool_publish(struct kp_slot *slot, uint32_t bytes)
+{
+    uint32_t used = atomic_load_explicit(&slot->chunk->used, memory_order_relaxed);
+
+    atomic_store_explicit(&slot->chunk->used, used + bytes, memory_order_release);
+}
+
+/* What was published is a sample. */
+static inline void kp_spool_count_sample(struct kp_slot *slot)
+{
+    uint64_t samples = atomic_load_explicit(&slot->chunk->samples, memory_order_relaxed);
+
+    atomic_store_explicit(&slot->chunk->samples, samples + 1, memory_order_relaxed);
+}
 
 /* The free of this sample could not be written: remember it until there is room. */
 void kp_spool_owe(uint64_t id);

@@ -77,6 +77,11 @@ bool kp_spin_lock(struct kp_spin *lock)
     if (self->held_count == KP_LOCKS_HELD_MAX)
         return false;
     self->held[self->held_count++] = lock;
+    if (kp_is_alone() && !atomic_load_explicit(&lock->owner, memory_order_relaxed)) {
+        atomic_store_explicit(&lock->owner, self, memory_order_relaxed);
+        atomic_signal_fence(memory_order_seq_cst);
+        return true;
+    }
     for (unsigned tries = 0; !atomic_compare_exchange_weak_explicit(
              &lock->owner, &nobody, self, memory_order_acquire, memory_order_relaxed);
          tries++) {

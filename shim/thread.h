@@ -46,6 +46,14 @@ static inline void kp_guard_leave(void)
     kp_self.guard = 0;
 }
 
+/* True while the process has had one thread only, so that nobody contends for what it changes. */
+static inline bool kp_is_alone(void)
+{
+    extern char __libc_single_threaded __attribute__((weak)); /* glibc 2.32 and later */
+
+    return &__libc_single_threaded && __libc_single_threaded;
+}
+
 /* A lock for the rare ways, only with the guard set. False when it can't be had for a long time:
  * something that can't happen has happened to its owner; the recording is then turned off. */
 struct kp_spin {
