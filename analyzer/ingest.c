@@ -16,6 +16,7 @@ int kp_ingest_open(struct kp_ingest *ingest, struct kp_spool *spool, struct kp_s
     memset(ingest, 0, sizeof *ingest);
     ingest->spool = spool;
     ingest->store = store;
+    ingest->events.is_wanted = spool->opened.keeps_all == 1;
     ingest->next_site = ingest->next_sample = ingest->next_thread = 1;
     ingest->chunks = kp_alloc(spool->opened.chunk_count * sizeof *ingest->chunks);
     ingest->buffer = kp_alloc(KP_CHUNK_BYTES);
@@ -41,6 +42,7 @@ void kp_ingest_close(struct kp_ingest *ingest)
     free(ingest->dirty_sites.sites);
     free(ingest->gone.rows);
     free(ingest->shrunk.rows);
+    kp_event_list_release(&ingest->events);
     free(ingest->old_cursors);
     free(ingest->loaded_cursors);
     kp_import_contexts_release(&ingest->contexts);

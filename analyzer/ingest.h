@@ -12,6 +12,7 @@
 #define KP_INGEST_H
 
 #include "error.h"
+#include "event_list.h"
 #include "import_context.h"
 #include "live_set.h"
 #include "process_table.h"
@@ -75,6 +76,7 @@ struct kp_ingest {
 
     int64_t next_site, next_sample, next_thread;
     struct kp_dirty_sites dirty_sites;
+    struct kp_event_list events;
     struct kp_row_list gone, shrunk;  /* rows of samples */
     uint32_t *old_cursors;            /* seqs whose cursor rows may go */
     size_t old_cursor_capacity, old_cursor_count;

@@ -106,6 +106,7 @@ static void settle_all(struct kp_ingest *ingest)
 
     kp_stack_tree_settle(&ingest->tree);
     kp_dirty_sites_settle(&ingest->dirty_sites);
+    kp_event_list_settle(&ingest->events);
     ingest->gone.count = ingest->shrunk.count = ingest->old_cursor_count = 0;
     for (uint32_t i = 0; i < ingest->process_count; i++) {
         struct kp_recorded *process = ingest->processes[i];

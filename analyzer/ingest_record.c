@@ -70,6 +70,17 @@ static void count_in_slice(struct kp_slot_run *run, const struct kp_live_sample 
         slice->rate_max = rate;
 }
 
+static void keep_event(struct kp_slot_run *run, uint64_t id, const struct kp_site_sums *site,
+                       uint64_t size)
+{
+    kp_event_list_add(&run->ingest->events, &(struct kp_event){.process = run->process->number,
+                                                               .thread = thread_of(run)->row,
+                                                               .site = site ? site->row : 0,
+                                                               .time_us = run->chunk->time_us,
+                                                               .sample = id,
+                                                               .size = size});
+}
+
 static void take_alloc(struct kp_slot_run *run, const struct kp_rec_alloc *record)
 {
     struct kp_data_chunk *chunk = run->chunk;
@@ -93,6 +104,7 @@ static void take_alloc(struct kp_slot_run *run, const struct kp_rec_alloc *recor
     kp_site_add(sample->site, sample, chunk->rate);
     kp_site_touch(&run->ingest->dirty_sites, sample->site);
     count_in_thread(run);
+    keep_event(run, sample->id, sample->site, sample->size);
     kp_ingest_phases_sample(run->ingest, run->process, sample);
     if (kp_kind_is_memory(record->kind))
         count_in_slice(run, sample);
@@ -121,6 +133,7 @@ static void free_sample(struct kp_slot_run *run, struct kp_live_sample *sample)
         kp_lifetimes_add(&sample->site->lifetimes, KP_AGE_ITERATION,
                          since(chunk->iteration, sample->born_iteration), bytes, sample->weight);
     kp_departed_add(&run->process->departed, sample, chunk->time_us, chunk->iteration);
+    keep_event(run, sample->id, NULL, 0);
     kp_site_remove(sample->site, sample);
     kp_site_touch(&ingest->dirty_sites, sample->site);
     if (kp_kind_is_memory(sample->site->kind)) {

@@ -251,6 +251,17 @@ static void write_sites(struct kp_ingest *ingest)
     }
 }
 
+static void write_events(struct kp_ingest *ingest)
+{
+    for (size_t i = 0; i < ingest->events.count; i++) {
+        const struct kp_event *event = &ingest->events.events[i];
+
+        kp_store_run(ingest->store, KP_SQL_EVENT, "iiiiIN", (int64_t)event->process, event->thread,
+                     number(event->time_us), (int64_t)event->sample, event->site,
+                     event->site ? number(event->size) : (int64_t)-1);
+    }
+}
+
 static void write_old_samples(struct kp_ingest *ingest)
 {
     for (size_t i = 0; i < ingest->shrunk.count; i++)
@@ -310,6 +321,7 @@ void kp_ingest_write(struct kp_ingest *ingest)
     for (uint32_t i = 0; i < ingest->process_count; i++)
         write_of_process(ingest, ingest->processes[i]);
     write_sites(ingest);
+    write_events(ingest);
     write_old_samples(ingest);
     write_new_samples(ingest);
     for (size_t i = 0; i < ingest->old_cursor_count; i++)

@@ -152,6 +152,16 @@ CREATE TABLE departed (                 -- samples freed after the last mark of 
     freed_iteration INTEGER NOT NULL
 );
 
+CREATE TABLE event (                    -- KPROF_KEEP=all: every allocation and free, in order of each thread
+    id         INTEGER PRIMARY KEY,
+    process_id INTEGER NOT NULL,
+    thread_id  INTEGER NOT NULL,
+    time_us    INTEGER NOT NULL,
+    sample     INTEGER NOT NULL,        -- the shim's id of the sample, unique in the process
+    site_id    INTEGER,                 -- null: it is freed
+    size       INTEGER                  -- asked for
+);
+
 CREATE TABLE lifetime (                 -- freed samples, folded: how old they were
     site_id    INTEGER NOT NULL,
     unit       TEXT NOT NULL,           -- 'time': age in us; 'iteration': age in iterations

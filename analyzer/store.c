@@ -38,6 +38,7 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_DEPARTED] = "INSERT INTO departed VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
     [KP_SQL_DEPARTED_GONE] = "DELETE FROM departed WHERE process_id = ?1 "
                              "AND (freed_us < ?2 OR freed_iteration < ?3)",
+    [KP_SQL_EVENT] = "INSERT INTO event VALUES (NULL,?1,?2,?3,?4,?5,?6)",
     [KP_SQL_LIFETIME] =
         "INSERT INTO lifetime VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT DO UPDATE SET "
         "samples = samples + excluded.samples, bytes = bytes + excluded.bytes, "

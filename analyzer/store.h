@@ -37,6 +37,7 @@ enum kp_sql {
     KP_SQL_SAMPLE_GONE,
     KP_SQL_DEPARTED,
     KP_SQL_DEPARTED_GONE, /* of a process: freed before this time, or this iteration */
+    KP_SQL_EVENT,
     KP_SQL_LIFETIME,
     KP_SQL_TIMELINE_CLEAR,
     KP_SQL_TIMELINE,

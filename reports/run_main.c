@@ -17,7 +17,7 @@
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CANNOT_EXEC = 126 };
 
 struct run_options {
-    const char *output, *rate, *budget, *iteration, *allocator, *follow, *spool_max;
+    const char *output, *rate, *budget, *iteration, *allocator, *follow, *keep, *spool_max;
     bool quiet, help, version;
 };
 
@@ -66,6 +66,11 @@ static bool check_follow(const char *text)
     return strcmp(text, "all") == 0 || strcmp(text, "fork") == 0 || strcmp(text, "none") == 0;
 }
 
+static bool check_keep(const char *text)
+{
+    return strcmp(text, "live") == 0 || strcmp(text, "all") == 0;
+}
+
 static bool check_iteration(const char *text)
 {
     const char *colon = strchr(text, ':');
@@ -96,6 +101,10 @@ static const struct kp_option options[] = {
      .help = "which children are recorded: all (default), fork, none",
      .type = KP_OPTION_TEXT, .check = check_follow, .range = "all, fork or none",
      .offset = AT(follow), .groups = 1},
+    {.name = "keep", .argument = "WHAT",
+     .help = "live (default), or all: freed allocations too, for kprof-ab replay",
+     .type = KP_OPTION_TEXT, .check = check_keep, .range = "live or all", .offset = AT(keep),
+     .groups = 1},
     {.name = "spool-max", .argument = "SIZE", .help = "bound of the spool file, 1M to 4G",
      .type = KP_OPTION_TEXT, .check = check_spool_max, .range = "a size from 1M to 4G",
      .offset = AT(spool_max), .groups = 1},
@@ -144,6 +153,7 @@ static void set_variables(const struct run_options *o)
     set_when_given("KPROF_BUDGET", o->budget);
     set_when_given("KPROF_ITERATION", o->iteration);
     set_when_given("KPROF_FOLLOW", o->follow);
+    set_when_given("KPROF_KEEP", o->keep);
     set_when_given("KPROF_SPOOL_MAX", o->spool_max);
     set_when_given("KPROF_QUIET", o->quiet ? "1" : NULL);
     unsetenv(KP_SESSION_VARIABLE); /* a recording of its own, even inside another one */

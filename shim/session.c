@@ -164,6 +164,7 @@ static void fill_header(struct kp_spool_header *spool, uint32_t chunks, const ch
     spool->pid_namespace = kp_session_pid_namespace();
     spool->root_pid = (uint32_t)kp_sys_getpid();
     spool->follow = kp_settings.follow;
+    spool->keeps_all = kp_settings.keep;
     memcpy(spool->database_path, database, strlen(database) + 1);
     __atomic_store_n(&spool->magic, KP_SPOOL_MAGIC, __ATOMIC_RELEASE);
 }

@@ -129,6 +129,13 @@ static bool set_follow(const char *text)
     return set_choice(text, names, &kp_settings.follow);
 }
 
+static bool set_keep(const char *text)
+{
+    static const char *const names[] = {"live", "all", NULL};
+
+    return set_choice(text, names, &kp_settings.keep);
+}
+
 static bool set_unwinder(const char *text)
 {
     static const char *const names[] = {"", "cfi", "libunwind", "gcc", "fp", NULL};
@@ -230,7 +237,7 @@ static bool set(const char *name, const char *text)
         {"KPROF_BUDGET", set_budget},       {"KPROF_ITERATION", set_iteration},
         {"KPROF_FOLLOW", set_follow},       {"KPROF_SPOOL_MAX", set_spool_max},
         {"KPROF_UNWINDER", set_unwinder},   {"KPROF_QUIET", set_quiet},
-        {"KPROF_PAGES", set_pages},
+        {"KPROF_PAGES", set_pages},         {"KPROF_KEEP", set_keep},
     };
 
     for (unsigned i = 0; i < sizeof setters / sizeof *setters; i++)

@@ -17,6 +17,7 @@ struct kp_settings {
     unsigned follow;       /* enum kp_follow */
     unsigned unwinder;     /* enum kp_unwinder that is tried first */
     bool quiet;
+    unsigned keep; /* 1: all, freed allocations too */
     bool pages; /* snapshots tell of each page of the heap */
     const char *iteration;
     const char *session;   /* spool of the session to join, NULL */

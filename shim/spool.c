@@ -275,7 +275,7 @@ void kp_spool_owe(uint64_t id)
 
 bool kp_spool_prepare(struct kp_slot *slot, uint64_t rate_bytes)
 {
-    uint64_t now_us = kp_clock_coarse_us();
+    uint64_t now_us = kp_host.spool->keeps_all ? kp_clock_us() : kp_clock_coarse_us();
     uint64_t iteration = atomic_load_explicit(&kp_state.iteration, memory_order_relaxed);
     uint32_t tid = atomic_load_explicit(&slot->owner, memory_order_relaxed);
 

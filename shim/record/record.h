@@ -65,7 +65,8 @@ struct kp_spool_header {
     /* Not 0: the function that KPROF_ITERATION names was called in some process, so that no other
      * need complain that it never met it. */
     _Atomic uint32_t named_calls;
-    uint8_t reserved[908];
+    uint32_t keeps_all; /* 1: the database keeps every allocation and free, see KPROF_KEEP */
+    uint8_t reserved[904];
 };
 _Static_assert(sizeof(struct kp_spool_header) == 4096, "the header is one page");
 

@@ -17,6 +17,8 @@
     X("KPROF_SPOOL_MAX", "SIZE", "256M", "bound of the spool file")                                \
     X("KPROF_UNWINDER", "cfi|libunwind|gcc|fp", "cfi", "how native stacks are walked; for trouble only")   \
     X("KPROF_PAGES", "0|1", "0", "1: look at each page of the heap, for the report fragmentation") \
+    X("KPROF_KEEP", "live|all", "live",                                                            \
+      "all: keep freed allocations too, for kprof-ab replay; with KPROF_RATE=1")                   \
     X("KPROF_QUIET", "0|1", "0", "1: no closing line on stderr")
 
 /* Set by the shim itself for the processes that follow: the spool of the session, or that there is
