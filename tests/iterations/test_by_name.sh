@@ -179,7 +179,7 @@ each()
     rm -f failed.txt
     counts "$CALLS"
     case "$LABEL" in
-    3.9*static | 3.11*static | 3.14*static) LONG=1 ;;
+    3.9* | 3.11*static | 3.14*) LONG=1 ;;
     *) LONG=$LONG_WANTED ;;
     esac
     if [ "$LONG" = 1 ]; then
@@ -197,15 +197,7 @@ each()
 
 LONG_WANTED=$LONG
 need "iterations by name" sqlite3 || exit 0
-# One of each minor version and linkage, or all of them.
-wanted_pythons()
-{
-    if [ "$LONG" = 1 ]; then list_pythons; else
-        list_pythons | awk '{ split($1, part, "."); minor = part[2] }
-            !seen[minor, $1 ~ /t$/, $2]++'
-    fi
-}
 while IFS=$'\t' read -r label path; do
     each "$label" "$path" < /dev/null
-done < <(wanted_pythons)
+done < <(chosen_pythons minors)
 skip_missing_pythons "iterations by name"

@@ -27,7 +27,7 @@ explicit()
 }
 while IFS=$'\t' read -r label path; do
     explicit "$label" "$path" < /dev/null
-done < <(list_pythons | awk '{ split($1, part, ".") } !seen[part[2]]++')
+done < <(chosen_pythons minors)
 
 # What it costs.
 cat > cost.py << 'EOF'

@@ -87,11 +87,21 @@ extension_for() # path of the interpreter, source
     echo "$folder"
 }
 
-# Runs a function for each interpreter: function label path
-each_python() # function
+# Those that a test runs on: one of each minor version, linkage and threading; with "minors" one of
+# each minor version, but 3.11 in both linkages; in long mode all.
+chosen_pythons() # minors or nothing
+{
+    list_pythons | awk -v all="$LONG" -v minors="${1:-}" '{
+        split($1, part, ".")
+        key = part[2] ($1 ~ /t$/) (minors && part[2] != 11 ? "" : $2)
+    } all == 1 || !seen[key]++'
+}
+
+# Runs a function for each of those: function label path
+each_python() # function, minors or nothing
 {
     local label path
     while IFS=$'\t' read -r label path; do
         "$1" "$label" "$path" < /dev/null
-    done < <(list_pythons)
+    done < <(chosen_pythons "${2:-}")
 }

@@ -3,9 +3,9 @@
 # limit: 900
 # long-limit: 5400
 # CPython's own tests end the same under the library as without: a statically linked interpreter and
-# a shared one, or all of them (make check-pythons). What differs is run again both ways, twice at
-# the most, as some of these tests fail now and then by themselves. cpython_known.txt has what is
-# known to differ.
+# a shared one, or all of them (make check-pythons). They mostly sleep, so both ways run at the same
+# time. What differs is run again, one way after the other, twice at the most, as some of these tests
+# fail now and then by themselves. cpython_known.txt has what is known to differ.
 . "$(dirname "$0")/lib_python.sh"
 export PYTHONDONTWRITEBYTECODE=1
 
@@ -29,8 +29,16 @@ run_modules() # folder, junit file, path, module...; in a folder of its own
     local folder=$1 file=$2 python=$3
     shift 3
     rm -rf "$folder" && mkdir -p "$folder"
-    (cd "$folder" && TMPDIR=$folder timeout -s INT -k 10 "$run_limit" "$python" -m test -j4 --timeout 300 \
-        --ignorefile "$folder.ignore" --junit-xml "$file" "$@" > "$file.log" 2>&1 < /dev/null)
+    (cd "$folder" && TMPDIR=$folder timeout -s INT -k 10 "$run_limit" "$python" -m test -j3 --timeout 300 \
+        --ignorefile "$TMP/ignore" --junit-xml "$file" "$@" > "$file.log" 2>&1 < /dev/null)
+}
+
+both_ways() # number of the run, path, module...
+{
+    run_modules "$base-a" "$base-plain-$1.xml" "${@:2}" &
+    [ "$1" = 0 ] || wait
+    KPROF_RATE=4K shim "$base-$1.db" run_modules "$base-b" "$base-preloaded-$1.xml" "${@:2}"
+    wait
 }
 
 suite() # label, path
@@ -38,10 +46,10 @@ suite() # label, path
     local label=$1 base=$TMP/suite-${1// /-} plain preloaded modules again
     # shellcheck disable=SC2207 # names of modules
     modules=($(modules_of "$2")) || { skip "CPython's own tests [$label]" "it came without them"; return; }
-    if [ "$LONG" = 1 ]; then cat "$HERE/cpython_hanging.txt"; else cat "$HERE"/cpython_{hanging,slow}.txt; fi > "$base.ignore"
+    cat "$HERE"/cpython_hanging.txt > "$TMP/ignore"
+    [ "$LONG" = 1 ] || cat "$HERE"/cpython_slow.txt >> "$TMP/ignore"
     for again in 0 1 2; do
-        run_modules "$base" "$base-plain-$again.xml" "$2" "${modules[@]}"
-        KPROF_RATE=4K shim "$base-$again.db" run_modules "$base" "$base-preloaded-$again.xml" "$2" "${modules[@]}"
+        both_ways "$again" "$2" "${modules[@]}"
         plain=${plain:+$plain,}$base-plain-$again.xml preloaded=${preloaded:+$preloaded,}$base-preloaded-$again.xml
         # shellcheck disable=SC2207
         modules=($("$PY" "$HERE/compare_suite.py" "$plain" "$preloaded"))

@@ -56,4 +56,4 @@ while IFS=$'\t' read -r label path; do
     case $LONG.$label in
     1.* | *.3.11.*static) other_modes "$label" "$path" < /dev/null ;;
     esac
-done < <(list_pythons)
+done < <(chosen_pythons minors)

@@ -74,7 +74,7 @@ else
     while IFS=$'\t' read -r label path; do
         case $label in 3.9.*shared | 3.12.* | 3.13.*static | 3.14.*shared) some "$label" "$path" < /dev/null ;; esac
         case $label in 3.14.*static) rest "$label" "$path" < /dev/null ;; esac
-    done < <(list_pythons)
+    done < <(chosen_pythons)
 fi
 
 # Debian's greenlet and gevent are for the system's Python.

@@ -22,4 +22,4 @@ both() # label, path
 }
 
 skip_missing_pythons tracemalloc
-each_python both
+each_python both minors

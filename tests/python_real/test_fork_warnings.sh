@@ -41,5 +41,5 @@ while IFS=$'\t' read -r label python; do
     assert_same_file "no warning about threads at fork that was not there before [$label]" plain.err kprof.err
     assert_match "and the one that was is still there [$label]" 'DeprecationWarning.*multi-threaded' "$(sed -n '/alone/,$p' kprof.err)"
     wait_for 60 ended "$TMP/forks.db"
-done < <(list_pythons)
+done < <(chosen_pythons minors)
 [ $tried -gt 0 ] || skip "no new warning about threads at fork" "no Python 3.12 or later here (make pythons)"
