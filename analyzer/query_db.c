@@ -83,6 +83,17 @@ int64_t kp_column_whole(sqlite3_stmt *statement, int column)
     return whole < WHOLE_MAX ? whole : WHOLE_MAX;
 }
 
+struct kp_sum kp_column_sum(sqlite3_stmt *statement, int column, int64_t samples, double gap,
+                            double lost)
+{
+    return (struct kp_sum){.value = kp_column_amount(statement, column),
+                           .variance = kp_column_amount(statement, column + 1),
+                           .weight_max = kp_column_amount(statement, column + 2),
+                           .gap = gap,
+                           .samples = samples,
+                           .lost = lost};
+}
+
 const char *kp_column_name(struct kp_query *query, sqlite3_stmt *statement, int column)
 {
     const char *text = (const char *)sqlite3_column_text(statement, column);

@@ -39,6 +39,10 @@ double kp_column_amount(sqlite3_stmt *statement, int column);
 int64_t kp_column_whole(sqlite3_stmt *statement, int column);
 const char *kp_column_name(struct kp_query *query, sqlite3_stmt *statement, int column);
 
+/* Columns: value, variance, largest weight. */
+struct kp_sum kp_column_sum(sqlite3_stmt *statement, int column, int64_t samples, double gap,
+                            double lost);
+
 /* How many samples of a process were lost for each that is here; kp_sum.lost. */
 double kp_lost_per_sample(int64_t samples, int64_t lost_samples);
 

@@ -46,18 +46,6 @@ double kp_site_weight(const struct kp_site *site, enum kp_sort sort)
     }
 }
 
-/* Columns: value, variance, largest weight. */
-static struct kp_sum column_sum(sqlite3_stmt *st, int column, int64_t samples, double gap,
-                                double lost)
-{
-    return (struct kp_sum){.value = kp_column_amount(st, column),
-                           .variance = kp_column_amount(st, column + 1),
-                           .weight_max = kp_column_amount(st, column + 2),
-                           .gap = gap,
-                           .samples = samples,
-                           .lost = lost};
-}
-
 static void read_site(sqlite3_stmt *st, unsigned kind, struct kp_site *site)
 {
     double rate = kp_column_amount(st, 16);
@@ -69,10 +57,10 @@ static void read_site(sqlite3_stmt *st, unsigned kind, struct kp_site *site)
         .process_id = sqlite3_column_int64(st, 19),
         .members = 1,
         .kind = kind,
-        .allocated = column_sum(st, 3, samples, bytes, lost),
-        .allocated_count = column_sum(st, 6, samples, blocks, lost),
-        .live = column_sum(st, 10, live_samples, bytes, lost),
-        .live_count = column_sum(st, 13, live_samples, blocks, lost),
+        .allocated = kp_column_sum(st, 3, samples, bytes, lost),
+        .allocated_count = kp_column_sum(st, 6, samples, blocks, lost),
+        .live = kp_column_sum(st, 10, live_samples, bytes, lost),
+        .live_count = kp_column_sum(st, 13, live_samples, blocks, lost),
         .first_s = kp_column_amount(st, 17),
         .last_s = kp_column_amount(st, 18),
     };

@@ -157,6 +157,19 @@ void kp_emit_row(struct kp_emitter *e, const struct kp_value *values)
         kp_csv_row(e, values);
 }
 
+void kp_emit_under(struct kp_emitter *e, const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    if (e->format != KP_FORMAT_TEXT)
+        return;
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) >= 0)
+        kp_text_under(e, text);
+    va_end(arguments);
+    free(text);
+}
+
 void kp_emit_table_end(struct kp_emitter *e)
 {
     if (e->format == KP_FORMAT_JSON)

@@ -30,10 +30,11 @@ enum kp_type {
     KP_TYPE_SHARE,
     KP_TYPE_BYTES_ESTIMATE,
     KP_TYPE_COUNT_ESTIMATE,
+    KP_TYPE_SECONDS_ESTIMATE,
     KP_TYPE_BYTES_BARE, /* an estimate, in text without its spread */
     KP_TYPE_COUNT_BARE,
     KP_TYPE_STACK,
-    KP_TYPE_LIST, /* text that is a JSON list of texts: in JSON a list, elsewhere as it is */
+    KP_TYPE_LIST, /* text that is a JSON list or object: in JSON what it is, elsewhere as it stands */
 };
 
 struct kp_value {
@@ -85,6 +86,9 @@ void kp_emit_object_end(struct kp_emitter *e);
 void kp_emit_table(struct kp_emitter *e, const char *key, const struct kp_column *columns,
                    size_t count);
 void kp_emit_row(struct kp_emitter *e, const struct kp_value *values);
+/* A line of text below the last row, indented. */
+void kp_emit_under(struct kp_emitter *e, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void kp_emit_table_end(struct kp_emitter *e);
 
 #endif

@@ -12,6 +12,7 @@
 struct kp_text_row {
     char **cells;   /* two a column: the figure and what follows it; for free() */
     char **shorter; /* one a column, or NULL */
+    char *under;    /* lines below it, or NULL */
 };
 struct kp_emitter {
     FILE *out;
@@ -36,6 +37,7 @@ struct kp_emitter {
 
 void kp_text_line(struct kp_emitter *e, size_t indent, const char *text);
 void kp_text_row(struct kp_emitter *e, const struct kp_value *values);
+void kp_text_under(struct kp_emitter *e, const char *line);
 void kp_text_table_end(struct kp_emitter *e);
 
 void kp_json_begin(struct kp_emitter *e);

@@ -64,6 +64,7 @@ static void put_stack(FILE *out, const struct kp_value *value)
 static bool is_estimate(enum kp_type type)
 {
     return type == KP_TYPE_BYTES_ESTIMATE || type == KP_TYPE_COUNT_ESTIMATE ||
+           type == KP_TYPE_SECONDS_ESTIMATE ||
            type == KP_TYPE_BYTES_BARE || type == KP_TYPE_COUNT_BARE;
 }
 

@@ -99,6 +99,7 @@ static void put_value(FILE *out, enum kp_type type, const struct kp_value *value
     case KP_TYPE_WHOLE: fprintf(out, "%lld", (long long)value->whole); break;
     case KP_TYPE_BYTES_ESTIMATE:
     case KP_TYPE_COUNT_ESTIMATE:
+    case KP_TYPE_SECONDS_ESTIMATE:
     case KP_TYPE_BYTES_BARE:
     case KP_TYPE_COUNT_BARE: put_estimate(out, &value->estimate); break;
     case KP_TYPE_STACK: put_stack(out, value); break;

@@ -72,6 +72,8 @@ static char *cell_text(enum kp_type type, const struct kp_value *value)
     case KP_TYPE_BYTES_ESTIMATE: return strdup(kp_format_size(figure, value->estimate.value));
     case KP_TYPE_COUNT_BARE:
     case KP_TYPE_COUNT_ESTIMATE: return strdup(kp_format_count(figure, value->estimate.value));
+    case KP_TYPE_SECONDS_ESTIMATE:
+        return strdup(kp_format_seconds(figure, value->estimate.value));
     case KP_TYPE_STACK: break;
     }
     return strdup("");
@@ -84,6 +86,8 @@ static char *cell_spread(enum kp_type type, const struct kp_value *value)
         kp_format_spread(spread, &value->estimate, kp_format_size);
     else if (type == KP_TYPE_COUNT_ESTIMATE && !value->unknown)
         kp_format_spread(spread, &value->estimate, kp_format_count);
+    else if (type == KP_TYPE_SECONDS_ESTIMATE && !value->unknown)
+        kp_format_spread(spread, &value->estimate, kp_format_seconds);
     return strdup(spread);
 }
 
@@ -94,7 +98,7 @@ void kp_text_row(struct kp_emitter *e, const struct kp_value *values)
         return;
     e->rows = rows;
     struct kp_text_row row = {calloc(2 * e->column_count, sizeof(char *)),
-                              calloc(e->column_count, sizeof(char *))};
+                              calloc(e->column_count, sizeof(char *)), NULL};
     for (size_t i = 0; row.cells && row.shorter && i < e->column_count; i++) {
         if (!e->columns[i].title)
             continue;
@@ -103,6 +107,30 @@ void kp_text_row(struct kp_emitter *e, const struct kp_value *values)
         row.shorter[i] = values[i].shorter ? kp_utf8_printable(values[i].shorter, 0) : NULL;
     }
     rows[e->row_count++] = row;
+}
+
+void kp_text_under(struct kp_emitter *e, const char *line)
+{
+    struct kp_text_row *row = e->row_count > 0 ? &e->rows[e->row_count - 1] : NULL;
+    char *longer = NULL;
+    if (!row)
+        return;
+    if (asprintf(&longer, "%s%s\n", row->under ? row->under : "", line) < 0)
+        return;
+    free(row->under);
+    row->under = longer;
+}
+
+/* Each of them wrapped, and what follows its first line indented further. */
+static void put_under(struct kp_emitter *e, char *lines)
+{
+    char *rest = lines;
+    for (char *line = NULL; rest && (line = strsep(&rest, "\n")) && *line;) {
+        char *indented = NULL;
+        if (asprintf(&indented, "  %s", line) >= 0)
+            kp_text_line(e, 4, indented);
+        free(indented);
+    }
 }
 
 static size_t cell_columns(const struct kp_text_row *row, size_t cell)
@@ -205,6 +233,7 @@ static void release_rows(struct kp_emitter *e)
             free(e->rows[r].shorter[i]);
         free(e->rows[r].cells);
         free(e->rows[r].shorter);
+        free(e->rows[r].under);
     }
     free(e->rows);
     e->rows = NULL;
@@ -227,8 +256,10 @@ void kp_text_table_end(struct kp_emitter *e)
     if (widths && any_title && e->row_count > 0) {
         put_row(e, NULL, widths);
         for (size_t r = 0; r < e->row_count; r++)
-            if (e->rows[r].cells && e->rows[r].shorter)
+            if (e->rows[r].cells && e->rows[r].shorter) {
                 put_row(e, &e->rows[r], widths);
+                put_under(e, e->rows[r].under);
+            }
     }
     free(widths);
     release_rows(e);

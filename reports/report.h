@@ -22,8 +22,13 @@ enum kp_report_bit {
     KP_REPORT_PROCESSES = 8,
     KP_REPORT_TIMELINE = 16,
     KP_REPORT_LEAKS = 32,
+<<<<<<< HEAD
     KP_REPORT_FRAGMENTATION = 128,
     KP_REPORT_EACH = 255,
+=======
+    KP_REPORT_CONVERSIONS = 64,
+    KP_REPORT_EACH = 127,
+>>>>>>> bff6c2f (wip)
 };
 
 struct kp_report_options {
@@ -33,6 +38,7 @@ struct kp_report_options {
     int64_t since, until, limit;         /* of leaks; 0: not given */
     int64_t fail_above;                  /* bytes per iteration; -1: no gate */
     const char *baseline;                /* an older database; NULL: none */
+    int64_t entry; /* of conversions; 0: not given */
     const char *kind;
     int sort; /* enum kp_sort, -1: not given */
     int group, bottom_up;
@@ -66,7 +72,11 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
 int kp_report_sites(struct kp_report_context *context, struct kp_error *error);
 int kp_report_tree(struct kp_report_context *context, struct kp_error *error);
 int kp_report_processes(struct kp_report_context *context, struct kp_error *error);
+<<<<<<< HEAD
 int kp_report_fragmentation(struct kp_report_context *context, struct kp_error *error);
+=======
+int kp_report_conversions(struct kp_report_context *context, struct kp_error *error);
+>>>>>>> bff6c2f (wip)
 int kp_report_timeline(struct kp_report_context *context, struct kp_error *error);
 int kp_report_leaks(struct kp_report_context *context, struct kp_error *error);
 

@@ -19,7 +19,11 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_GATE = 3 };
 #define LITTLE_OF_THE_PEAK 0.1
 
 /* Reports of the design that later versions bring. */
+<<<<<<< HEAD
 static const char *const later_reports[] = {"conversions", NULL};
+=======
+static const char *const later_reports[] = {"fragmentation", NULL};
+>>>>>>> bff6c2f (wip)
 
 static const struct kp_report *find_report(const char *name)
 {

@@ -3,6 +3,7 @@
  * kprof-report DB: the answer on one screen. What was lost or cannot be seen comes before the
  * figures, the figures before the places, and last what to type next. One thread.
  */
+#include "conversions_view.h"
 #include "debug_package.h"
 #include "format.h"
 #include "phases_view.h"
@@ -24,6 +25,7 @@ struct figures {
     struct kp_sites stacks, lines; /* the same by stack, and by the line that tells most */
     struct kp_timeline timeline;
     struct kp_phase_list phases;
+    struct kp_entries entries;
     struct kp_site total;
     int64_t samples, lost_samples, rate_min, rate_max;
     double sampling_s, cpu_s;
@@ -218,6 +220,7 @@ static void text_view(struct kp_report_context *context, const struct figures *f
     kp_emit_line(context->out, 0, "%s", "");
     size_t before = kp_emitter_lines(context->out);
     kp_report_losses(context, false);
+    kp_conversions_line(context, &f->entries);
     kp_phases_line(context, &f->phases);
     blind_lines(context, f);
     if (kp_emitter_lines(context->out) > before)
@@ -351,6 +354,7 @@ static void data_view(struct kp_report_context *context, const struct figures *f
     emit_stacks(context);
     emit_kinds(context, f);
     kp_phases_tables(context, &f->phases);
+    kp_conversions_totals(context, "conversions", &f->entries);
     sites_table(context, f);
 }
 
@@ -368,6 +372,8 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
         result = kp_query_timeline(context->query, &context->filter, 1, &f.timeline, error);
     if (result == 0)
         result = kp_query_phase_list(context->query, &context->filter, &f.phases, error);
+    if (result == 0)
+        result = kp_query_entries(context->query, &context->filter, &f.entries, error);
     if (result == 0) {
         sum_processes(&context->processes, &f);
         sum_sites(&f);
@@ -380,5 +386,6 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
     kp_sites_release(&f.lines);
     kp_timeline_release(&f.timeline);
     kp_phase_list_release(&f.phases);
+    kp_entries_release(&f.entries);
     return result;
 }
