@@ -65,6 +65,15 @@ void kp_gap_draw(struct kp_thread *self, uint64_t rate_bytes)
         self->left = (int64_t)(-(double)rate_bytes * kp_log(uniform(self)));
 }
 
+uint64_t kp_gap_geometric(struct kp_thread *self, uint64_t weight)
+{
+    double stay = 1 - 1 / (double)weight;
+
+    if (self->epoch != kp_state.epoch)
+        kp_gap_seed(self);
+    return (uint64_t)(kp_log(uniform(self)) / kp_log(stay));
+}
+
 void kp_gap_stop(struct kp_thread *self)
 {
     self->rate = 1u << 30;

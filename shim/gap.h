@@ -23,6 +23,9 @@ static inline void kp_gap_every_one(struct kp_thread *self)
 }
 _Static_assert(KP_SAMPLED_BYTES(0) > 15, "every request ends the gap");
 
+/* How many events pass before one that each is with probability 1/weight (more than 1). */
+uint64_t kp_gap_geometric(struct kp_thread *self, uint64_t weight);
+
 /* No more samples in this thread, as far as a counter of 64 bits goes. */
 void kp_gap_stop(struct kp_thread *self);
 

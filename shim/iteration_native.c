@@ -8,14 +8,9 @@
 #include "iteration_native.h"
 
 #include "iteration.h"
-#include "scope.h"
-#include "sys.h"
+#include "patch_word.h"
 
-#include <link.h>
 #include <stddef.h>
-#include <sys/mman.h>
-
-#define PAGE 4096ul
 
 extern char kp_native_thunk[] __attribute__((visibility("hidden")));
 extern void *kp_native_original __attribute__((visibility("hidden")));
@@ -54,47 +49,6 @@ __asm__(".text\n"
         "  .cfi_endproc\n"
         "  .size kp_native_thunk, . - kp_native_thunk\n");
 
-static bool part_is_read_only(const struct link_map *object, uintptr_t address)
-{
-    uintptr_t start, end;
-    bool inside = false;
-
-    kp_scope_range(object, &start, &end);
-    if (address < start || address >= end)
-        return false;
-    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)start;
-    const ElfW(Phdr) *part = (const ElfW(Phdr) *)(start + header->e_phoff);
-    for (unsigned i = 0; i < header->e_phnum; i++) {
-        uintptr_t from = object->l_addr + part[i].p_vaddr, to = from + part[i].p_memsz;
-        bool read_only = part[i].p_type == PT_GNU_RELRO ||
-                         (part[i].p_type == PT_LOAD && !(part[i].p_flags & PF_W));
-
-        inside |= read_only && address >= (from & ~(PAGE - 1)) && address < to;
-    }
-    return inside;
-}
-
-/* Definitions lie in the data of their object, seldom in what is read-only after relocation. */
-static bool is_read_only(uintptr_t address)
-{
-    for (const struct link_map *object = kp_scope_program(); object; object = object->l_next)
-        if (object->l_name && part_is_read_only(object, address))
-            return true;
-    return false;
-}
-
-static void store(void **place, void *value)
-{
-    uintptr_t page = (uintptr_t)place & ~(PAGE - 1);
-    bool read_only = is_read_only((uintptr_t)place);
-
-    if (read_only && KP_SYS3(SYS_mprotect, page, PAGE, PROT_READ | PROT_WRITE) != 0)
-        return;
-    __atomic_store_n(place, value, __ATOMIC_RELEASE);
-    if (read_only)
-        KP_SYS3(SYS_mprotect, page, PAGE, PROT_READ);
-}
-
 bool kp_native_is_counted(void)
 {
     return kp_native_original != NULL;
@@ -105,5 +59,5 @@ void kp_native_count(struct kp_method_definition *definition)
     if (kp_native_is_counted())
         return;
     kp_native_original = definition->function;
-    store(&definition->function, kp_native_thunk);
+    kp_patch_word(&definition->function, kp_native_thunk);
 }

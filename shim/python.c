@@ -55,6 +55,7 @@ static void find_parts(void)
     kp_python.code_type = (uintptr_t)kp_python_symbol("PyCode_Type");
     kp_python.text_type = (uintptr_t)kp_python_symbol("PyUnicode_Type");
     kp_python.bytes_type = (uintptr_t)kp_python_symbol("PyBytes_Type");
+    kp_python.bytearray_type = (uintptr_t)kp_python_symbol("PyByteArray_Type");
     kp_python.loop_start = (uintptr_t)kp_python_symbol("_PyEval_EvalFrameDefault");
     kp_python.loop_end =
         kp_python.loop_start + kp_scope_size(kp_python.object, "_PyEval_EvalFrameDefault");

@@ -27,7 +27,7 @@ struct kp_python {
     char version[24];
     struct link_map *object; /* that has the interpreter: the program, or libpython */
     uintptr_t start, end;    /* its addresses */
-    uintptr_t code_type, text_type, bytes_type;
+    uintptr_t code_type, text_type, bytes_type, bytearray_type;
     uintptr_t loop_start, loop_end; /* _PyEval_EvalFrameDefault */
     void *(*attached_state)(void);  /* state of the thread that holds the GIL: this one's, or NULL */
     void *(*own_state)(void);       /* by thread-specific data */

@@ -45,6 +45,7 @@ STUB(void *, mmap, (void *a, size_t n, int p, int f, int d, off_t o), (a, n, p, 
 STUB(int, munmap, (void *a, size_t n), (a, n))
 STUB(void *, mremap, (void *a, size_t n, size_t m, int f, void *t), (a, n, m, f, t))
 STUB(int, dlclose, (void *h), (h))
+STUB(void *, dlsym, (void *h, const char *n), (h, n))
 STUB_VOID(_exit, (int status), (status))
 STUB_VOID(quick_exit, (int status), (status))
 
@@ -54,8 +55,8 @@ struct kp_real kp_real = {
     stub_memalign,     stub_valloc,        stub_pvalloc,
     stub_reallocarray, stub_malloc_usable_size, stub_free_sized,
     stub_free_aligned_sized, stub_mmap,    stub_munmap,
-    stub_mremap,       stub_dlclose,       stub__exit,
-    stub_quick_exit,
+    stub_mremap,       stub_dlclose,       stub_dlsym,
+    stub__exit,        stub_quick_exit,
 };
 struct kp_allocator kp_allocator = {.path = ""};
 
@@ -128,6 +129,7 @@ static const struct wanted wanted[] = {
     WANTED(munmap, NULL),
     WANTED(mremap, NULL),
     WANTED(dlclose, NULL),
+    WANTED(dlsym, NULL),
     WANTED(_exit, NULL),
     WANTED(quick_exit, NULL),
 };

@@ -33,6 +33,7 @@ struct kp_real {
     int (*munmap)(void *, size_t);
     void *(*mremap)(void *, size_t, size_t, int, void *);
     int (*dlclose)(void *);
+    void *(*dlsym)(void *, const char *);
     void (*_exit)(int);
     void (*quick_exit)(int);
 };

@@ -11,6 +11,7 @@
 #include "sample.h"
 
 #include "clock.h"
+#include "convert.h"
 #include "gap.h"
 #include "python.h"
 #include "python_domains.h"
@@ -107,6 +108,7 @@ static uint64_t write_alloc(struct kp_slot *slot, enum kp_kind kind, size_t size
     }
     *record = (struct kp_rec_alloc){.type = KP_REC_ALLOC,
                                     .kind = (uint8_t)kind,
+                                    .flags = slot->flags,
                                     .node = node,
                                     .size = size,
                                     .address = (uintptr_t)block};
@@ -132,6 +134,7 @@ static uint64_t record(enum kp_kind kind, size_t size, void *block, uint64_t rat
         if (is_start_up || slot->was_start_up)
             kp_spool_stamp(slot);
         slot->was_start_up = is_start_up;
+        slot->flags = kp_convert_flags(slot, origin->sp);
         id = write_alloc(slot, kind, size, block, node);
     }
     if (!id)

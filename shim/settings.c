@@ -154,18 +154,31 @@ static bool set_spool_max(const char *text)
     return true;
 }
 
+static bool set_switch(const char *text, bool *value)
+{
+    *value = *text == '1';
+    return strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
+}
+
 static bool set_quiet(const char *text)
 {
-    if (strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
-        return false;
-    kp_settings.quiet = *text == '1';
+    return set_switch(text, &kp_settings.quiet);
+}
+
+static bool set_conversions(const char *text)
+{
+    return set_switch(text, &kp_settings.conversions);
+}
+
+static bool set_conversions_skip(const char *text)
+{
+    kp_settings.conversions_skip = text;
     return true;
 }
 
 static bool set_pages(const char *text)
 {
-    kp_settings.pages = *text == '1';
-    return strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
+    return set_switch(text, &kp_settings.pages);
 }
 
 static bool set_iteration(const char *text)
@@ -238,6 +251,8 @@ static bool set(const char *name, const char *text)
         {"KPROF_FOLLOW", set_follow},       {"KPROF_SPOOL_MAX", set_spool_max},
         {"KPROF_UNWINDER", set_unwinder},   {"KPROF_QUIET", set_quiet},
         {"KPROF_PAGES", set_pages},         {"KPROF_KEEP", set_keep},
+        {"KPROF_CONVERSIONS", set_conversions},
+        {"KPROF_CONVERSIONS_SKIP", set_conversions_skip},
     };
 
     for (unsigned i = 0; i < sizeof setters / sizeof *setters; i++)

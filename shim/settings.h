@@ -19,6 +19,8 @@ struct kp_settings {
     bool quiet;
     unsigned keep; /* 1: all, freed allocations too */
     bool pages; /* snapshots tell of each page of the heap */
+    bool conversions;
+    const char *conversions_skip; /* names, a comma between them */
     const char *iteration;
     const char *session;   /* spool of the session to join, NULL */
 };

@@ -24,7 +24,7 @@
 #define NAME_RECORDS_MAX 65536u
 #define DEFINITION_STEP 16384u
 /* What prepare() may have to write, an exact stamp, and the largest data record after them. */
-#define PREPARE_BYTES (24 + 16 + 16 + 16 + 48)
+#define PREPARE_BYTES (24 + 16 + 16 + 16 + 80)
 
 struct owed {
     _Atomic uint64_t count;
@@ -177,6 +177,17 @@ static bool next_chunk(struct kp_slot *slot)
     slot->time_us = 0;
     announce(slot->chunk);
     return true;
+}
+
+struct kp_chunk_header *kp_spool_claim_counters(const struct kp_slot *slot)
+{
+    struct kp_chunk_header *chunk = claim(KP_CHUNK_COUNTERS, KP_CHUNK_BYTES);
+
+    if (chunk) {
+        chunk->slot = (uint16_t)slot->number;
+        announce(chunk);
+    }
+    return chunk;
 }
 
 void *kp_spool_reserve(struct kp_slot *slot, uint32_t bytes)

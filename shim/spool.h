@@ -38,6 +38,9 @@ static inline void kp_spool_count_sample(struct kp_slot *slot)
     atomic_store_explicit(&slot->chunk->samples, samples + 1, memory_order_relaxed);
 }
 
+/* A chunk of counters for this slot, with all its pages; NULL: no room. */
+struct kp_chunk_header *kp_spool_claim_counters(const struct kp_slot *slot);
+
 /* The free of this sample could not be written: remember it until there is room. */
 void kp_spool_owe(uint64_t id);
 

@@ -7,6 +7,7 @@
 #include "start.h"
 
 #include "clock.h"
+#include "convert.h"
 #include "fallback.h"
 #include "finish.h"
 #include "gap.h"
@@ -190,6 +191,7 @@ static void after_fork(void)
     if (kp_host.mode != KP_MODE_ON)
         return;
     kp_self.held_count = 0;
+    kp_convert_forget();
     if (kp_guard_enter(&cookie)) {
         kp_start_ready();
         kp_self.rate = 0;
@@ -258,6 +260,7 @@ __attribute__((constructor)) static void stage_two(void)
     }
     kp_host.starting = false;
     kp_guard_leave();
+    kp_convert_look();
 }
 
 __attribute__((destructor)) static void end(void)

@@ -68,6 +68,7 @@ struct kp_slot {
     uint32_t py_depth;
     uint64_t py_serial; /* rises when py changes */
     bool was_start_up; /* kp_stack_is_start_up() of the last sample */
+    uint16_t flags;    /* KP_ALLOC_* of the sample that is being written */
     /* readable part of the thread's own stack, above the lowest frame seen */
     uintptr_t stack_low, stack_high;
     /* frees made by a signal handler in the middle of our code: done when it is over */
@@ -81,6 +82,7 @@ struct kp_slot {
 struct kp_state {
     _Atomic uint64_t epoch; /* random, not 0 once this process has joined */
     struct kp_spin start_lock, slots_lock, definitions_lock, ranges_lock, owed_lock, pymalloc_lock;
+    struct kp_spin entries_lock;
     int pid;
     uint32_t process;             /* number in the session */
     struct kp_process_info *info; /* in the spool */

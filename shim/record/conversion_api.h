@@ -9,12 +9,13 @@
  *   copies   1: a call copies its bytes (less those counted as in_place)
  *   unit     of the second figure: see enum kp_unit
  *   read     where the shim takes the second figure from (convert_hooks.c):
- *     NOTHING; FIRST, SECOND, THIRD: that argument; FILL: the second, unless the first is NULL the
- *     bytes are copied from there; TEXT: length of the C string; KIND: first * third; PLAIN: the
- *     first, by the width of the second; RESIZE: by how much the object grows; VIEW: that of the
- *     Py_buffer; BUFFER: the same after the call; OBJECT: size of the bytes object given; RESULT:
- *     of the one returned; UTF8, UTF8_SIZE: length of the UTF-8 returned; ITER: none, but the row
- *     iter_bytes when it is bytes; ANSWER: the call returns a double; NUMBER: it takes one
+ *     NOTHING; FIRST, SECOND, THIRD: that argument; WRITE: the third, -1 being the length of the
+ *     second; FILL: the second, unless the first is NULL the bytes are copied from there; TEXT:
+ *     length of the C string; KIND: first * third; PLAIN: the first, by the width of the second;
+ *     RESIZE: by how much the object grows; VIEW: that of the Py_buffer; BUFFER: the same after
+ *     the call; OBJECT, ARRAY: size of the bytes, bytearray given; RESULT: of the bytes returned;
+ *     UTF8, UTF8_SIZE: length of the UTF-8 returned; ITER: none, but the row iter_bytes when it is
+ *     bytes; ANSWER: the call returns a double; NUMBER: it takes one
  */
 #ifndef KP_CONVERSION_API_H
 #define KP_CONVERSION_API_H
@@ -59,8 +60,8 @@ enum kp_unit { KP_UNIT_NONE, KP_UNIT_BYTES, KP_UNIT_ITEMS, KP_UNIT_NS };
     X(PyMemoryView_FromMemory, BYTES, TO_PYTHON, 1, 0, BYTES, SECOND)                              \
     X(PyMemoryView_FromObject, BYTES, TO_PYTHON, 1, 0, NONE, NOTHING)                              \
     X(PyMemoryView_FromBuffer, BYTES, TO_PYTHON, 1, 0, BYTES, VIEW)                                \
-    X(PyUnicodeWriter_WriteUTF8, BYTES, TO_PYTHON, 0, 1, BYTES, THIRD)                             \
-    X(PyUnicodeWriter_WriteASCII, BYTES, TO_PYTHON, 0, 1, BYTES, THIRD)                            \
+    X(PyUnicodeWriter_WriteUTF8, BYTES, TO_PYTHON, 0, 1, BYTES, WRITE)                             \
+    X(PyUnicodeWriter_WriteASCII, BYTES, TO_PYTHON, 0, 1, BYTES, WRITE)                            \
     X(PyUnicodeWriter_Finish, BYTES, TO_PYTHON, 1, 0, NONE, NOTHING)                               \
     X(PyBytesWriter_WriteBytes, BYTES, TO_PYTHON, 0, 1, NONE, NOTHING)                             \
     X(PyBytesWriter_Finish, BYTES, TO_PYTHON, 1, 0, BYTES, RESULT)                                 \
@@ -72,7 +73,7 @@ enum kp_unit { KP_UNIT_NONE, KP_UNIT_BYTES, KP_UNIT_ITEMS, KP_UNIT_NS };
     X(PyBytes_AsString, BYTES, FROM_PYTHON, 0, 0, BYTES, OBJECT)                                   \
     X(PyBytes_Size, BYTES, FROM_PYTHON, 0, 0, NONE, NOTHING)                                       \
     X(PyBytes_AsStringAndSize, BYTES, FROM_PYTHON, 0, 0, BYTES, OBJECT)                            \
-    X(PyByteArray_AsString, BYTES, FROM_PYTHON, 0, 0, BYTES, OBJECT)                               \
+    X(PyByteArray_AsString, BYTES, FROM_PYTHON, 0, 0, BYTES, ARRAY)                                \
     X(PyByteArray_Size, BYTES, FROM_PYTHON, 0, 0, NONE, NOTHING)                                   \
     X(PyObject_GetBuffer, BYTES, FROM_PYTHON, 0, 0, BYTES, BUFFER)                                 \
     X(PyBuffer_ToContiguous, BYTES, FROM_PYTHON, 0, 1, BYTES, THIRD)

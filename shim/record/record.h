@@ -446,6 +446,10 @@ struct kp_rec_activation {
     uint64_t wait_ns;             /* for the GIL */
     uint64_t released_ns;         /* without it, waiting included */
 };
+struct kp_counter_row {
+    uint64_t calls;
+    uint64_t amount; /* by the row's enum kp_unit */
+};
 /* Counts of one entry in one slot, behind the header of a COUNTERS chunk, updated in place: whoever
  * maps the spool reads the present values; reading again is harmless. */
 struct kp_counter_block {
@@ -453,10 +457,7 @@ struct kp_counter_block {
     uint16_t reserved;
     uint32_t tid;      /* thread that opened it; the slot's later threads go on with it */
     uint64_t shim[7];  /* the shim's own */
-    struct {
-        uint64_t calls;
-        uint64_t amount; /* by the row's enum kp_unit */
-    } rows[124]; /* by enum kp_api_row; KP_API_ROWS of them are used */
+    struct kp_counter_row rows[124]; /* by enum kp_api_row; KP_API_ROWS of them are used */
 };
 _Static_assert(KP_API_ROWS <= 124, "rows of a block");
 _Static_assert(sizeof(struct kp_counter_block) == 2048, "counter block");

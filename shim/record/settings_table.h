@@ -19,6 +19,9 @@
     X("KPROF_PAGES", "0|1", "0", "1: look at each page of the heap, for the report fragmentation") \
     X("KPROF_KEEP", "live|all", "live",                                                            \
       "all: keep freed allocations too, for kprof-ab replay; with KPROF_RATE=1")                   \
+    X("KPROF_CONVERSIONS", "0|1", "1", "0: calls of Python's C API by extensions are not counted")     \
+    X("KPROF_CONVERSIONS_SKIP", "NAME,...", "",                                                    \
+      "nor those of these modules: files or folders by name, such as numpy,_rust")                 \
     X("KPROF_QUIET", "0|1", "0", "1: no closing line on stderr")
 
 /* Set by the shim itself for the processes that follow: the spool of the session, or that there is

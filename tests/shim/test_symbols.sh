@@ -7,7 +7,7 @@
 need "symbols" nm readelf c++filt || exit 0
 allowed='malloc|free|calloc|realloc|reallocarray|posix_memalign|aligned_alloc|memalign|valloc|pvalloc'
 allowed+='|malloc_usable_size|free_sized|free_aligned_sized|cfree|mmap|mmap64|munmap|mremap'
-allowed+='|fork|_?vfork|clone|_exit|_Exit|quick_exit|execve|dlopen|dlclose|pthread_create|kprof_iteration|kprof_job_begin|kprof_job_end'
+allowed+='|fork|_?vfork|clone|_exit|_Exit|quick_exit|execve|dlopen|dlclose|dlsym|pthread_create|kprof_iteration|kprof_job_begin|kprof_job_end'
 allowed+='|operator (new|delete)(\[\])?\(.*\)'
 forbidden='v?[fsdn]*w?printf(_chk)?|v?[sfn]*w?scanf|puts|fputs|fwrite|fopen(64)?|fclose|perror|strerror|getline|opendir'
 forbidden+='|abort|exit|_exit|_Exit|__assert_fail|__stack_chk_fail|err|errx|warn|warnx|syslog'

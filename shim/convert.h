@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Conversions between Python and native code: extensions call Python's C API through hooks
+ * (convert_hooks.c) that count in a block of the entry that runs (entry.c, gil.c). What each thread
+ * carries for that is here; all of it is restored by value when an entry is left, so that stacks
+ * may be switched or unwound in between.
+ */
+#ifndef KP_CONVERT_H
+#define KP_CONVERT_H
+
+#include "record.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kp_converter;
+struct kp_slot;
+struct kp_span;
+
+/* What an activation of an entry replaces, and brings back at its end. */
+struct kp_activation {
+    /* Where a call is counted. NULL: kp_convert_begin() knows, as nothing runs, or it is timed. */
+    struct kp_counter_block *block;
+    struct kp_counter_block *entry; /* of the entry that runs, NULL: none */
+    struct kp_counter_row *last;    /* of the last conversion in it, NULL: none yet */
+    struct kp_span *span;           /* its times, NULL: this one is not timed */
+    uintptr_t frame;                /* on the stack: what lies below was called by the entry */
+    uint64_t released_ticks;        /* when it gave the GIL away, 0: it has it */
+    uint64_t epoch;                 /* of the process that all this is good for */
+};
+
+struct kp_convert {
+    struct kp_activation now;
+    struct kp_converter *own;
+    struct kp_counter_block *outside; /* of the call that runs outside of any entry */
+    uint64_t amount;                  /* arguments of kp_convert_slowly() */
+    unsigned row;
+    uint32_t spans;        /* of this thread that are running */
+    uint32_t windows;      /* PyGILState_Ensure without its Release, in a native thread */
+    uint64_t window_ticks; /* when it got the GIL */
+};
+extern __thread struct kp_convert kp_convert __attribute__((visibility("hidden")));
+
+/* In the constructor, and when a module is about to be initialised: hooks what has been loaded.
+ * Without the guard, where the loader may be asked. */
+void kp_convert_look(void);
+
+/* In a forked child: nothing of the parent's is good. */
+void kp_convert_forget(void);
+
+/* A call that can't simply be counted: row and amount are in kp_convert. Calls the function with
+ * these arguments. */
+uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
+                            uintptr_t f);
+
+/* The same in two halves. `caller` is an address in the code that called. */
+struct kp_counter_row *kp_convert_begin(unsigned row, uint64_t amount, uintptr_t caller);
+void kp_convert_end(unsigned row, uint64_t amount);
+
+/* Block of the entry that runs, or of the module that this address belongs to. Never NULL. */
+struct kp_counter_block *kp_convert_block(uintptr_t caller);
+
+/* This thread's block of an entry, NULL when there can't be one. Keeps errno. */
+struct kp_counter_block *kp_convert_block_of(uint32_t entry);
+
+/* KP_ALLOC_* of an allocation by a function whose stack pointer was `sp`. In a sample, after the
+ * stack was walked. */
+uint16_t kp_convert_flags(const struct kp_slot *slot, uintptr_t sp);
+
+/* The functions behind the hooks, by row. */
+extern void *kp_api_real[KP_API_ROWS] __attribute__((visibility("hidden")));
+#define KP_CALL(row, type, ...) (((type)kp_api_real[row])(__VA_ARGS__))
+
+#endif

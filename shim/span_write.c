@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of a span. Host's threads, with the guard set but for the draw.
+ *
+ * The number of activations to the next timed one is geometric: each is drawn with probability
+ * 1/weight whatever its shape, so that no rhythm of the program can hide anything. The weight
+ * doubles while timing costs more than a 128th of the time that passes, and halves while it is far
+ * below; it is fixed before the activations that it applies to are known, so that the estimate
+ * stays without bias.
+ */
+#include "span_write.h"
+
+#include "clock.h"
+#include "convert_own.h"
+#include "gap.h"
+#include "slots.h"
+#include "spool.h"
+
+#define SHARE 128u            /* one part of the time may be spent */
+#define CREDIT_TICKS 2000000u /* of each block, so that short programs have samples too */
+#define WEIGHT_MAX (1u << 20)
+#define ACCOUNT_TICKS (1ull << 32)
+#define CALIBRATE_TICKS (1u << 22)
+
+static struct {
+    uint64_t ticks, ns, due;
+    double ns_per_tick;
+} scale;
+
+/* Two threads may do this at once: each writes sense. */
+static void calibrate(uint64_t ticks)
+{
+    uint64_t ns = kp_sys_clock_ns(CLOCK_MONOTONIC);
+
+    if (scale.ticks && ticks > scale.ticks)
+        scale.ns_per_tick = (double)(ns - scale.ns) / (double)(ticks - scale.ticks);
+    if (!scale.ticks) {
+        scale.ns = ns;
+        scale.ticks = ticks;
+    }
+    scale.due = ticks + CALIBRATE_TICKS + (ticks - scale.ticks) / 4;
+}
+
+uint64_t kp_ticks_ns(uint64_t ticks)
+{
+    uint64_t now = kp_ticks();
+
+    if (now >= scale.due)
+        calibrate(now);
+    double ns_per_tick = scale.ns_per_tick;
+    return (uint64_t)((double)ticks * (ns_per_tick > 0 ? ns_per_tick : 0.4));
+}
+
+static struct kp_moment end_of(const struct kp_stretch *stretch, uint64_t ended, uint64_t off)
+{
+    struct kp_moment end = stretch->last;
+    uint64_t measured = end.ticks - stretch->first.ticks;
+
+    if (stretch->count > stretch->stamped && stretch->stamped) {
+        end.ticks += measured / stretch->stamped * (stretch->count - stretch->stamped);
+        if (end.ticks > ended)
+            end = (struct kp_moment){ended, off};
+    }
+    return end;
+}
+
+static uint64_t between_ns(struct kp_moment first, struct kp_moment last)
+{
+    uint64_t ticks = last.ticks - first.ticks, off = last.off - first.off;
+
+    return last.ticks > first.ticks && ticks > off ? kp_ticks_ns(ticks - off) : 0;
+}
+
+static void fill_times(struct kp_rec_activation *record, const struct kp_span *span, uint64_t ended)
+{
+    struct kp_moment first = {UINT64_MAX, 0}, last = {0, 0};
+
+    for (unsigned i = 0; i < 2; i++) {
+        const struct kp_stretch *stretch = &span->directions[i];
+        struct kp_moment end = end_of(stretch, ended, span->off);
+
+        record->conversions[i] = stretch->count;
+        if (!stretch->count)
+            continue;
+        record->direction_ns[i] = between_ns(stretch->first, end);
+        if (stretch->first.ticks < first.ticks)
+            first = stretch->first;
+        if (end.ticks > last.ticks)
+            last = end;
+    }
+    record->converting_ns = between_ns(first, last);
+    record->wait_ns = kp_ticks_ns(span->waited);
+    record->released_ns = kp_ticks_ns(span->released);
+    /* Time without the GIL is part of the whole. */
+    uint64_t ticks = ended - span->began, own = span->off - span->released;
+    record->total_ns = kp_ticks_ns(ticks > own ? ticks - own : 0);
+}
+
+void kp_span_write(const struct kp_span *span, uint64_t ended)
+{
+    struct kp_slot *slot = kp_slot_get(&kp_self);
+    bool ready = slot && kp_spool_prepare(slot, 0);
+    struct kp_rec_activation *record = ready ? kp_spool_reserve(slot, sizeof *record) : NULL;
+
+    if (!record) {
+        atomic_fetch_add(&kp_state.info->lost_activations, 1);
+        return;
+    }
+    *record = (struct kp_rec_activation){.type = KP_REC_ACTIVATION,
+                                         .entry = span->block->entry,
+                                         .node = span->node,
+                                         .weight = span->weight,
+                                         .strings = span->strings,
+                                         .repeated = span->repeated};
+    fill_times(record, span, ended);
+    kp_spool_publish(slot, sizeof *record);
+    atomic_fetch_add(&kp_state.info->activations, 1);
+}
+
+void kp_span_draw(struct kp_counter_block *block)
+{
+    uint64_t *word = block->shim, now = kp_ticks(), weight = word[KP_BLOCK_WEIGHT];
+
+    if (now - word[KP_BLOCK_SINCE] > ACCOUNT_TICKS) { /* what is long ago is half forgotten */
+        word[KP_BLOCK_SINCE] = now - ACCOUNT_TICKS / 2;
+        word[KP_BLOCK_SPENT] /= 2;
+    }
+    uint64_t passed = now - word[KP_BLOCK_SINCE], spent = word[KP_BLOCK_SPENT];
+    if (spent > CREDIT_TICKS + passed / SHARE && weight < WEIGHT_MAX)
+        weight *= 2;
+    else if (spent < passed / (4 * SHARE) && weight > 1)
+        weight /= 2;
+    word[KP_BLOCK_WEIGHT] = weight;
+    word[KP_BLOCK_LEFT] = weight > 1 ? kp_gap_geometric(&kp_self, weight) : 0;
+}
+
+bool kp_span_makes_text(unsigned row)
+{
+    switch (row) {
+    case KP_API_ROW_PyUnicode_FromStringAndSize:
+    case KP_API_ROW_PyUnicode_FromString:
+    case KP_API_ROW_PyUnicode_DecodeUTF8:
+    case KP_API_ROW_PyUnicode_DecodeUTF8Stateful:
+    case KP_API_ROW_PyUnicode_DecodeLatin1:
+    case KP_API_ROW_PyUnicode_DecodeASCII: return true;
+    default: return false;
+    }
+}
