@@ -22,13 +22,9 @@ enum kp_report_bit {
     KP_REPORT_PROCESSES = 8,
     KP_REPORT_TIMELINE = 16,
     KP_REPORT_LEAKS = 32,
-<<<<<<< HEAD
+    KP_REPORT_CONVERSIONS = 64,
     KP_REPORT_FRAGMENTATION = 128,
     KP_REPORT_EACH = 255,
-=======
-    KP_REPORT_CONVERSIONS = 64,
-    KP_REPORT_EACH = 127,
->>>>>>> bff6c2f (wip)
 };
 
 struct kp_report_options {
@@ -72,11 +68,8 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
 int kp_report_sites(struct kp_report_context *context, struct kp_error *error);
 int kp_report_tree(struct kp_report_context *context, struct kp_error *error);
 int kp_report_processes(struct kp_report_context *context, struct kp_error *error);
-<<<<<<< HEAD
 int kp_report_fragmentation(struct kp_report_context *context, struct kp_error *error);
-=======
 int kp_report_conversions(struct kp_report_context *context, struct kp_error *error);
->>>>>>> bff6c2f (wip)
 int kp_report_timeline(struct kp_report_context *context, struct kp_error *error);
 int kp_report_leaks(struct kp_report_context *context, struct kp_error *error);
 

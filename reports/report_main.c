@@ -18,13 +18,6 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_GATE = 3 };
 #define NEXT_TO_NOTHING 0.001
 #define LITTLE_OF_THE_PEAK 0.1
 
-/* Reports of the design that later versions bring. */
-<<<<<<< HEAD
-static const char *const later_reports[] = {"conversions", NULL};
-=======
-static const char *const later_reports[] = {"fragmentation", NULL};
->>>>>>> bff6c2f (wip)
-
 static const struct kp_report *find_report(const char *name)
 {
     for (const struct kp_report *r = kp_reports; r->name; r++)
@@ -40,8 +33,6 @@ static int unknown_report(const char *name, struct kp_error *error)
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", r->name);
     }
-    if (kp_choice(later_reports, name) >= 0)
-        return -kp_error_set(error, "this version has no report '%s' yet; it has %s", name, list);
     return -kp_error_set(error, "no report '%.100s'; there are %s", name, list);
 }
 

@@ -14,11 +14,6 @@ refuse "no database, none here" 2 "which database\? usage" env -C / "$REPORT"
 mkdir some && touch some/kprof-a-1.db some/kprof-b-2.db
 refuse "no database, but some are here" 2 "which database\? there is kprof-a-1.db, kprof-b-2.db$" env -C some "$REPORT"
 refuse "a report without a database" 2 "which database\?" env -C some "$REPORT" sites
-for later in fragmentation; do
-    refuse "$later is not in this version" 2 \
-        "^kprof-report: this version has no report '$later' yet; it has summary, sites, tree, " \
-        "$REPORT" engine.db $later
-done
 refuse "an unknown report" 2 "no report 'sights'; there are summary, sites, tree" "$REPORT" engine.db sights
 refuse "an unknown option" 2 "no such option: --frobnicate" "$REPORT" engine.db --frobnicate
 refuse "too many words" 2 "too many arguments: 'more'" "$REPORT" engine.db sites more
