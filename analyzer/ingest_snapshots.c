@@ -146,7 +146,7 @@ static void write_mapping(struct kp_store *store, int64_t process, const struct 
                           const struct kp_snapshot_mapping *mapping)
 {
     static const char *const kinds[] = {"",     "file",  "shared", "stack", "heap",
-                                        "kprof", "other", "data",   "range"};
+                                        "kprof", "other", "data",   "range", "blocks"};
     const struct kp_rec_mapping *said = &mapping->said;
 
     kp_store_run(store, KP_SQL_MAPPING, "iiittiiiiI", process, (int64_t)s->number,

@@ -171,7 +171,7 @@ static void sum_arena(struct kp_heap_picture *p, const struct kp_heap_arena *a)
 
 struct mapping_reader {
     struct kp_heap_picture *picture;
-    double sum, heap, other, ranges;
+    double sum, heap, blocks, other, ranges;
 };
 
 static int add_mapping(struct kp_query *query, sqlite3_stmt *st, void *to)
@@ -186,7 +186,7 @@ static int add_mapping(struct kp_query *query, sqlite3_stmt *st, void *to)
     } sums[] = {
         {"file", &where->files},   {"data", &where->data},    {"shared", &where->shared},
         {"stack", &where->stacks}, {"kprof", &where->kprof},  {"heap", &reader->heap},
-        {"other", &reader->other}, {"range", &reader->ranges},
+        {"blocks", &reader->blocks}, {"other", &reader->other}, {"range", &reader->ranges},
     };
 
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
@@ -220,29 +220,49 @@ static double own_mappings(const struct kp_heap_picture *p)
     return sum;
 }
 
+static bool is_glibc(const struct kp_heap_picture *p)
+{
+    return p->arena_count && strncmp(p->arenas[0].kind, "glibc", 5) == 0;
+}
+
+/* Other allocators say what they hold, and the mappings that hold blocks what of it is resident. */
+static void find_malloc(struct kp_heap_picture *p, const struct mapping_reader *reader)
+{
+    struct kp_heap_rss *w = &p->where;
+
+    if (is_glibc(p)) {
+        w->held_malloc = fmin(p->unused[0], p->resident[0]);
+        w->live = fmax(0, resident_in_spans(p) - w->held_malloc - p->resident[1]) +
+                  fmin(own_mappings(p), w->has_mappings ? reader->blocks : own_mappings(p));
+        return;
+    }
+    double resident = w->has_mappings ? fmax(0, reader->heap + reader->blocks - p->resident[1])
+                                      : p->resident[0];
+    w->live = fmin(p->in_use[0], resident);
+    w->held_malloc = resident - w->live;
+}
+
 static void explain_rss(struct kp_heap_picture *p, const struct mapping_reader *reader)
 {
     struct kp_heap_rss *w = &p->where;
-    double spans = resident_in_spans(p), blocks = own_mappings(p);
     double rss = w->has_mappings ? reader->sum : (double)p->rss;
 
     if (w->has_mappings)
         p->rss = (int64_t)rss;
     else
         w->files = (double)p->rss_file;
-    w->held_malloc = fmin(p->unused[0], p->resident[0]);
+    find_malloc(p, reader);
     w->held_python = fmin(p->unused[1], p->resident[1]);
-    w->live = fmax(0, spans - w->held_malloc - w->held_python);
-    double left = rss - spans - w->files - w->data - w->shared - w->stacks - w->kprof;
+    w->live += p->resident[1] - w->held_python;
+    double left = rss - w->live - w->held_malloc - w->held_python - w->files - w->data - w->shared -
+                  w->stacks - w->kprof;
     double taken = fmin(fmax(0, left), w->opaque + w->mapped);
     if (w->opaque + w->mapped > 0) {
         double share = taken / (w->opaque + w->mapped);
         w->opaque *= share;
         w->mapped *= share;
     }
-    left = fmax(0, left - taken);
-    w->live += fmin(left, blocks);
-    w->other = fmax(0, left - blocks);
+    w->other = fmax(0, left - taken);
 }
 
 static int load_picture(struct kp_query *query, int64_t process_id, enum kp_snapshot_choice choice,

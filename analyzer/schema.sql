@@ -353,8 +353,9 @@ CREATE TABLE mapping (                  -- what is resident, mapping by mapping
     process_id INTEGER NOT NULL,
     number     INTEGER NOT NULL,
     start      INTEGER NOT NULL,        -- address
-    kind       TEXT NOT NULL,           -- 'file', 'shared', 'stack', 'heap', 'kprof', 'data', 'other'; 'range': a
-                                        -- sampled mapping, which is part of the others
+    kind       TEXT NOT NULL,           -- 'file', 'shared', 'stack', 'heap': has an arena, 'blocks': has other blocks
+                                        -- of malloc, 'kprof', 'data', 'other'; 'range': a sampled mapping, which is
+                                        -- part of the others
     path       TEXT NOT NULL,
     bytes      INTEGER NOT NULL,
     rss        INTEGER NOT NULL,

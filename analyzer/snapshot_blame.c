@@ -17,11 +17,13 @@
 
 #include "alloc.h"
 #include "site_table.h"
+#include "snapshot_cells.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define PAGE 4096u
+#define LARGE_BYTES (256u << 10) /* such blocks have pages of their own everywhere */
 #define PINNED_SHARE 10 /* a cell is pinned when less than a tenth of it is given out */
 
 struct analysis {
@@ -32,7 +34,7 @@ struct analysis {
     size_t mask;
     double waste;                /* of all cells that hold something */
     double old_blame, all_blame; /* before they are scaled to it */
-    bool with_young;
+    bool with_young, has_made_cells;
 };
 
 static int compare_spans(const void *left, const void *right)
@@ -115,6 +117,19 @@ static void look_at_cells(struct analysis *analysis)
     }
 }
 
+static bool is_class_like(unsigned kind)
+{
+    return kind == KP_ARENA_JEMALLOC_BIN || kind == KP_ARENA_TCMALLOC || kind == KP_ARENA_TOTAL;
+}
+
+/* Free pages that nobody keeps but the allocator. */
+static uint64_t whole_pages(const struct kp_rec_arena *arena)
+{
+    return arena->trimmable == KP_TOTAL_UNKNOWN   ? 0
+           : arena->trimmable < arena->free ? arena->trimmable
+                                            : arena->free;
+}
+
 /* Of allocators without cells: what their classes or sums say. */
 static void look_at_classes(struct analysis *analysis)
 {
@@ -124,11 +139,9 @@ static void look_at_classes(struct analysis *analysis)
         struct kp_snapshot_arena *arena = &snapshot->arenas[i];
         unsigned kind = arena->said.kind;
 
-        if ((kind == KP_ARENA_JEMALLOC_BIN || kind == KP_ARENA_TCMALLOC ||
-             kind == KP_ARENA_TOTAL) &&
-            arena->said.in_use && arena->said.in_use != KP_TOTAL_UNKNOWN &&
-            arena->said.free != KP_TOTAL_UNKNOWN)
-            arena->waste = arena->said.free;
+        if (!analysis->has_made_cells && is_class_like(kind) && arena->said.in_use &&
+            arena->said.in_use != KP_TOTAL_UNKNOWN && arena->said.free != KP_TOTAL_UNKNOWN)
+            arena->waste = arena->said.free - whole_pages(&arena->said);
         analysis->waste += (double)arena->waste;
     }
 }
@@ -228,8 +241,7 @@ static struct kp_snapshot_arena *class_of(const struct kp_snapshot *snapshot, ui
         struct kp_snapshot_arena *arena = &snapshot->arenas[i];
         unsigned kind = arena->said.kind;
 
-        if (!arena->waste || (kind != KP_ARENA_JEMALLOC_BIN && kind != KP_ARENA_TCMALLOC &&
-                              kind != KP_ARENA_TOTAL))
+        if (!arena->waste || !is_class_like(kind) || size > LARGE_BYTES)
             continue;
         if (arena->said.unit ? arena->said.unit >= size &&
                                    (!best || arena->said.unit < best->said.unit)
@@ -252,12 +264,6 @@ static struct kept kept_in_class(const struct kp_snapshot *snapshot, uint64_t si
             kept.pinned = kept.bytes;
     }
     return kept;
-}
-
-static bool is_block(unsigned kind)
-{
-    return kind == KP_KIND_MALLOC || kind == KP_KIND_NEW || kind == KP_KIND_OBJECT ||
-           kind == KP_KIND_MEM;
 }
 
 static void note_top(struct kp_snapshot *snapshot, const struct kp_snapshot_span *span,
@@ -308,7 +314,7 @@ static void take_sample(struct analysis *analysis, const struct kp_live_sample *
     struct kp_snapshot *snapshot = analysis->snapshot;
     const struct kp_snapshot_span *span;
 
-    if (!is_block(sample->site->kind))
+    if (!kp_snapshot_is_block(sample->site->kind))
         return;
     span = span_at(snapshot, sample->address);
     if (span)
@@ -356,13 +362,55 @@ static void scale(const struct analysis *analysis)
     }
 }
 
+/* Mappings come in order of address. */
+static struct kp_snapshot_mapping *other_at(struct kp_snapshot *snapshot, size_t first,
+                                            uint64_t address)
+{
+    size_t low = first, high = snapshot->mapping_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (snapshot->mappings[middle].said.end <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < snapshot->mapping_count && snapshot->mappings[low].said.start <= address &&
+                   snapshot->mappings[low].said.kind == KP_MAPPING_OTHER
+               ? &snapshot->mappings[low]
+               : NULL;
+}
+
+/* What holds blocks of malloc and is in no arena that we know is of the allocator all the same. */
+static void name_blocks(struct kp_snapshot *snapshot, const struct kp_live_set *live)
+{
+    size_t first = 0;
+
+    while (first < snapshot->mapping_count &&
+           snapshot->mappings[first].said.kind == KP_MAPPING_RANGE)
+        first++;
+    for (uint32_t at = 0; live->places && at <= live->mask && first < snapshot->mapping_count;
+         at++) {
+        const struct kp_live_sample *sample =
+            live->places[at].sample ? kp_live_set_at(live, live->places[at].sample) : NULL;
+        struct kp_snapshot_mapping *mapping =
+            sample && kp_snapshot_is_block(sample->site->kind)
+                ? other_at(snapshot, first, sample->address)
+                : NULL;
+
+        if (mapping)
+            mapping->said.kind = KP_MAPPING_BLOCKS;
+    }
+}
+
 static void name_ranges(struct kp_snapshot *snapshot, const struct kp_live_set *live)
 {
     for (uint32_t at = 0; live->places && at <= live->mask; at++) {
         const struct kp_live_sample *sample =
             live->places[at].sample ? kp_live_set_at(live, live->places[at].sample) : NULL;
 
-        if (!sample || is_block(sample->site->kind))
+        if (!sample || kp_snapshot_is_block(sample->site->kind))
             continue;
         for (size_t i = 0; i < snapshot->mapping_count; i++) {
             struct kp_snapshot_mapping *mapping = &snapshot->mappings[i];
@@ -383,6 +431,7 @@ void kp_snapshot_analyse(struct kp_snapshot *snapshot, const struct kp_live_set 
                                 .shift = snapshot->said.page_shift,
                                 .old_before_us = now_us - age_us / 10};
 
+    analysis.has_made_cells = kp_snapshot_cells_make(snapshot, live);
     if (snapshot->span_count)
         qsort(snapshot->spans, snapshot->span_count, sizeof *snapshot->spans, compare_spans);
     join_borders(snapshot, analysis.shift);
@@ -395,5 +444,6 @@ void kp_snapshot_analyse(struct kp_snapshot *snapshot, const struct kp_live_set 
     }
     scale(&analysis);
     name_ranges(snapshot, live);
+    name_blocks(snapshot, live);
     free(analysis.by_site);
 }

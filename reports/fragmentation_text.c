@@ -32,8 +32,8 @@ char *kp_arena_name(const struct kp_heap_picture *picture, const struct kp_heap_
     return out;
 }
 
-void kp_malloc_settings(const struct kp_heap_picture *p,
-                        struct kp_malloc_setting settings[KP_MALLOC_SETTINGS])
+/* Of glibc: what lies where a threshold would have given it back. */
+static size_t glibc_settings(const struct kp_heap_picture *p, struct kp_malloc_setting *settings)
 {
     const double trim_at = 65536;
 
@@ -49,6 +49,30 @@ void kp_malloc_settings(const struct kp_heap_picture *p,
         p->large_free};
     settings[3] = (struct kp_malloc_setting){"malloc_trim(0)", "whole free pages, when it is called",
                                              p->trimmable};
+    return 4;
+}
+
+size_t kp_malloc_settings(const struct kp_fragmentation *f,
+                          struct kp_malloc_setting settings[KP_MALLOC_SETTINGS])
+{
+    static const struct {
+        const char *allocator, *setting;
+    } others[] = {
+        {"jemalloc", "MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0"},
+        {"tcmalloc", "TCMALLOC_RELEASE_RATE=10"},
+        {"mimalloc", "MIMALLOC_PURGE_DELAY=0"},
+    };
+
+    if (strcmp(f->allocator, "glibc") == 0)
+        return glibc_settings(&f->picture, settings);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(f->allocator, others[i].allocator) == 0) {
+            settings[0] = (struct kp_malloc_setting){
+                others[i].setting, "whole free pages, which it keeps for a while by default",
+                f->picture.trimmable};
+            return 1;
+        }
+    return 0;
 }
 
 /* " + 17.2 MB files", if it is worth a word. */
@@ -139,12 +163,10 @@ static void low_arenas(const struct kp_heap_picture *p, char *out, size_t out_by
 void kp_fragmentation_remedies(const struct kp_fragmentation *f)
 {
     const struct kp_heap_picture *p = &f->picture;
-    struct kp_malloc_setting settings[KP_MALLOC_SETTINGS];
     bool is_glibc = strcmp(f->allocator, "glibc") == 0;
     char low[120], size[KP_FORMAT_BYTES];
 
     low_arenas(p, low, sizeof low);
-    kp_malloc_settings(p, settings);
     if (!is_glibc) {
         kp_emit_line(f->context->out, 2, "%s", low);
         return;

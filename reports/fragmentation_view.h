@@ -27,13 +27,13 @@ const char *kp_fragmentation_top(const struct kp_fragmentation *f,
 char *kp_arena_name(const struct kp_heap_picture *picture, const struct kp_heap_arena *arena,
                     char *out, size_t out_bytes);
 
-/* What a setting of glibc would give back at most; rows until NULL. */
+/* What a setting of the allocator would give back at most. */
 struct kp_malloc_setting {
     const char *setting, *why;
     double bytes;
 };
 #define KP_MALLOC_SETTINGS 4
-void kp_malloc_settings(const struct kp_heap_picture *picture,
-                        struct kp_malloc_setting settings[KP_MALLOC_SETTINGS]);
+size_t kp_malloc_settings(const struct kp_fragmentation *f,
+                          struct kp_malloc_setting settings[KP_MALLOC_SETTINGS]);
 
 #endif

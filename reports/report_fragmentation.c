@@ -270,19 +270,18 @@ static void emit_settings(const struct kp_fragmentation *f)
     };
     struct kp_malloc_setting settings[KP_MALLOC_SETTINGS];
     struct kp_emitter *out = f->context->out;
-    bool is_glibc = strcmp(f->allocator, "glibc") == 0;
     char size[KP_FORMAT_BYTES];
+    size_t count = kp_malloc_settings(f, settings);
 
-    kp_malloc_settings(&f->picture, settings);
     kp_emit_table(out, "settings", columns, 3);
-    for (int i = 0; is_glibc && i < KP_MALLOC_SETTINGS; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct kp_value row[] = {kp_text(settings[i].setting), kp_amount(settings[i].bytes),
                                  kp_text(settings[i].why)};
         kp_emit_row(out, row);
     }
     kp_emit_table_end(out);
-    for (int i = 0; is_glibc && i < KP_MALLOC_SETTINGS - 1; i++)
-        if (settings[i].bytes >= WORTH_BYTES)
+    for (size_t i = 0; i < count; i++)
+        if (settings[i].bytes >= WORTH_BYTES && !strchr(settings[i].setting, '('))
             kp_emit_line(out, 2, "%s would give back up to %s: %s", settings[i].setting,
                          kp_format_size(size, settings[i].bytes), settings[i].why);
 }

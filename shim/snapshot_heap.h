@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define KP_HEAP_ARENAS_MAX 512
-#define KP_HEAP_SPANS_MAX 8192
+#define KP_HEAP_SPANS_MAX 65536
 #define KP_HEAP_CELLS_MAX (4u << 20)
 #define KP_HEAP_RANGES_MAX 4096
 #define KP_HEAP_NO_SPAN UINT32_MAX

@@ -6,6 +6,7 @@
 #include "snapshot_malloc.h"
 
 #include "snapshot_glibc.h"
+#include "snapshot_others.h"
 #include "totals_malloc.h"
 
 static void add_sums(struct kp_heap *heap)
@@ -24,7 +25,12 @@ static void add_sums(struct kp_heap *heap)
 void kp_snapshot_malloc(struct kp_heap *heap)
 {
     const struct kp_malloc_calls *calls = kp_malloc_calls();
+    bool is_told = calls->mallctl             ? kp_snapshot_jemalloc(heap)
+                   : calls->tcmalloc_property ? kp_snapshot_tcmalloc(heap)
+                   : calls->mi_process_info   ? kp_snapshot_mimalloc(heap)
+                   : calls->mallinfo2         ? kp_snapshot_glibc(heap)
+                                              : false;
 
-    if (!calls->mallinfo2 || !kp_snapshot_glibc(heap))
+    if (!is_told)
         add_sums(heap);
 }

@@ -327,7 +327,8 @@ enum kp_mapping_kind {
     KP_MAPPING_OTHER = 6, /* anonymous, of nobody that we know */
     KP_MAPPING_DATA = 7,  /* of a file: variables, also those without initial values */
     KP_MAPPING_RANGE = 8, /* part of the others: a sampled mapping, see kind 'mmap' and 'arena' */
-    KP_MAPPING_LAST = KP_MAPPING_RANGE,
+    KP_MAPPING_BLOCKS = 9, /* OTHER in which the reader has found blocks of malloc */
+    KP_MAPPING_LAST = KP_MAPPING_BLOCKS,
 };
 /* One mapping, or several of one kind and path. Followed by the path without a NUL, padded. */
 struct kp_rec_mapping {
