@@ -14,10 +14,15 @@
 #define GUARD_MOST_SHARE 3.0
 #define GUARD_SAMPLES 5.0 /* freed ones that say how long blocks live */
 #define OLD_SHARE_MAX 0.05
-#define UNEVEN_P 0.01
-#define SLOWING_Z 1.645
-#define SLOWING_SAMPLES_Z 2.33
+#define SLOWING_SHARE 0.8 /* of the first half; above it the difference does not matter */
 #define ONSETS_MAX 3
+#define CONSTANT_BETTER 2.5 /* of log-likelihood, at least */
+
+/* How far from even a shape must be. A leak of many samples must not be taken for something else by
+ * chance; one of few samples is only told when nothing speaks against it. */
+static const struct {
+    double generations, uneven_p, slowing_z;
+} strictness[] = {{100, 0.001, 3.0}, {40, 0.005, 2.33}, {0, 0.01, 1.645}};
 
 /* Samples since `from`, and different iterations among them. */
 struct span {
@@ -115,16 +120,38 @@ static double change_point(const struct kp_cohort_input *in, double from, double
     return 2 * best > 2 * log(fmax(n, 3)) + 2 ? at : from;
 }
 
-static double find_onset(const struct kp_cohort_input *in, double to)
+static double rate_in(const struct kp_cohort_input *in, double from, double to)
+{
+    return (double)span_of(in, from, to).generations / (to - from);
+}
+
+/* The last change point; *rises: there is more behind it than before. */
+static double find_onset(const struct kp_cohort_input *in, double to, bool *rises)
 {
     double onset = in->begin, half = in->begin + (to - in->begin) / 2;
+    *rises = false;
     for (int i = 0; i < ONSETS_MAX; i++) {
         double next = change_point(in, onset, to, half);
         if (next <= onset)
             break;
+        *rises = rate_in(in, onset, next) < rate_in(in, next, to);
         onset = next;
     }
     return onset;
+}
+
+/* Growth like that of the logarithm never ends, but is no leak: a set of things that are seen for
+ * the first time more and more seldom. Where nothing has begun late, what is left must look more like a
+ * constant rate than like one that falls as 1/t. */
+static bool is_logarithmic(const struct kp_cohort_input *in, double from, double to)
+{
+    struct span span = span_of(in, from, to);
+    double n = (double)span.generations, falling = 0;
+    for (size_t i = span.first; i < span.first + span.count; i++)
+        if (is_generation(in, i, span.first))
+            falling -= log(floor(in->births[i].at) - in->begin + 1);
+    falling += n * log(n / log((to - in->begin + 1) / (from - in->begin + 1)));
+    return falling > log_likelihood(n, to - from) - CONSTANT_BETTER;
 }
 
 static double evenness_p(const struct kp_cohort_input *in, const struct span *span, double from,
@@ -148,14 +175,13 @@ static double excess(double first, double second)
 
 /* A cache that fills up: what comes in falls off as exp(-t/tau), and the halves are exp(h/tau)
  * apart. 95 % are there after 3 tau. */
-static bool is_slowing(const struct kp_cohort_input *in, double from, double to,
+static bool is_slowing(const struct kp_cohort_input *in, double from, double to, double z,
                        struct kp_cohort *cohort)
 {
     double half = (to - from) / 2;
     struct span first = span_of(in, from, from + half), second = span_of(in, from + half, to);
     double g1 = (double)first.generations, g2 = (double)second.generations;
-    if (excess(g1, g2) <= SLOWING_Z &&
-        excess((double)first.count, (double)second.count) <= SLOWING_SAMPLES_Z)
+    if (excess(g1, g2) <= z || g2 > SLOWING_SHARE * g1)
         return false;
     if (second.count > 0 && first.count > second.count)
         cohort->full_after = from + 3 * half / log((double)first.count / (double)second.count);
@@ -196,14 +222,17 @@ static void widen_by_poisson(struct kp_cohort *cohort)
 static enum kp_cohort_shape shape_of(const struct kp_cohort_input *in, const struct span *span,
                                      double to, struct kp_cohort *cohort)
 {
+    int how = 0;
+    while ((double)span->generations < strictness[how].generations)
+        how++;
     if (span->generations < KP_COHORT_GENERATIONS_MIN)
         return cohort->old_share > OLD_SHARE_MAX && span->count > 0 ? KP_COHORT_CACHE
                                                                    : KP_COHORT_NOTHING;
     if (cohort->old_share > OLD_SHARE_MAX)
         return KP_COHORT_CACHE;
-    if (is_slowing(in, cohort->onset, to, cohort))
+    if (is_slowing(in, cohort->onset, to, strictness[how].slowing_z, cohort))
         return KP_COHORT_SLOWING;
-    if (evenness_p(in, span, cohort->onset, to) <= UNEVEN_P)
+    if (evenness_p(in, span, cohort->onset, to) <= strictness[how].uneven_p)
         return KP_COHORT_UNEVEN;
     return KP_COHORT_LINEAR;
 }
@@ -212,9 +241,10 @@ struct kp_cohort kp_cohort_judge(const struct kp_cohort_input *in)
 {
     struct kp_cohort cohort = {.p = 1, .guard = guard_of(in)};
     double to = in->end - cohort.guard;
+    bool rises;
     if (!(to - in->begin >= KP_COHORT_BATCHES))
         return cohort;
-    cohort.onset = find_onset(in, to);
+    cohort.onset = find_onset(in, to, &rises);
     struct span span = span_of(in, cohort.onset, to);
     double older = freed_older(in, cohort.guard);
     cohort.survivors = span.count;
@@ -225,6 +255,9 @@ struct kp_cohort kp_cohort_judge(const struct kp_cohort_input *in)
     if (span.count == 0)
         cohort.rate.high = 3 * in->gap / (to - in->begin);
     cohort.shape = shape_of(in, &span, to, &cohort);
+    if (cohort.shape == KP_COHORT_LINEAR && !rises &&
+        is_logarithmic(in, cohort.onset, to))
+        cohort.shape = KP_COHORT_SLOWING;
     if (span.count > 0)
         cohort.needed = in->end * KP_COHORT_SURVIVORS_SURE / (double)span.count;
     return cohort;

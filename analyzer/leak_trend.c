@@ -6,9 +6,10 @@
 #include "leak_trend.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
-#define BLOCKS_MAX 24
+#define BLOCKS_MAX 24       /* to find the start */
+#define SLOPE_BLOCKS_MAX 16 /* longer ones: a saw has a valley in each */
 #define BLOCKS_MIN 6
 #define READINGS_A_BLOCK 4
 #define TEST_BLOCKS 10
@@ -16,9 +17,11 @@
 #define START_LAST 0.6
 #define SIDE_MIN 4 /* valleys on each side of a break */
 #define ROUNDS 3
+#define SPACING_LEAST 0.75 /* of the mean distance of late readings */
 #define NOISE_FLOOR 2e-3 /* of the range: rounder than a straight line need not be */
+#define ROUNDING 0.002 /* of the rate: what allocators add to sizes is not known better */
 #define SLOWING_SHARE (2.0 / 3)
-#define SLOWING_P 0.025
+#define SLOWING_P 0.005
 
 struct valleys {
     double at[BLOCKS_MAX], value[BLOCKS_MAX];
@@ -81,17 +84,17 @@ static size_t readings_in(const struct kp_reading_point *points, size_t count, d
     return inside;
 }
 
-static size_t block_count(size_t readings)
+static size_t block_count(size_t readings, size_t most)
 {
     size_t blocks = readings / READINGS_A_BLOCK;
-    return blocks < BLOCKS_MIN ? BLOCKS_MIN : blocks > BLOCKS_MAX ? BLOCKS_MAX : blocks;
+    return blocks < BLOCKS_MIN ? BLOCKS_MIN : blocks > most ? most : blocks;
 }
 
 static struct line find_line(const struct kp_reading_point *points, size_t count, double from,
-                             double to, struct valleys *v)
+                             double to, size_t most, struct valleys *v)
 {
     struct line line = {0};
-    size_t blocks = block_count(readings_in(points, count, from, to));
+    size_t blocks = block_count(readings_in(points, count, from, to), most);
     for (int i = 0; i < ROUNDS; i++) {
         find_valleys(points, count, from, to, blocks, line.slope, v);
         line = fit(v, 0, v->count);
@@ -125,18 +128,39 @@ static double find_break(const struct valleys *v, double from)
     return one > 0 && n * log(one / two) > 3 * log(n) + 2 ? at : from;
 }
 
-double kp_trend_find_start(const struct kp_reading_point *points, size_t count, double begin,
+/* Marks are looked at more often at first: valleys of many readings lie deeper than those of few,
+ * so that the early ones are thinned until they are as far apart as the late ones. */
+static struct kp_reading_point *thin(const struct kp_reading_point *points, size_t *count,
+                                     double from, double to)
+{
+    double middle = (from + to) / 2, last = -INFINITY;
+    struct kp_reading_point *kept = calloc(*count + 1, sizeof *kept);
+    size_t late = readings_in(points, *count, middle, to), n = 0;
+    double apart = late > 0 ? SPACING_LEAST * (to - middle) / (double)late : 0;
+    for (size_t i = 0; kept && i < *count; i++) {
+        if (points[i].at < from || points[i].at > to || points[i].at - last < apart)
+            continue;
+        kept[n++] = points[i];
+        last = points[i].at;
+    }
+    *count = n;
+    return kept;
+}
+
+double kp_trend_find_start(const struct kp_reading_point *all, size_t count, double begin,
                            double end)
 {
     double start = begin, last = begin + START_LAST * (end - begin);
+    struct kp_reading_point *points = thin(all, &count, begin, end);
     struct valleys v;
     while (readings_in(points, count, start, end) >= KP_TREND_READINGS_MIN) {
-        find_line(points, count, start, end, &v);
+        find_line(points, count, start, end, BLOCKS_MAX, &v);
         double next = find_break(&v, start);
         if (next <= start || next > last)
             break;
         start = next;
     }
+    free(points);
     return start;
 }
 
@@ -164,6 +188,22 @@ static double error_of(const struct line *line, size_t valleys)
     return sqrt(line->squares / (double)(valleys - 2) / line->spread);
 }
 
+/* Valleys that lean on each other (a queue that drains slowly) say less than their number. The
+ * correlation of neighbours comes out too small by about 3/n. */
+static double correlation_factor(const struct valleys *v, const struct line *line)
+{
+    double sum = 0, last = 0;
+    for (size_t i = 0; i < v->count; i++) {
+        double off = v->value[i] - line->start - line->slope * v->at[i];
+        sum += i > 0 ? off * last : 0;
+        last = off;
+    }
+    if (!(line->squares > 0))
+        return 1;
+    double r = fmin(fmax(sum / line->squares + 3.0 / (double)v->count, 0), 0.8);
+    return sqrt((1 + r) / (1 - r));
+}
+
 /* Slopes of the two halves, each with its own scatter. */
 static bool is_slowing(const struct valleys *v)
 {
@@ -177,23 +217,31 @@ static bool is_slowing(const struct valleys *v)
            kp_t_tail(less / fmax(error, 1e-12), (double)v->count - 4) < SLOWING_P;
 }
 
-struct kp_trend kp_trend_judge(const struct kp_reading_point *points, size_t count, double start,
+static void judge(const struct kp_reading_point *points, size_t count, double start, double end,
+                  struct kp_trend *trend)
+{
+    struct valleys v;
+    struct line line = find_line(points, count, start, end, SLOPE_BLOCKS_MAX, &v);
+    trend->is_known = v.count >= BLOCKS_MIN - 1;
+    if (!trend->is_known)
+        return;
+    trend->df = (double)v.count - 2;
+    trend->error = hypot(error_of(&line, v.count) * correlation_factor(&v, &line),
+                         ROUNDING * line.slope);
+    double half = kp_t_quantile(0.025, trend->df) * trend->error;
+    trend->rate = (struct kp_estimate){line.slope, line.slope - half, line.slope + half};
+    trend->grows = test_valleys(points, count, start, end);
+    trend->slowing = is_slowing(&v);
+    trend->needed = kp_t_quantile(0.05, trend->df) * trend->error;
+}
+
+struct kp_trend kp_trend_judge(const struct kp_reading_point *all, size_t count, double start,
                                double end)
 {
     struct kp_trend trend = {.start = start};
-    struct valleys v;
-    if (readings_in(points, count, start, end) < KP_TREND_READINGS_MIN)
-        return trend;
-    struct line line = find_line(points, count, start, end, &v);
-    trend.is_known = v.count >= BLOCKS_MIN - 1;
-    if (!trend.is_known)
-        return trend;
-    trend.df = (double)v.count - 2;
-    trend.error = error_of(&line, v.count);
-    double half = kp_t_quantile(0.025, trend.df) * trend.error;
-    trend.rate = (struct kp_estimate){line.slope, line.slope - half, line.slope + half};
-    trend.grows = test_valleys(points, count, start, end);
-    trend.slowing = is_slowing(&v);
-    trend.needed = kp_t_quantile(0.05, trend.df) * trend.error;
+    struct kp_reading_point *points = thin(all, &count, start, end);
+    if (points && count >= KP_TREND_READINGS_MIN)
+        judge(points, count, start, end, &trend);
+    free(points);
     return trend;
 }

@@ -14,7 +14,7 @@
 #define FALSE_DISCOVERIES 0.05
 #define RATE_LEAST 16.0
 #define RATE_LEAST_SHARE 0.01
-#define NAMED_SHARE_ENOUGH 0.02
+#define MATTERS_SHARE 0.01 /* of RSS over the window: less growth is none */
 
 static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stands, double least)
 {
@@ -91,12 +91,13 @@ static struct kp_measured sum_named(struct kp_leaks *leaks)
 }
 
 /* The allocators count everything that stays. If that is more than the places can explain, there is
- * growth that is no leak in it. */
+ * growth that is no leak in it; and over few readings samples may be surer. */
 static bool explains_all(const struct kp_leaks *leaks)
 {
     const struct kp_estimate *live = &leaks->live.rate;
     return leaks->live.is_known && leaks->live.grows && !leaks->live.slowing && live->low > 0 &&
-           live->low <= leaks->named.high && live->high >= leaks->named.low;
+           live->low <= leaks->named.high && live->high >= leaks->named.low &&
+           live->high - live->low <= leaks->named.high - leaks->named.low;
 }
 
 static void decide_rate(struct kp_leaks *leaks, const struct kp_measured *named)
@@ -117,17 +118,23 @@ static bool grows(const struct kp_trend *trend)
     return trend->is_known && trend->grows && trend->rate.low > RATE_LEAST;
 }
 
+static bool matters(const struct kp_leaks *leaks, const struct kp_trend *trend)
+{
+    double grown = trend->rate.value * (leaks->end - trend->start);
+    return grows(trend) && grown > MATTERS_SHARE * leaks->rss_bytes;
+}
+
 static void decide_cause(struct kp_leaks *leaks)
 {
     if (grows(&leaks->live))
         leaks->cause = KP_CAUSE_LIVE;
-    else if (grows(&leaks->held) && leaks->held.rate.value >= leaks->other.rate.value)
+    else if (matters(leaks, &leaks->held) && leaks->held.rate.value >= leaks->other.rate.value)
         leaks->cause = KP_CAUSE_HELD;
-    else if (grows(&leaks->other) && leaks->threads_last > leaks->threads_first + 2)
+    else if (matters(leaks, &leaks->other) && leaks->threads_last > leaks->threads_first + 2)
         leaks->cause = KP_CAUSE_THREADS;
-    else if (grows(&leaks->other))
+    else if (matters(leaks, &leaks->other))
         leaks->cause = KP_CAUSE_OTHER;
-    else if (grows(&leaks->rss))
+    else if (matters(leaks, &leaks->rss))
         leaks->cause = leaks->live.is_known ? KP_CAUSE_HELD : KP_CAUSE_UNKNOWN;
     leaks->verdict = KP_LEAK_NONE;
     if (leaks->cause == KP_CAUSE_LIVE)

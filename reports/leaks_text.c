@@ -238,11 +238,20 @@ static void needed_line(const struct kp_leaks_view *view)
                      kp_format_count(count, ceil(leaks->needed / 100) * 100));
 }
 
+static const struct kp_process *judged_process(const struct kp_leaks_view *view)
+{
+    const struct kp_processes *all = &view->context->processes;
+    for (size_t i = 0; i < all->count; i++)
+        if (all->items[i].id == view->leaks->process_id)
+            return &all->items[i];
+    return NULL;
+}
+
 void kp_leaks_footer(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
     struct kp_report_context *context = view->context;
-    const struct kp_process *p = kp_process_main(&context->processes);
+    const struct kp_process *p = judged_process(view);
     char program[256] = "cmd";
     needed_line(view);
     if (leaks->verdict >= KP_LEAK_PROBABLE) {
