@@ -6,6 +6,7 @@
  */
 #include "collect.h"
 
+#include "exit_watch.h"
 #include "ingest.h"
 #include "recording_alive.h"
 #include "symbolise.h"
@@ -37,6 +38,7 @@ struct collector {
     struct kp_store store;
     struct kp_ingest ingest;
     struct kp_symboliser symboliser;
+    struct kp_exit_watch exits;
     bool has_committed; /* since we opened the database */
     uint64_t watch_due_us, committed_us, drained_us, nap_us, read_bytes;
     uint64_t batch_limit;
@@ -348,6 +350,7 @@ static int work(struct collector *c)
 {
     if (kp_ingest_open(&c->ingest, &c->spool, &c->store, c->error))
         return KP_COLLECT_FAILED;
+    c->ingest.exits = &c->exits;
     c->batch_limit = c->ingest.batch_limit;
     if (c->options->batch_bytes)
         c->ingest.batch_limit = c->options->batch_bytes;
@@ -396,12 +399,15 @@ static int run(const struct kp_collect_options *options, const char *copy_path,
 
     error->text[0] = 0;
     int status = open_spool(&c, !copy_path);
+    if (status == KP_COLLECT_FINISHED && options->follow)
+        kp_exit_watch_start(&c.exits, options->spool_path);
     if (status == KP_COLLECT_FINISHED && copy_path)
         status = kp_store_copy(options->database_path, copy_path, error);
     if (status == KP_COLLECT_FINISHED)
         status = collect(&c, copy_path                ? copy_path
                              : options->database_path ? options->database_path
                                                       : c.spool.opened.database_path);
+    kp_exit_watch_stop(&c.exits);
     kp_spool_close(&c.spool);
     return status;
 }

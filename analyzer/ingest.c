@@ -51,12 +51,24 @@ void kp_ingest_close(struct kp_ingest *ingest)
     memset(ingest, 0, sizeof *ingest);
 }
 
+/* The process has told when its own code was through; when was it gone? */
+static void take_exit(struct kp_ingest *ingest, struct kp_recorded *process)
+{
+    uint64_t start_ns = ingest->watch.start_boottime_ns, gone_ns = 0;
+
+    if (ingest->exits && process->info.ended_ns / 1000 < KP_DECODE_TIME_US_MAX)
+        gone_ns = kp_exit_watch_take(ingest->exits, start_ns + process->info.ended_ns);
+    if (gone_ns)
+        process->ended_us = (gone_ns - start_ns) / 1000;
+}
+
 /* It has ended and all that it published has been read. */
 static void end_process(struct kp_ingest *ingest, struct kp_recorded *process)
 {
     if (process->info.end == KP_END_EXIT && !process->end) {
         process->end = "exit";
         process->ended_us = process->info.ended_ns / 1000;
+        take_exit(ingest, process);
     }
     if (!process->end)
         process->end = "killed or _exit";

@@ -13,6 +13,7 @@
 
 #include "error.h"
 #include "event_list.h"
+#include "exit_watch.h"
 #include "import_context.h"
 #include "live_set.h"
 #include "process_table.h"
@@ -60,6 +61,7 @@ struct kp_ingest {
     struct kp_spool *spool;
     struct kp_store *store;
     struct kp_watch watch;
+    struct kp_exit_watch *exits; /* NULL: nobody looks */
     uint64_t detail_us; /* spent on detailed readings, which have a clock of their own */
     struct kp_stack_tree tree;
     struct kp_import_contexts contexts; /* of its stacks */

@@ -79,7 +79,8 @@ struct kp_phases_sample {
 
 /* How a process lived: what phases need to know of it. */
 struct kp_phases_life {
-    int64_t start_us, end_us; /* until now, while it runs */
+    int64_t start_us, end_us; /* of its own code; until now, while it runs */
+    int64_t gone_us;          /* when the kernel was through with it; 0: not known */
     bool is_python;
     bool is_forked; /* it never started up */
     bool is_exit;   /* it ended by itself: it had come to the end of what it did */

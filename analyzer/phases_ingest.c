@@ -7,15 +7,21 @@
 static struct kp_phases_life life_of(const struct kp_recorded *process)
 {
     const struct kp_process_info *info = &process->info;
+    bool is_exit = process->end && info->end == KP_END_EXIT;
+    uint64_t gone_us = process->end ? process->ended_us : 0;
     uint64_t end_us = process->end ? process->ended_us : process->last_us;
     int64_t joined_us = (int64_t)(info->joined_ns / 1000);
+
+    if (is_exit && info->ended_ns / 1000 < end_us)
+        end_us = info->ended_ns / 1000;
 
     return (struct kp_phases_life){
         .start_us = joined_us - (int64_t)(info->before_join_ns / 1000),
         .end_us = (int64_t)end_us > joined_us ? (int64_t)end_us : joined_us,
+        .gone_us = (int64_t)gone_us,
         .is_python = process->python && process->python[0],
         .is_forked = info->origin == KP_ORIGIN_FORK,
-        .is_exit = process->end && info->end == KP_END_EXIT,
+        .is_exit = is_exit,
     };
 }
 

@@ -177,6 +177,7 @@ bool kp_phases_sum(const struct kp_phases *phases, const struct kp_phases_life *
     struct division by = divide(phases, life, &window);
     sums[KP_PHASE_IMPORTS].us += take(&left, imports_us(phases, KP_NO_MARK, KP_MORE_MARKS));
     sum_iterations(phases, &by, &window, &left, sums);
+    sums[KP_PHASE_OTHER].us += fmax(0, (double)(life->gone_us - life->end_us));
     sum_memory(phases, &by, is_python, sums);
     return true;
 }

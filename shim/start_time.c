@@ -3,7 +3,8 @@
  * The kernel tells when a process began in hundredths of a second only, and nothing of its exec. A
  * process that begins does not sleep, so its age is the time that it ran and the time that it was
  * ready to run but had no CPU. Both go on over an exec: the collector takes off what the program
- * before has used. Called once, in the first allocation of the process, by its main thread.
+ * before has used. Both readings may be interrupted for as long as a whole start takes: what they
+ * took is taken off. Called once, in the first allocation of the process, by its main thread.
  */
 #include "start_time.h"
 
@@ -33,5 +34,9 @@ static uint64_t waited_for_cpu_ns(void)
 
 uint64_t kp_start_time_ago_ns(void)
 {
-    return kp_sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) + waited_for_cpu_ns();
+    uint64_t began = kp_sys_clock_ns(CLOCK_MONOTONIC);
+    uint64_t age = kp_sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) + waited_for_cpu_ns();
+    uint64_t took = kp_sys_clock_ns(CLOCK_MONOTONIC) - began;
+
+    return age > took ? age - took : 0;
 }

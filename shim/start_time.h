@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long a program has run before it joined: the loader's time. Called once, in the first
+ * How long ago the program of this process began, when this is called: once, in the first
  * allocation of the process, by its main thread.
  */
 #ifndef KP_START_TIME_H

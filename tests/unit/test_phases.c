@@ -320,6 +320,8 @@ static void test_few_samples(void)
     life.is_exit = true;
     kp_phases_end(&phases, &contexts, &life);
     check_times("so does its exit", TIMES(1000, 3500, 0, 0, 4500));
+    life.gone_us = 9600;
+    check_times("what the kernel then takes is no import's", TIMES(1000, 3500, 0, 0, 5100));
     end();
 }
 
