@@ -3,6 +3,8 @@
  * kprof-ab: takes the command line apart, has the comparison made, and prints what it says. All
  * errors are printed here. One thread.
  */
+#include "ab_replay.h"
+#include "ab_replay_worker.h"
 #include "ab_report.h"
 #include "ab_session.h"
 #include "options.h"
@@ -50,6 +52,7 @@ static void print_help(void)
 {
     puts("usage: kprof-ab [options] [--] command [argument ...]\n"
          "       kprof-ab -o FILE                 go on with an interrupted comparison\n"
+         "       kprof-ab replay DB [options]     do recorded allocations again, see replay --help\n"
          "runs a command under several allocators in turn and says whether to switch\n\n"
          "options:");
     kp_options_print(options, 1, stdout);
@@ -114,6 +117,10 @@ int main(int argc, char **argv)
     struct kp_ab_options o = {.runs = 5};
     struct kp_error error = {""};
     struct kp_command_line line = {.options = options, .values = &o, .stop_at_word = true};
+    if (argc == 4 && strcmp(argv[1], KP_AB_REPLAY_WORKER) == 0)
+        return kp_ab_replay_worker(argv[2], argv[3]);
+    if (argc > 1 && strcmp(argv[1], "replay") == 0)
+        return kp_ab_replay_main(argc - 1, argv + 1);
     if (kp_options_parse(&line, argc, argv, &error) != 0)
         return fail(EXIT_USAGE, error.text);
     if (o.help) {
