@@ -6,6 +6,7 @@
  */
 #include "format.h"
 #include "fragmentation_view.h"
+#include "held_view.h"
 #include "where.h"
 
 #include <math.h>
@@ -288,22 +289,9 @@ static void emit_settings(const struct kp_fragmentation *f)
 
 static void emit_opaque(const struct kp_fragmentation *f)
 {
-    static const struct kp_column columns[] = {
-        {"module", NULL, KP_TYPE_TEXT},
-        {"bytes", NULL, KP_TYPE_BYTES},
-        {"reason", NULL, KP_TYPE_TEXT},
-    };
+    struct kp_held held = {.opaque = f->picture.opaque, .opaque_count = f->picture.opaque_count};
 
-    kp_emit_table(f->context->out, "opaque", columns, 3);
-    for (size_t i = 0; i < f->picture.opaque_count; i++) {
-        char reason[160];
-
-        snprintf(reason, sizeof reason, "has %s built in", f->picture.opaque[i].allocator);
-        struct kp_value row[] = {kp_text(f->picture.opaque[i].module),
-                                 kp_amount(f->picture.opaque[i].bytes), kp_text(reason)};
-        kp_emit_row(f->context->out, row);
-    }
-    kp_emit_table_end(f->context->out);
+    kp_held_opaque_table(f->context, &held);
 }
 
 static void emit_processes(const struct kp_fragmentation *f)

@@ -6,6 +6,7 @@
 #include "conversions_view.h"
 #include "debug_package.h"
 #include "format.h"
+#include "held_view.h"
 #include "phases_view.h"
 #include "report.h"
 #include "where.h"
@@ -25,6 +26,7 @@ struct figures {
     struct kp_sites stacks, lines; /* the same by stack, and by the line that tells most */
     struct kp_timeline timeline;
     struct kp_phase_list phases;
+    struct kp_held held;
     struct kp_entries entries;
     struct kp_site total;
     int64_t samples, lost_samples, rate_min, rate_max;
@@ -221,7 +223,9 @@ static void text_view(struct kp_report_context *context, const struct figures *f
     size_t before = kp_emitter_lines(context->out);
     kp_report_losses(context, false);
     kp_conversions_line(context, &f->entries);
+    kp_held_line(context, &f->held);
     kp_phases_line(context, &f->phases);
+    kp_held_opaque_lines(context, &f->held);
     blind_lines(context, f);
     if (kp_emitter_lines(context->out) > before)
         kp_emit_line(context->out, 0, "%s", "");
@@ -285,7 +289,7 @@ static void emit_figures(struct kp_report_context *context, const struct figures
     kp_emit_value(out, "elapsed_s", KP_TYPE_SECONDS, kp_amount(context->summary.elapsed_s));
 }
 
-static void emit_stacks(struct kp_report_context *context)
+static void emit_stacks(struct kp_report_context *context, const struct figures *f)
 {
     static const struct kp_column blind[] = {
         {"module", NULL, KP_TYPE_TEXT},
@@ -302,8 +306,7 @@ static void emit_stacks(struct kp_report_context *context)
     kp_emit_value(out, "with_native", KP_TYPE_WHOLE, kp_whole(s->stacks_with_native));
     kp_emit_value(out, "unresolved", KP_TYPE_WHOLE, kp_whole(s->stacks_unresolved));
     kp_emit_object_end(out);
-    kp_emit_table(out, "opaque", blind, 4);
-    kp_emit_table_end(out);
+    kp_held_opaque_table(context, &f->held);
     kp_emit_table(out, "without_symbols", blind, 5);
     for (size_t i = 0; i < s->blind_count; i++) {
         char remedy[256] = "";
@@ -351,7 +354,7 @@ static void data_view(struct kp_report_context *context, const struct figures *f
     emit_program(context);
     kp_report_losses(context, false);
     emit_figures(context, f);
-    emit_stacks(context);
+    emit_stacks(context, f);
     emit_kinds(context, f);
     kp_phases_tables(context, &f->phases);
     kp_conversions_totals(context, "conversions", &f->entries);
@@ -373,6 +376,8 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
     if (result == 0)
         result = kp_query_phase_list(context->query, &context->filter, &f.phases, error);
     if (result == 0)
+        result = kp_held_load(context, &f.held, error);
+    if (result == 0)
         result = kp_query_entries(context->query, &context->filter, &f.entries, error);
     if (result == 0) {
         sum_processes(&context->processes, &f);
@@ -386,6 +391,7 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
     kp_sites_release(&f.lines);
     kp_timeline_release(&f.timeline);
     kp_phase_list_release(&f.phases);
+    kp_held_release(&f.held);
     kp_entries_release(&f.entries);
     return result;
 }

@@ -43,7 +43,7 @@ static bool is_restorer(uintptr_t word)
            memcmp((const void *)word, restorer, sizeof restorer) == 0;
 }
 
-static bool signals_are_blocked(void)
+bool kp_signals_are_blocked(void)
 {
     uint64_t mask = 0;
 
@@ -61,7 +61,7 @@ bool kp_may_be_in_handler(struct kp_slot *slot)
     if (!kp_slot_stack_holds(slot, here))
         kp_unwind_learn_stack(slot, (uintptr_t)here);
     if (!kp_slot_stack_holds(slot, here))
-        return signals_are_blocked();
+        return kp_signals_are_blocked();
     for (; (uintptr_t)here < slot->stack_high; here++)
         if (is_restorer(*here))
             return true;

@@ -13,4 +13,7 @@
  * set; the thread's own slot. */
 bool kp_may_be_in_handler(struct kp_slot *slot);
 
+/* Is any? Then it may be a handler that runs: its own signal is. */
+bool kp_signals_are_blocked(void);
+
 #endif

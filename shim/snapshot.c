@@ -153,8 +153,9 @@ static void take(enum kp_snapshot_why why, const struct kp_snapshot_rss *rss, ui
     plan(&snapshot);
 }
 
-/* Is this a place where allocators may be looked at? */
-static bool is_in_order(void)
+/* Is this a place where allocators may be looked at? At the end there is no second chance, and what
+ * an old handler has left on the stack would be one too many. */
+static bool is_in_order(enum kp_snapshot_why why)
 {
     bool answer = false;
     uint64_t cookie;
@@ -165,7 +166,8 @@ static bool is_in_order(void)
         struct kp_slot *slot = kp_slot_get(&kp_self);
 
         begin_in_this_process();
-        answer = slot && !kp_may_be_in_handler(slot);
+        answer = slot && (!kp_may_be_in_handler(slot) ||
+                          (why == KP_SNAPSHOT_END && !kp_signals_are_blocked()));
     }
     kp_guard_leave();
     return answer;
@@ -184,7 +186,7 @@ static void look(enum kp_snapshot_why why)
     uint64_t now_us = kp_clock_us();
 
     atomic_store(&kp_snapshot_due_us, now_us + LOOK_US);
-    if (!is_in_order() || !take_turn(now_us))
+    if (!is_in_order(why) || !take_turn(now_us))
         return;
     kp_snapshot_read_rss(&rss);
     if (!why)
