@@ -196,6 +196,23 @@ void kp_convert_end(unsigned row, uint64_t amount)
         self->outside = NULL;
 }
 
+static bool fills(unsigned row)
+{
+    return row == KP_API_ROW_PyBytes_FromStringAndSize ||
+           row == KP_API_ROW_PyByteArray_FromStringAndSize;
+}
+
+/* A figure on top of the row's own: bytes that are filled in place, or copied though many. */
+static void count_fill(struct kp_counter_block *block, uintptr_t from, uint64_t bytes)
+{
+    unsigned row = from ? KP_API_ROW_large_copies : KP_API_ROW_in_place;
+
+    if (from && bytes <= KP_LARGE_COPY)
+        return;
+    block->rows[row].calls++;
+    block->rows[row].amount += bytes;
+}
+
 uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
                             uintptr_t f)
 {
@@ -203,8 +220,10 @@ uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, 
     unsigned row = self->row;
     uint64_t amount = self->amount;
     uintptr_t result;
-
-    kp_convert_begin(row, amount, (uintptr_t)__builtin_return_address(0));
+    struct kp_counter_row *counted =
+        kp_convert_begin(row, amount, (uintptr_t)__builtin_return_address(0));
+    if (fills(row))
+        count_fill(kp_row_block(counted, row), a, amount);
     if (self->now.span && a && kp_span_wants_text(self->now.span, row, amount))
         kp_span_text(self->now.span, (const char *)a, amount);
     result = KP_CALL(row, uintptr_t (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t,

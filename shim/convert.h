@@ -11,6 +11,7 @@
 #include "record.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct kp_converter;
@@ -47,6 +48,16 @@ void kp_convert_look(void);
 
 /* In a forked child: nothing of the parent's is good. */
 void kp_convert_forget(void);
+
+/* Copies of more bytes than this are counted apart, too. */
+#define KP_LARGE_COPY 65536u
+
+/* The block that has this row. */
+static inline struct kp_counter_block *kp_row_block(struct kp_counter_row *counted, unsigned row)
+{
+    return (struct kp_counter_block *)((char *)(counted - row) -
+                                       offsetof(struct kp_counter_block, rows));
+}
 
 /* A call that can't simply be counted: row and amount are in kp_convert. Calls the function with
  * these arguments. */

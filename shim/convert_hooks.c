@@ -16,7 +16,9 @@
 
 #include <string.h>
 
-#define LARGE_BYTES 65536u
+/* Two counters side by side invite the compiler to vector registers, which take longer here. */
+#pragma GCC optimize("no-tree-slp-vectorize")
+
 #define TYPE_FLAGS 168u /* in a type, behind its head of 16 bytes or more */
 #define BYTES_FLAG (1ul << 27)
 #define VIEW_LENGTH 16u
@@ -70,10 +72,11 @@ static bool will_keep_utf8(uintptr_t text)
 }
 
 /* Counts and jumps. A block that is not there means that more is to be done. */
-#define COUNT(row_, amount_)                                                                       \
+#define COUNT(row_, amount_) COUNT_UNLESS(false, row_, amount_)
+#define COUNT_UNLESS(special, row_, amount_)                                                       \
     struct kp_counter_block *block = kp_convert.now.block;                                         \
     uint64_t amount = (amount_);                                                                   \
-    if (KP_LIKELY_NOT(!block)) {                                                                   \
+    if (KP_LIKELY_NOT(!block || (special))) {                                                                   \
         kp_convert.row = (row_);                                                                   \
         kp_convert.amount = amount;                                                                \
         return kp_convert_slowly(GIVEN);                                                           \
@@ -100,14 +103,6 @@ static bool will_keep_utf8(uintptr_t text)
         kp_convert_end(row_, amount);                                                              \
     return result;
 
-static inline void note_fill(uintptr_t from, uintptr_t bytes, uintptr_t caller)
-{
-    if (KP_LIKELY_NOT(!from))
-        also(KP_API_ROW_in_place, bytes, caller);
-    else if (KP_LIKELY_NOT(bytes > LARGE_BYTES))
-        also(KP_API_ROW_large_copies, bytes, caller);
-}
-
 static inline void note_iteration(uintptr_t object, uintptr_t caller)
 {
     uintptr_t type = object ? word_of(object, kp_py_layout.type) : 0;
@@ -131,7 +126,7 @@ static inline uint64_t kept(bool keeps, uint64_t bytes, uintptr_t caller)
 #define HOOK_SECOND(name) HOOK(name) { COUNT(R(name), b) }
 #define HOOK_THIRD(name) HOOK(name) { COUNT(R(name), c) }
 #define HOOK_WRITE(name) HOOK(name) { COUNT(R(name), (intptr_t)c < 0 ? strlen((const char *)b) : c) }
-#define HOOK_FILL(name) HOOK(name) { note_fill(a, b, CALLER); COUNT(R(name), b) }
+#define HOOK_FILL(name) HOOK(name) { COUNT_UNLESS(!a || b > KP_LARGE_COPY, R(name), b) }
 #define HOOK_TEXT(name) HOOK(name) { COUNT(R(name), a ? strlen((const char *)a) : 0) }
 #define HOOK_KIND(name) HOOK(name) { COUNT(R(name), (uint32_t)a * c) }
 #define HOOK_PLAIN(name) HOOK(name) { COUNT(R(name), plain_bytes(a, b)) }
