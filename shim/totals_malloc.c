@@ -4,7 +4,8 @@
  * thread at a time. The functions are looked up once, in that object alone: another allocator that
  * is loaded but serves nobody says nothing.
  *
- *   glibc     mallinfo2: used is uordblks + hblkhd, held is arena + hblkhd
+ *   glibc     mallinfo2: used is uordblks + hblkhd less the main thread's cache of freed blocks,
+ *             held is arena + hblkhd
  *   jemalloc  stats.allocated, stats.resident
  *   tcmalloc  current_allocated_bytes, heap_size without what was given back
  *   mimalloc  held is what it has committed; it can't say what is used without visiting its blocks
@@ -14,6 +15,7 @@
 #include "real.h"
 #include "record.h"
 #include "scope.h"
+#include "totals_tcache.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,7 +102,10 @@ static void ask_glibc(uint64_t *used, uint64_t *held)
 {
     struct mallinfo2 info = allocator.mallinfo2();
 
+    uint64_t cached = kp_totals_tcache();
+
     *used = info.uordblks + info.hblkhd;
+    *used -= cached <= *used ? cached : 0;
     *held = info.arena + info.hblkhd;
 }
 

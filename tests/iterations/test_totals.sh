@@ -29,7 +29,12 @@ agree() # family, library behind us
         awk '{ d = $1 - $2; if (d < -1048576 || d > 1048576) print }')
     assert_eq "RSS is what the kernel says, within 1 MiB [$1]" "" "$wrong"
 }
-agree glibc ""
+GLIBC_TUNABLES=glibc.malloc.tcache_count=0 agree glibc ""
+shim "$TMP/cached.db" ./totals_program glibc > said.txt
+settle "$TMP/cached.db"
+sql "$TMP/cached.db" "SELECT malloc_used FROM mark ORDER BY iteration" > ours.txt
+assert_eq "blocks in glibc's cache of freed ones are not in use" "30" \
+    "$(paste -d' ' ours.txt said.txt | awk '$1 < $2 && $1 > $2 - 300000' | wc -l | tr -d ' ')"
 agree jemalloc "$(lib 'libjemalloc.so.2')"
 agree tcmalloc "$(lib 'libtcmalloc_minimal.so.4')"
 agree mimalloc "$(lib 'libmimalloc.so.2')"
