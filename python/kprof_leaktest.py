@@ -30,6 +30,7 @@ _FINEST, _COARSEST = 64, 1 << 20  # bytes between samples
 _TUNING = ("KPROF_RATE", "KPROF_BUDGET")  # of a user who knows better
 _UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30}
 _NAME_MAX = 80
+_OUTPUT_LINES = 12  # from the beginning and from the end of what a child said that failed
 _START = "import sys, json; job = json.load(open(sys.argv[1])); sys.path[:] = job['path']; import kprof_repeats; sys.exit(kprof_repeats.main(job))"
 
 
@@ -111,16 +112,16 @@ class Run:
     """One test, repeated in a child. After check(), `result` is what the child has said."""
 
     def __init__(self, programs: Programs, nodeid: str, check: Check, folder: Path, kept: Path) -> None:
-        self.programs, self.nodeid, self.asked, self.folder = programs, nodeid, check, folder
+        self.programs, self.asked, self.folder = programs, check, folder
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", nodeid)[-_NAME_MAX:].strip("-.")
         self.recording = kept / ("%s-%04x.db" % (name, zlib.crc32(nodeid.encode()) & 0xFFFF))
         self.result: dict[str, Any] = {}
 
-    def check(self, argument: str, arguments: list[str], directory: str) -> Growth | None:
+    def check(self, test: list[str], arguments: list[str], directory: str) -> Growth | None:
         """None when something was raised, so that nothing can be said."""
         growth = None
         for samples in self._passes():
-            self._repeat(samples, argument, arguments, directory)
+            self._repeat(samples, test, arguments, directory)
             if self.result["error"]:
                 raise Unusable(self.result["error"])
             if self.result["raised"]:
@@ -145,9 +146,9 @@ class Run:
         rate = self.asked.below * self.asked.iterations / _SURVIVORS
         return [["--budget", _BUDGET], ["--rate", "%d" % min(max(rate, _FINEST), _COARSEST)]]
 
-    def _repeat(self, samples: list[str], argument: str, arguments: list[str], directory: str) -> None:
+    def _repeat(self, samples: list[str], test: list[str], arguments: list[str], directory: str) -> None:
         job = {
-            "nodeid": self.nodeid, "argument": argument, "arguments": arguments, "path": sys.path, "argv": sys.argv,
+            "test": test, "arguments": arguments, "path": sys.path, "argv": sys.argv,
             "iterations": self.asked.iterations, "basetemp": str(self.folder / "tmp"),
             "result": str(self.folder / "result.json"), "progress": str(self.folder / "progress"),
         }  # fmt: skip
@@ -198,7 +199,10 @@ class Run:
 
     def _output(self) -> str:
         said = (self.folder / "output").read_text(encoding="utf-8", errors="replace").strip()
-        return "\n" + "\n".join(said.splitlines()[-20:]) if said else ""
+        lines = said.splitlines()
+        if len(lines) > 2 * _OUTPUT_LINES:
+            lines[_OUTPUT_LINES:-_OUTPUT_LINES] = ["..."]
+        return "\n" + "\n".join(lines) if said else ""
 
     def _what_ended_it(self, status: int) -> str:
         end = "ended with status %d" % status

@@ -46,7 +46,7 @@ class Repeats:
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
         config.option.basetemp = self.job["basetemp"]
-        config.args = [self.job["argument"]]
+        config.args = ["::".join(self.job["test"])]
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: Any) -> None:
@@ -55,9 +55,11 @@ class Repeats:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[Any]) -> Generator[None, Any, None]:
-        wanted = [item for item in items if item.nodeid == self.job["nodeid"]][:1]
+        wanted = [item for item in items if name_test(item) == self.job["test"]][:1]
         yield  # whoever picks, splits or orders tests has done so already, in the parent
         items[:] = wanted
+        if not wanted and not self.result["error"]:
+            self.result["error"] = "pytest does not find this test again; has it another name in each run?"
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
@@ -76,7 +78,6 @@ class Repeats:
         hook = item.config.hook
         self.result["reports"] = [
             hook.pytest_report_to_serializable(config=item.config, report=report) for report in reports]
-        self.result["raised"] = self.raised
         return True
 
     def repeat(self, item: Any) -> list[Any]:
@@ -88,6 +89,7 @@ class Repeats:
             # What stays set up is what the next repeat needs: everything but the test itself.
             reports = runtestprotocol(item, log=False, nextitem=item.parent)
             if self.raised:
+                self.result["raised"] = True
                 return reports
             first = first or reports
             del reports
@@ -98,6 +100,12 @@ class Repeats:
         # Behind the last mark: it belongs to no repeat.
         end = take_down(item, None)
         return [*first[:-1], end] if end.failed else first
+
+
+def name_test(item: Any) -> list[str]:
+    """What names a test on any command line: its file and the names inside. (A node id may depend on
+    the other arguments.)"""
+    return [str(item.path), item.nodeid.partition("::")[2]]
 
 
 def take_down(item: Any, nextitem: Any) -> Any:

@@ -25,7 +25,7 @@ import pytest
 from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
 from kprof_leaktest import Check, Growth, Programs, Run, Unusable, format_growth, format_size, parse_size
-from kprof_repeats import take_down
+from kprof_repeats import name_test, take_down
 
 _MARK = "kprof_leaks"
 _BELOW, _ITERATIONS, _LEAST_ITERATIONS = "100 B", 200, 50
@@ -129,22 +129,22 @@ class Checker:
         run = Run(self.programs, item.nodeid, check, Path(folder), self.folder_of_recordings())
         growth, problem = None, ""
         try:
-            growth = run.check(_argument(item), self.arguments_of_child(), str(self.config.invocation_params.dir))
+            growth = run.check(name_test(item), self.arguments_of_child(), str(self.config.invocation_params.dir))
         except Unusable as error:
             problem = str(error)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        deserialize = self.config.hook.pytest_report_from_serializable
-        reports = [deserialize(config=self.config, data=data) for data in run.result.get("reports", [])]
-        report, reports = _deciding(item, reports)
+        reports = _received(item, run.result.get("reports", []))
+        report = next((report for report in reports if report.when == "call"), reports[0])
         report.user_properties.append(("kprof", {"below": check.below, "growth": growth and growth._asdict()}))
         leaks = growth is not None and growth.is_leak and growth.low > check.below
         if problem:
-            _fail(item, report, "kprof could not check this test", problem)
-        elif growth is None:
+            first, _, rest = problem.partition("\n")
+            _fail(item, report, "kprof could not check this test: " + first, rest)
+        elif growth is None and report.failed:
             report.sections.append(("kprof", "this is repeat %d of %d; nothing can be said about leaks" % (
                 run.result["repeats"] + 1, check.iterations)))  # fmt: skip
-        elif leaks:
+        elif growth and leaks:
             _fail_as_leak(item, report, run, growth)
         if not leaks and not self.config.getoption("kprof_dir"):
             run.forget()
@@ -175,11 +175,6 @@ def _summary_line(nodeid: str, below: float, values: dict[str, Any] | None) -> s
     return "%s  (%d repeats show no less than %s; more do)" % (line, growth.iterations, format_size(growth.smallest))
 
 
-def _argument(item: Any) -> str:
-    """What names the test on a command line, wherever that is given."""
-    return "%s::%s" % (item.path, item.nodeid.partition("::")[2])
-
-
 def _leave(item: Any, nextitem: Any) -> list[Any]:
     """This process has set nothing up for the test, but may have to take down what stands around
     it. A report only of what fails."""
@@ -187,14 +182,19 @@ def _leave(item: Any, nextitem: Any) -> list[Any]:
     return [report] if report.failed else []
 
 
-def _deciding(item: Any, reports: list[Any]) -> tuple[Any, list[Any]]:
-    """The report that the verdict goes into, and all reports; made here when the child made none."""
-    if not reports:
-        keywords = {word: 1 for word in item.keywords}
-        reports = [pytest.TestReport(item.nodeid, item.location, keywords, "passed", None, when)  # type: ignore
-                   for when in ("setup", "call", "teardown")]  # fmt: skip
-    calls = [report for report in reports if report.when == "call"]
-    return (calls or reports)[0], reports
+def _received(item: Any, serialized: list[Any]) -> list[Any]:
+    """The child's reports as those of this process; when it made none, three that say nothing."""
+    keywords = {word: 1 for word in item.keywords}
+    if not serialized:
+        return [pytest.TestReport(item.nodeid, item.location, keywords, "passed", None, when)  # type: ignore
+                for when in ("setup", "call", "teardown")]  # fmt: skip
+    deserialize = item.config.hook.pytest_report_from_serializable
+    reports = [deserialize(config=item.config, data=data) for data in serialized]
+    for report in reports:
+        report.nodeid, report.location = item.nodeid, item.location
+        if isinstance(report.longrepr, list):  # of a skip, and JSON has no tuples
+            report.longrepr = tuple(report.longrepr)
+    return reports
 
 
 def _xfail_reason(item: Any, report: Any) -> str | None:
@@ -216,7 +216,7 @@ def _fail_as_leak(item: Any, report: Any, run: Run, growth: Growth) -> None:
 
 def _fail(item: Any, report: Any, headline: str, text: str, expected: str | None = None) -> None:
     """The headline is also what stands in pytest's short summary."""
-    lines = "%s\n\n%s\n" % (headline, text)
+    lines = "%s\n\n%s\n" % (headline, text) if text else headline + "\n"
     traceback = ReprTraceback([ReprEntryNative([lines])], None, "native")
     place = ReprFileLocation(str(item.path), (item.location[1] or 0) + 1, headline)
     report.longrepr = ReprExceptionInfo(reprtraceback=traceback, reprcrash=place)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""What a checked test may be and do besides leaking; test_plugin.sh knows what becomes of each."""
+import ctypes
+import os
+import sys
+import unittest
+
+import pytest
+
+pytestmark = pytest.mark.kprof_leaks(below="200 B", iterations=60)
+kept = []
+calls = []
+
+
+def leak():
+    kept.append(bytearray(2000))
+
+
+@pytest.fixture
+def broken():
+    raise RuntimeError("broken fixture")
+
+
+@pytest.fixture(scope="module")
+def broken_at_the_end():
+    yield
+    raise RuntimeError("broken at the end")
+
+
+def test_passes():
+    pass
+
+
+@pytest.mark.kprof_leaks(iterations=60)
+def test_nearer_mark_counts():
+    pass
+
+
+@pytest.mark.skip(reason="not here")
+def test_skipped():
+    pass
+
+
+def test_skips_itself():
+    pytest.skip("not now")
+
+
+def test_fails():
+    assert [1] == [2]
+
+
+def test_fails_later():
+    calls.append(1)
+    assert len(calls) < 4
+
+
+def test_broken_fixture(broken):
+    pass
+
+
+def test_broken_at_the_end(broken_at_the_end):
+    pass
+
+
+@pytest.mark.xfail(reason="known")
+def test_expected_failure():
+    assert False
+
+
+@pytest.mark.xfail(reason="known")
+def test_unexpected_pass():
+    pass
+
+
+@pytest.mark.xfail(reason="known", strict=True)
+def test_strictly_unexpected_pass():
+    pass
+
+
+@pytest.mark.xfail(reason="known to leak")
+def test_expected_leak():
+    leak()
+
+
+@pytest.mark.xfail(reason="known to leak", strict=True)
+def test_strictly_expected_leak():
+    leak()
+
+
+@pytest.mark.xfail(reason="another one", raises=KeyError)
+def test_leak_is_no_key_error():
+    leak()
+
+
+def test_crashes():
+    calls.append(1)
+    if len(calls) == 3:
+        ctypes.string_at(0)
+
+
+def test_exits():
+    os._exit(7)
+
+
+def test_calls_exit():
+    sys.exit("left")
+
+
+class TestUnit(unittest.TestCase):
+    def setUp(self):
+        self.body = bytearray(1000)
+
+    def test_unit(self):
+        self.assertEqual(len(self.body), 1000)
+
+
+@pytest.mark.parametrize("text", ["a/b", "a::b", "[ä]", ""], ids=str)
+def test_names(text):
+    pass
+
+
+@pytest.mark.asyncio
+async def test_async_leak():
+    leak()
