@@ -152,6 +152,9 @@ void kp_ingest_write(struct kp_ingest *ingest);
 /* A sample was born: time and memory of the process's phases. */
 void kp_ingest_phases_sample(struct kp_ingest *ingest, struct kp_recorded *process,
                              const struct kp_live_sample *sample);
+/* The first iteration begins, the end of which will be marked. */
+void kp_ingest_phases_begin(struct kp_ingest *ingest, struct kp_recorded *process,
+                            const struct kp_mark_row *mark);
 void kp_ingest_phases_mark(struct kp_ingest *ingest, struct kp_recorded *process,
                            const struct kp_mark_row *mark, bool is_begin);
 /* The process has ended, and when is known. */

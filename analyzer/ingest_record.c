@@ -200,6 +200,10 @@ static void take_mark(struct kp_slot_run *run, const struct kp_rec_mark *record)
     struct kp_mark_row mark = {kp_decode_id(record->type_iteration & ~KP_MARK_AT_BEGIN),
                                record->time_us, thread_of(run)};
 
+    if (mark.iteration == 0) {
+        kp_ingest_phases_begin(run->ingest, process, &mark);
+        return;
+    }
     kp_ingest_phases_mark(run->ingest, process, &mark, record->type_iteration & KP_MARK_AT_BEGIN);
     if (mark.iteration > process->departed.last_mark)
         process->departed.last_mark = mark.iteration;

@@ -226,6 +226,23 @@ void kp_phases_main_mark(struct kp_phases *phases, struct kp_import_contexts *co
         phases->program_end_us = phases->last_us;
 }
 
+void kp_phases_first_begin(struct kp_phases *phases, struct kp_import_contexts *contexts,
+                           uint64_t time_us)
+{
+    if (phases->first_mark.iteration || phases->has_first_begin)
+        return;
+    phases->dirty = true;
+    if (!phases->is_started)
+        start(phases, (int64_t)time_us);
+    if (contexts && phases->has_last)
+        move_to(phases, contexts, kp_import_context_of(contexts, 0), time_us, 0);
+    phases->has_first_begin = true;
+    phases->first_begin_us = (int64_t)time_us;
+    phases->set_up_imports = phases->imports[KP_NO_MARK];
+    phases->set_up = phases->others[KP_NO_MARK];
+    phases->imports[KP_NO_MARK] = phases->others[KP_NO_MARK] = (struct kp_phase_sums){0};
+}
+
 void kp_phases_end(struct kp_phases *phases, struct kp_import_contexts *contexts,
                    const struct kp_phases_life *life)
 {

@@ -55,6 +55,9 @@ struct kp_phases {
     int64_t started_us;
     bool is_begin_marked; /* marks are at the begin of iterations, not at the end */
     struct kp_mark_time first_mark, second_mark, last_mark;
+    bool has_first_begin;   /* of the first iteration, where the marks are at the end */
+    int64_t first_begin_us;
+    struct kp_phase_sums set_up_imports, set_up; /* what was there before it */
 
     struct kp_import_table modules;
     struct kp_open_import *open; /* of the main thread, outermost first */
@@ -94,6 +97,10 @@ void kp_phases_mark(struct kp_phases *phases, uint64_t iteration, uint64_t time_
 /* The same, set by the main thread: which is in no import then. */
 void kp_phases_main_mark(struct kp_phases *phases, struct kp_import_contexts *contexts,
                          uint64_t iteration, uint64_t time_us);
+/* The first iteration begins, of which only the end will be marked. `contexts` is NULL when it is
+ * not the main thread that says so. */
+void kp_phases_first_begin(struct kp_phases *phases, struct kp_import_contexts *contexts,
+                           uint64_t time_us);
 /* The process has ended: what is still open finds its place. */
 void kp_phases_end(struct kp_phases *phases, struct kp_import_contexts *contexts,
                    const struct kp_phases_life *life);

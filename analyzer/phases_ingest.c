@@ -59,6 +59,14 @@ void kp_ingest_phases_mark(struct kp_ingest *ingest, struct kp_recorded *process
         kp_phases_mark(&process->phases, mark->iteration, mark->time_us);
 }
 
+void kp_ingest_phases_begin(struct kp_ingest *ingest, struct kp_recorded *process,
+                            const struct kp_mark_row *mark)
+{
+    bool is_main = mark->thread->tid == process->watched.pid;
+
+    kp_phases_first_begin(&process->phases, is_main ? &ingest->contexts : NULL, mark->time_us);
+}
+
 static void write_imports(struct kp_ingest *ingest, const struct kp_recorded *process)
 {
     const struct kp_import_table *modules = &process->phases.modules;

@@ -84,12 +84,12 @@ static struct division divide_by_begins(const struct kp_phases *phases,
     return by;
 }
 
-/* The begin of the first iteration is not marked: it has all that goes before its end. */
+/* Where the begin of the first iteration is not marked, it has all that goes before its end. */
 static struct division divide_by_ends(const struct kp_phases *phases, const struct window *window)
 {
     struct division by = {.of_cold = KP_NO_MARK};
 
-    by.cold_from = window->from;
+    by.cold_from = phases->has_first_begin ? (double)phases->first_begin_us : window->from;
     by.cold_to = by.warm_from = (double)phases->first_mark.time_us;
     by.warm_to = (double)phases->last_mark.time_us;
     by.is_warm = phases->second_mark.iteration != 0;
@@ -122,6 +122,9 @@ static void sum_memory(const struct kp_phases *phases, const struct division *by
     enum kp_phase early = is_python ? KP_PHASE_START_UP : phase_of(phases, by, KP_NO_MARK);
 
     kp_phase_sums_add(&sums[early], &phases->start_up);
+    kp_phase_sums_add(&sums[KP_PHASE_OTHER], &phases->set_up);
+    sums[KP_PHASE_IMPORTS].bytes += phases->set_up_imports.bytes;
+    sums[KP_PHASE_IMPORTS].count += phases->set_up_imports.count;
     for (int i = 0; i < KP_MARKED; i++) {
         sums[KP_PHASE_IMPORTS].bytes += phases->imports[i].bytes;
         sums[KP_PHASE_IMPORTS].count += phases->imports[i].count;
@@ -175,7 +178,8 @@ bool kp_phases_sum(const struct kp_phases *phases, const struct kp_phases_life *
         window.from = fmax(window.from, fmin(started, window.to));
     }
     struct division by = divide(phases, life, &window);
-    sums[KP_PHASE_IMPORTS].us += take(&left, imports_us(phases, KP_NO_MARK, KP_MORE_MARKS));
+    sums[KP_PHASE_IMPORTS].us += take(&left, phases->set_up_imports.us +
+                                                 imports_us(phases, KP_NO_MARK, KP_MORE_MARKS));
     sum_iterations(phases, &by, &window, &left, sums);
     sums[KP_PHASE_OTHER].us += fmax(0, (double)(life->gone_us - life->end_us));
     sum_memory(phases, &by, is_python, sums);

@@ -61,6 +61,7 @@ def _find_marks():
 
 _marks = _find_marks()
 _mark = _marks and _marks[0]
+_begin = _marks and _marks[1]
 
 if _marks is None:
 
@@ -84,7 +85,7 @@ if _marks is None:
             pass
 
 else:
-    _, _begin, _end = _marks
+    _end = _marks[2]
 
     def iteration(name=None, ok=True):
         # type: (Optional[str], bool) -> None
@@ -132,6 +133,7 @@ def iterations(iterable):
 def _marked_rounds(iterable):
     # type: (Iterable[_Item]) -> Generator[_Item, None, None]
     for item in iterable:
+        _begin()  # type: ignore[misc]
         try:
             yield item
         finally:
@@ -168,6 +170,7 @@ def _wrapper_of(function):
 
     def call(*args, **kwargs):
         # type: (*Any, **Any) -> Any
+        _begin()
         try:
             return function(*args, **kwargs)
         finally:
@@ -180,6 +183,7 @@ def _coroutine_wrapper(function):
     # type: (Any) -> Callable[..., Any]
     async def call(*args, **kwargs):
         # type: (*Any, **Any) -> Any
+        _begin()
         try:
             return await function(*args, **kwargs)
         finally:
@@ -192,6 +196,7 @@ def _generator_wrapper(function):
     # type: (Any) -> Callable[..., Any]
     def call(*args, **kwargs):
         # type: (*Any, **Any) -> Generator[Any, Any, Any]
+        _begin()
         try:
             return (yield from function(*args, **kwargs))
         finally:
@@ -204,6 +209,7 @@ def _async_generator_wrapper(function):
     # type: (Any) -> Callable[..., Any]
     async def call(*args, **kwargs):
         # type: (*Any, **Any) -> AsyncGenerator[Any, Any]
+        _begin()
         inner = function(*args, **kwargs)
         try:
             item = await inner.__anext__()

@@ -93,6 +93,22 @@ void kp_mark(uint64_t where)
     errno = error;
 }
 
+void kp_mark_first_begin(void)
+{
+    struct kp_rec_mark mark = {0};
+    uint64_t cookie;
+    int error = errno;
+
+    if (kp_state.iteration || kp_state.first_begun || !kp_guard_enter(&cookie))
+        return;
+    if (kp_start_ready() && !atomic_exchange(&kp_state.first_begun, 1)) {
+        mark = (struct kp_rec_mark){KP_REC_MARK | KP_MARK_AT_BEGIN, kp_clock_us()};
+        write_mark(kp_slot_get(&kp_self), &mark, NULL);
+    }
+    kp_guard_leave();
+    errno = error;
+}
+
 KP_EXPORT void kprof_iteration(void)
 {
     kp_mark(0);
@@ -101,6 +117,7 @@ KP_EXPORT void kprof_iteration(void)
 /* Jobs are iterations here; their names and times are for kprof-ab (shim/bare). */
 KP_EXPORT uint64_t kprof_job_begin(void)
 {
+    kp_mark_first_begin();
     return 0;
 }
 

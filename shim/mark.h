@@ -11,5 +11,7 @@
 /* One iteration more of this process: `where` is 0 at its end, KP_MARK_AT_BEGIN where it begins. Any
  * thread, also in a signal handler; keeps errno. */
 void kp_mark(uint64_t where);
+/* The first iteration of this process begins; nothing when that was told, or one was marked. */
+void kp_mark_first_begin(void);
 
 #endif

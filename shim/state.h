@@ -93,6 +93,7 @@ struct kp_state {
     uint64_t definitions_ready;          /* bytes of it that are safe to write */
     _Atomic uint32_t code_epoch;         /* rises when code was unloaded */
     _Atomic uint64_t iteration;
+    _Atomic uint32_t first_begun; /* the begin of iteration 1 has been told */
     _Atomic uint32_t slot_count;
     uint32_t slots_sweep_at; /* look for slots of dead threads when there are so many */
     struct kp_slot *_Atomic slots[KP_SLOTS_MAX];

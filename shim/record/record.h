@@ -240,7 +240,8 @@ struct kp_rec_thread {
 /* kprof_iteration() marks the end of an iteration; KPROF_ITERATION marks the begin of one, and says
  * so. */
 struct kp_rec_mark {
-    uint64_t type_iteration; /* type | number of this mark, from 1, << 8 [| KP_MARK_AT_BEGIN] */
+    uint64_t type_iteration; /* type | number of this mark, from 1, << 8 [| KP_MARK_AT_BEGIN]; number 0:
+                              * here the iteration begins whose end will be mark 1 */
     uint64_t time_us;
 };
 #define KP_MARK_AT_BEGIN (1ULL << 63)

@@ -348,6 +348,27 @@ static void test_marks_at_ends(void)
     end();
 }
 
+/* Marks at the end, and the begin of the first iteration is known. */
+static void test_first_begin(void)
+{
+    begin(0, true);
+    phases.is_begin_marked = false;
+    sample(program(1), 2000, 0, 1);
+    sample(body(program(2), "/app/a.py", 1), 4000, 0, 2);
+    sample(program(3), 6000, 0, 4);
+    kp_phases_first_begin(&phases, &contexts, 7000);
+    kp_phases_first_begin(&phases, &contexts, 7500);
+    sample(program(3), 7500, 0, 8);
+    kp_phases_mark(&phases, 1, 8000);
+    kp_phases_first_begin(&phases, &contexts, 8500);
+    life.end_us = 9000;
+    check_times("cold begins where that is told first", TIMES(1000, 2000, 1000, 0, 5000));
+    kp_check(sums[KP_PHASE_COLD].bytes == 8 && sums[KP_PHASE_IMPORTS].bytes == 2 &&
+                 sums[KP_PHASE_OTHER].bytes == 5,
+             "what was allocated before is not of it", "another sum");
+    end();
+}
+
 static void test_other_lives(void)
 {
     begin(-500, false);
@@ -463,6 +484,7 @@ int main(void)
     test_one_mark();
     test_few_samples();
     test_marks_at_ends();
+    test_first_begin();
     test_other_lives();
     test_order();
     test_resume();
