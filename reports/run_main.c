@@ -156,7 +156,7 @@ static void set_variables(const struct run_options *o)
     set_when_given("KPROF_KEEP", o->keep);
     set_when_given("KPROF_SPOOL_MAX", o->spool_max);
     set_when_given("KPROF_QUIET", o->quiet ? "1" : NULL);
-    unsetenv(KP_SESSION_VARIABLE); /* a recording of its own, even inside another one */
+    setenv(KP_SESSION_VARIABLE, KP_SESSION_NEW, 1); /* even inside another recording */
 }
 
 /* Ours first, since it finds the next malloc behind itself; what the user preloads comes last. */

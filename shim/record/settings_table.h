@@ -28,5 +28,6 @@
  * none that they could join. */
 #define KP_SESSION_VARIABLE "KPROF_SESSION"
 #define KP_SESSION_NONE "-"
+#define KP_SESSION_NEW "/" /* of one's own: neither what the environment says nor the parent's */
 
 #endif
