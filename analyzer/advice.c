@@ -19,9 +19,11 @@
 #define CALL_BYTES 1000.0    /* copied in the time of a call */
 #define LARGE_BYTES (1 << 20)
 #define STRINGS 100.0
+#define KEY_CALLS 1.5        /* a key made, hashed and freed takes as long as so many calls */
 #define UTF8_SHARE 0.5       /* of the time of a string's reading, when it goes by a temporary */
 #define BLOCKED_S 1e-4       /* a wait on average: the GIL was held by somebody else */
 #define FAR_ABOVE 5.0
+#define BATCH 64.0 /* conversions each time that the GIL is had */
 
 typedef bool kp_rule_test(const struct kp_entry *entry, struct kp_advice *advice);
 
@@ -58,6 +60,11 @@ static const enum kp_api_row items_set[] = {
     KP_API_ROW_PyDict_SetItemString,
     KP_API_ROW__PyDict_SetItem_KnownHash,
     KP_API_ROW_PyObject_SetItem,
+};
+static const enum kp_api_row strings_made[] = {
+    KP_API_ROW_PyUnicode_FromStringAndSize,
+    KP_API_ROW_PyUnicode_FromString,
+    KP_API_ROW_PyUnicode_DecodeUTF8,
 };
 static const enum kp_api_row temporaries[] = {
     KP_API_ROW_PyUnicode_AsUTF8String,
@@ -120,19 +127,20 @@ static bool temporary_utf8(const struct kp_entry *entry, struct kp_advice *advic
     return true;
 }
 
-/* As many strings that were made shortly before as items are set: they are the keys. */
+/* More strings are made than items set, and most are the same ones over and over: the keys. */
 static bool repeated_keys(const struct kp_entry *entry, struct kp_advice *advice)
 {
     const struct kp_conversion_way *way = &entry->ways[KP_TO_PYTHON];
-    double items = CALLS(entry, items_set), keys = fmin(items, entry->repeated);
-    if (items < STRINGS || entry->repeated < items / 2)
+    double keys = CALLS(entry, items_set), strings = CALLS(entry, strings_made);
+    double all = way->conversions + way->bytes / CALL_BYTES;
+    if (keys < STRINGS || strings < keys || entry->repeated < 0.5)
         return false;
     *advice = (struct kp_advice){
         .direction = KP_TO_PYTHON,
         .times = keys,
         .bytes = STR_OBJECT * keys,
         .saves_bytes = STR_OBJECT * keys,
-        .saves_s = way->time.value * keys / fmax(way->objects, keys),
+        .saves_s = way->time.value * fmin(1, KEY_CALLS * keys / fmax(all, 1)),
     };
     return true;
 }
@@ -157,7 +165,8 @@ static bool large_copies(const struct kp_entry *entry, struct kp_advice *advice)
 static bool gil_wait(const struct kp_entry *entry, struct kp_advice *advice)
 {
     double mean_s = entry->gil_waits > 0 ? entry->gil_wait_s / entry->gil_waits : 0;
-    if (mean_s < BLOCKED_S || entry->gil_wait_s < FAR_ABOVE * entry->gil_hold_s)
+    if (mean_s < BLOCKED_S || entry->gil_wait_s < FAR_ABOVE * entry->gil_hold_s ||
+        kp_entry_conversions(entry) > BATCH * entry->gil_waits)
         return false;
     *advice = (struct kp_advice){
         .direction = KP_NO_DIRECTION,

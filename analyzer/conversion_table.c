@@ -105,14 +105,13 @@ struct kp_call_sums *kp_conversions_calls(struct kp_conversion_table *table, uin
     return sums;
 }
 
-static void weigh(struct kp_weighed *sum, double weight, uint64_t ns)
+static void weigh(struct kp_call_sum *sum, double weight, uint64_t ns)
 {
-    double value = (double)ns;
+    double value = (double)ns, spread = weight * (weight - 1);
 
     sum->value += weight * value;
-    sum->variance += weight * (weight - 1) * value * value;
-    if (weight * value > sum->largest)
-        sum->largest = weight * value;
+    sum->variance += spread * value * value;
+    sum->covariance += spread * value;
 }
 
 void kp_conversions_add_activation(struct kp_conversion_table *table, uint32_t stack,
@@ -124,6 +123,7 @@ void kp_conversions_add_activation(struct kp_conversion_table *table, uint32_t s
     sums->dirty = true;
     sums->samples++;
     sums->calls += weight;
+    sums->calls_variance += weight * (weight - 1);
     sums->wait_ns += weight * (double)record->wait_ns;
     sums->released_ns += weight * (double)record->released_ns;
     sums->conversions[KP_TO_PYTHON] += weight * record->conversions[KP_TO_PYTHON];

@@ -3,7 +3,8 @@
  * What a process converts between Python and native data: its entries into native code, their exact
  * counts (rows of conversion_api.h, read from the blocks of counters as they stand now), and sums
  * over the activations that were drawn, by entry and calling stack. An activation that was drawn
- * with weight w stands for w of them; the variance of a sum is that of w * (w - 1) * x^2 summed.
+ * with weight w stands for w of them; the variance of a sum of x is w * (w - 1) * x^2 summed, its
+ * covariance with the number of calls w * (w - 1) * x.
  * One thread.
  */
 #ifndef KP_CONVERSION_TABLE_H
@@ -40,14 +41,19 @@ enum kp_call_time {
     KP_CALL_TIMES
 };
 
+/* A sum over weighed activations: its variance, and its covariance with their number. */
+struct kp_call_sum {
+    double value, variance, covariance;
+};
+
 /* What the activations of one entry from one stack sum up to. */
 struct kp_call_sums {
     uint16_t entry;
     uint32_t stack;
     bool dirty;
     uint64_t samples;
-    double calls, wait_ns, released_ns, conversions[2], strings, repeated;
-    struct kp_weighed times[KP_CALL_TIMES];
+    double calls, calls_variance, wait_ns, released_ns, conversions[2], strings, repeated;
+    struct kp_call_sum times[KP_CALL_TIMES];
 };
 
 struct kp_conversion_table {

@@ -35,16 +35,14 @@ struct kp_entry {
     struct kp_sum total, converting; /* s, of whole calls, and of their conversions both ways */
     double gil_wait_s, gil_waits;    /* exact; times that the GIL was asked for */
     double gil_hold_s;
-    double strings, repeated; /* of up to 64 bytes made; of them the same as some shortly before */
+    double repeated; /* share of the short strings made: the same as some shortly before */
     int64_t stack_id;         /* of the caller whose calls convert longest; 0: not known */
-    int64_t callers;
 };
 
-/* A stack that calls an entry. */
+/* A stack that calls an entry; estimates. */
 struct kp_caller {
     int64_t stack_id;
-    double calls;
-    struct kp_sum converting;
+    double calls, converting_s;
 };
 
 struct kp_entries {

@@ -94,19 +94,20 @@ static void write_entry(struct kp_store *store, const struct kp_recorded *proces
 static void write_calls(struct kp_store *store, const struct kp_recorded *process,
                         const struct kp_call_sums *sums)
 {
-    const struct kp_weighed *total = &sums->times[KP_CALL_TOTAL],
-                            *converting = &sums->times[KP_CALL_CONVERTING],
-                            *to = &sums->times[KP_CALL_TO_PYTHON],
-                            *from = &sums->times[KP_CALL_FROM_PYTHON];
+    const struct kp_call_sum *total = &sums->times[KP_CALL_TOTAL],
+                             *converting = &sums->times[KP_CALL_CONVERTING],
+                             *to = &sums->times[KP_CALL_TO_PYTHON],
+                             *from = &sums->times[KP_CALL_FROM_PYTHON];
 
-    kp_store_run(store, KP_SQL_ACTIVATION, "iiiiddddddddddddddddddd", (int64_t)process->number,
+    kp_store_run(store, KP_SQL_ACTIVATION, "iiiidddddddddddddddddddd", (int64_t)process->number,
                  (int64_t)sums->entry, (int64_t)sums->stack, number(sums->samples), sums->calls,
-                 total->value / 1e9, total->variance / 1e18, total->largest / 1e9,
-                 converting->value / 1e9, converting->variance / 1e18, converting->largest / 1e9,
-                 to->value / 1e9, to->variance / 1e18, to->largest / 1e9, from->value / 1e9,
-                 from->variance / 1e18, from->largest / 1e9, sums->wait_ns / 1e9,
-                 sums->released_ns / 1e9, sums->conversions[KP_TO_PYTHON],
-                 sums->conversions[KP_FROM_PYTHON], sums->strings, sums->repeated);
+                 sums->calls_variance, total->value / 1e9, total->variance / 1e18,
+                 total->covariance / 1e9, converting->value / 1e9, converting->variance / 1e18,
+                 converting->covariance / 1e9, to->value / 1e9, to->variance / 1e18,
+                 to->covariance / 1e9, from->value / 1e9, from->variance / 1e18,
+                 from->covariance / 1e9, sums->wait_ns / 1e9, sums->released_ns / 1e9,
+                 sums->conversions[KP_TO_PYTHON], sums->conversions[KP_FROM_PYTHON], sums->strings,
+                 sums->repeated);
 }
 
 static void write_state(struct kp_store *store, const struct kp_recorded *process)
@@ -134,11 +135,11 @@ void kp_ingest_conversions_write(struct kp_ingest *ingest, const struct kp_recor
             write_calls(ingest->store, process, table->calls[i]);
 }
 
-static struct kp_weighed time_sum(sqlite3_stmt *row, int column)
+static struct kp_call_sum time_sum(sqlite3_stmt *row, int column)
 {
-    return (struct kp_weighed){sqlite3_column_double(row, column) * 1e9,
-                               sqlite3_column_double(row, column + 1) * 1e18,
-                               sqlite3_column_double(row, column + 2) * 1e9};
+    return (struct kp_call_sum){sqlite3_column_double(row, column) * 1e9,
+                                sqlite3_column_double(row, column + 1) * 1e18,
+                                sqlite3_column_double(row, column + 2) * 1e9};
 }
 
 /* False: it cannot be. */
@@ -156,14 +157,15 @@ static bool load_calls(struct kp_ingest *ingest, sqlite3_stmt *row)
         kp_conversions_calls(&process->conversions, (uint32_t)entry, (uint32_t)stack);
     sums->samples = (uint64_t)sqlite3_column_int64(row, 3);
     sums->calls = sqlite3_column_double(row, 4);
+    sums->calls_variance = sqlite3_column_double(row, 5);
     for (int i = 0; i < KP_CALL_TIMES; i++)
-        sums->times[i] = time_sum(row, 5 + 3 * i);
-    sums->wait_ns = sqlite3_column_double(row, 17) * 1e9;
-    sums->released_ns = sqlite3_column_double(row, 18) * 1e9;
-    sums->conversions[KP_TO_PYTHON] = sqlite3_column_double(row, 19);
-    sums->conversions[KP_FROM_PYTHON] = sqlite3_column_double(row, 20);
-    sums->strings = sqlite3_column_double(row, 21);
-    sums->repeated = sqlite3_column_double(row, 22);
+        sums->times[i] = time_sum(row, 6 + 3 * i);
+    sums->wait_ns = sqlite3_column_double(row, 18) * 1e9;
+    sums->released_ns = sqlite3_column_double(row, 19) * 1e9;
+    sums->conversions[KP_TO_PYTHON] = sqlite3_column_double(row, 20);
+    sums->conversions[KP_FROM_PYTHON] = sqlite3_column_double(row, 21);
+    sums->strings = sqlite3_column_double(row, 22);
+    sums->repeated = sqlite3_column_double(row, 23);
     return true;
 }
 

@@ -9,12 +9,11 @@
 #include <stdlib.h>
 
 static const char *const caller_sql =
-    "SELECT a.stack_id, sum(a.calls), sum(a.samples), sum(a.converting_s), "
-    "sum(a.converting_s_var), max(a.converting_s_max) FROM activation a "
+    "SELECT a.stack_id, sum(a.calls), sum(a.converting_s) FROM activation a "
     "JOIN entry e ON e.process_id = a.process_id AND e.entry = a.entry "
     "JOIN process p ON p.id = a.process_id LEFT JOIN module m ON m.id = e.module_id "
     "WHERE e.name = ?1 AND e.kind = ?2 AND coalesce(m.path, '') = ?3 AND (?4 = 0 OR p.pid = ?4) "
-    "GROUP BY a.stack_id ORDER BY 4 DESC, 2 DESC, 1";
+    "GROUP BY a.stack_id ORDER BY 3 DESC, 2 DESC, 1";
 
 static int add_caller(sqlite3_stmt *st, struct kp_callers *callers)
 {
@@ -24,10 +23,8 @@ static int add_caller(sqlite3_stmt *st, struct kp_callers *callers)
     *caller = (struct kp_caller){
         .stack_id = sqlite3_column_int64(st, 0),
         .calls = kp_column_amount(st, 1),
-        .converting = kp_column_sum(st, 3, kp_column_whole(st, 2), 0, 0),
+        .converting_s = kp_column_amount(st, 2),
     };
-    if (caller->converting.variance > 0)
-        caller->converting.gap = caller->converting.weight_max;
     return 0;
 }
 

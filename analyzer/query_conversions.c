@@ -4,8 +4,8 @@
  * processes that have the same name, kind and module are one. One thread.
  *
  * Times are sums over some calls, each weighed by how many it stands for; how many calls there
- * were is known exactly. So a time is the mean of a call times that number: what the draw happened
- * to miss or to take too often is made good, as far as calls are alike.
+ * were is known exactly. So a time is the mean of a call times that number (a ratio estimate): what
+ * the draw happened to miss or to take too often is made good, as far as calls are alike.
  */
 #include "conversion_table.h"
 #include "conversions.h"
@@ -21,12 +21,19 @@ struct place {
     size_t item;
 };
 
+/* What the activations of an item sum up to, before its calls are known. */
+struct drawn {
+    int64_t samples;
+    double calls, calls_variance, strings, repeated;
+    struct kp_call_sum times[KP_CALL_TIMES];
+    double best; /* cost of the calls from stack_id */
+};
+
 struct loading {
     struct kp_entries *entries;
     struct place *places;
     size_t place_count;
-    double *drawn; /* calls that the activations of each item stand for */
-    double *best;  /* time of the calls of stack_id */
+    struct drawn *drawn; /* of each item */
     unsigned kinds;
 };
 
@@ -105,11 +112,19 @@ static int add_counts(struct kp_query *query, sqlite3_stmt *st, void *to)
     return 0;
 }
 
-static struct kp_sum time_sum(sqlite3_stmt *st, int column)
+/* Sums of an entry's activations, of all its stacks. */
+static void add_drawn(struct drawn *drawn, sqlite3_stmt *st)
 {
-    struct kp_sum sum = kp_column_sum(st, column, kp_column_whole(st, 3), 0, 0);
-    sum.gap = sum.variance > 0 ? sum.weight_max : 0;
-    return sum;
+    drawn->samples += kp_column_whole(st, 3);
+    drawn->calls += kp_column_amount(st, 4);
+    drawn->calls_variance += kp_column_amount(st, 5);
+    for (int i = 0; i < KP_CALL_TIMES; i++) {
+        drawn->times[i].value += kp_column_amount(st, 6 + 3 * i);
+        drawn->times[i].variance += kp_column_amount(st, 7 + 3 * i);
+        drawn->times[i].covariance += kp_column_amount(st, 8 + 3 * i);
+    }
+    drawn->strings += kp_column_amount(st, 18);
+    drawn->repeated += kp_column_amount(st, 19);
 }
 
 static int add_activation(struct kp_query *query, sqlite3_stmt *st, void *to)
@@ -119,22 +134,13 @@ static int add_activation(struct kp_query *query, sqlite3_stmt *st, void *to)
     (void)query;
     if (!find(load, st, &item))
         return 0;
-    struct kp_entry *entry = &load->entries->items[item];
-    struct kp_sum times[4];
-    for (int i = 0; i < 4; i++)
-        times[i] = time_sum(st, 5 + 3 * i);
-    kp_sum_add(&entry->total, &times[0]);
-    kp_sum_add(&entry->converting, &times[1]);
-    kp_sum_add(&entry->ways[KP_TO_PYTHON].time, &times[2]);
-    kp_sum_add(&entry->ways[KP_FROM_PYTHON].time, &times[3]);
-    entry->strings += kp_column_amount(st, 17);
-    entry->repeated += kp_column_amount(st, 18);
-    load->drawn[item] += kp_column_amount(st, 4);
+    struct drawn *drawn = &load->drawn[item];
     int64_t stack = sqlite3_column_int64(st, 2);
-    entry->callers += stack > 0;
-    if (stack > 0 && times[1].value + times[0].value * 1e-3 >= load->best[item]) {
-        load->best[item] = times[1].value + times[0].value * 1e-3;
-        entry->stack_id = stack;
+    double cost = kp_column_amount(st, 9) + 1e-3 * kp_column_amount(st, 6);
+    add_drawn(drawn, st);
+    if (stack > 0 && cost >= drawn->best) {
+        drawn->best = cost;
+        load->entries->items[item].stack_id = stack;
     }
     return 0;
 }
@@ -190,9 +196,9 @@ static const char *const entry_sql =
     "WHERE ?1 = 0 OR p.pid = ?1 ORDER BY e.process_id, e.entry";
 static const char *const count_sql = "SELECT process_id, entry, api, calls, amount FROM conversion";
 static const char *const activation_sql =
-    "SELECT process_id, entry, stack_id, samples, calls, total_s, total_s_var, total_s_max, "
-    "converting_s, converting_s_var, converting_s_max, to_python_s, to_python_s_var, "
-    "to_python_s_max, from_python_s, from_python_s_var, from_python_s_max, strings, repeated "
+    "SELECT process_id, entry, stack_id, samples, calls, calls_var, total_s, total_s_var, "
+    "total_s_cov, converting_s, converting_s_var, converting_s_cov, to_python_s, to_python_s_var, "
+    "to_python_s_cov, from_python_s, from_python_s_var, from_python_s_cov, strings, repeated "
     "FROM activation";
 static const char *const site_sql =
     "SELECT s.process_id, s.entry, s.converting, s.kind, s.samples, allocated_bytes, "
@@ -206,28 +212,37 @@ static const char *const state_sql =
     "- p.started_s FROM conversion_state c JOIN process p ON p.id = c.process_id "
     "WHERE ?1 = 0 OR p.pid = ?1";
 
-/* The sum of all calls, from that of those that were drawn. */
-static void scale(struct kp_sum *sum, double factor)
+/* The mean of a call times the number of calls. Its variance is that of the draw as far as the calls
+ * that it took differ from the mean. */
+static struct kp_sum all_calls(const struct drawn *drawn, enum kp_call_time time, double calls)
 {
-    sum->value *= factor;
-    sum->variance *= factor * factor;
-    sum->weight_max *= factor;
-    sum->gap *= factor;
+    const struct kp_call_sum *sum = &drawn->times[time];
+    if (drawn->calls <= 0)
+        return (struct kp_sum){0};
+    double factor = calls > 0 ? calls / drawn->calls : 1, mean = sum->value / drawn->calls;
+    double variance = sum->variance - 2 * mean * sum->covariance +
+                      mean * mean * drawn->calls_variance;
+    if (calls <= 0)
+        variance = sum->variance;
+    variance = fmax(0, variance) * factor * factor;
+    /* Behaves like `samples` of one size. */
+    double weight = variance > 0 && sum->value > 0 ? variance / (sum->value * factor) : 0;
+    return (struct kp_sum){.value = sum->value * factor,
+                           .variance = variance,
+                           .weight_max = weight,
+                           .gap = weight,
+                           .samples = drawn->samples};
 }
 
-static void finish_times(struct kp_entry *entry, double drawn)
+static void finish_times(struct kp_entry *entry, const struct drawn *drawn)
 {
     const struct kp_api_count *api = entry->api;
     entry->calls = api[KP_API_ROW_entry_calls].calls;
-    if (entry->calls > 0 && drawn > 0) {
-        double factor = entry->calls / drawn;
-        scale(&entry->total, factor);
-        scale(&entry->converting, factor);
-        scale(&entry->ways[KP_TO_PYTHON].time, factor);
-        scale(&entry->ways[KP_FROM_PYTHON].time, factor);
-        entry->strings *= factor;
-        entry->repeated *= factor;
-    }
+    entry->total = all_calls(drawn, KP_CALL_TOTAL, entry->calls);
+    entry->converting = all_calls(drawn, KP_CALL_CONVERTING, entry->calls);
+    entry->ways[KP_TO_PYTHON].time = all_calls(drawn, KP_CALL_TO_PYTHON, entry->calls);
+    entry->ways[KP_FROM_PYTHON].time = all_calls(drawn, KP_CALL_FROM_PYTHON, entry->calls);
+    entry->repeated = drawn->strings > 0 ? fmin(1, drawn->repeated / drawn->strings) : 0;
     entry->gil_wait_s = api[KP_API_ROW_gil_wait].amount / 1e9;
     entry->gil_waits = api[KP_API_ROW_gil_wait].calls;
     double hold_s = api[KP_API_ROW_gil_hold].amount / 1e9;
@@ -311,7 +326,7 @@ static void finish(struct loading *load)
     size_t kept = 0;
     for (size_t i = 0; i < entries->count; i++) {
         struct kp_entry *entry = &entries->items[i];
-        finish_times(entry, load->drawn[i]);
+        finish_times(entry, &load->drawn[i]);
         finish_counts(entry);
         if (kp_entry_conversions(entry) <= 0)
             continue;
@@ -331,8 +346,7 @@ int kp_query_entries(struct kp_query *query, const struct kp_filter *filter,
     struct loading load = {.entries = entries, .kinds = filter->kinds};
     *entries = (struct kp_entries){0};
     int result = kp_query_rows(query, entry_sql, filter->pid, add_entry, &load, error);
-    load.drawn = calloc(2 * entries->count + 1, sizeof *load.drawn);
-    load.best = load.drawn ? load.drawn + entries->count : NULL;
+    load.drawn = calloc(entries->count + 1, sizeof *load.drawn);
     if (result == 0 && !load.drawn)
         result = kp_query_no_memory(error);
     if (result == 0)

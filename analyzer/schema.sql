@@ -268,12 +268,13 @@ CREATE TABLE activation (               -- calls of an entry from one stack: est
     entry            INTEGER NOT NULL,
     stack_id         INTEGER NOT NULL,  -- of the caller, 0: none
     samples          INTEGER NOT NULL,
-    calls            REAL NOT NULL,
-    total_s          REAL NOT NULL,  total_s_var       REAL NOT NULL,  total_s_max       REAL NOT NULL,
+    calls            REAL NOT NULL,  calls_var        REAL NOT NULL,
+    -- *_cov: covariance with calls, whose true number is in table conversion (entry_calls)
+    total_s          REAL NOT NULL,  total_s_var      REAL NOT NULL,  total_s_cov      REAL NOT NULL,
     -- spans from the first conversion to the last, of all, to Python and from Python
-    converting_s     REAL NOT NULL,  converting_s_var  REAL NOT NULL,  converting_s_max  REAL NOT NULL,
-    to_python_s      REAL NOT NULL,  to_python_s_var   REAL NOT NULL,  to_python_s_max   REAL NOT NULL,
-    from_python_s    REAL NOT NULL,  from_python_s_var REAL NOT NULL,  from_python_s_max REAL NOT NULL,
+    converting_s     REAL NOT NULL,  converting_s_var REAL NOT NULL,  converting_s_cov REAL NOT NULL,
+    to_python_s      REAL NOT NULL,  to_python_s_var  REAL NOT NULL,  to_python_s_cov  REAL NOT NULL,
+    from_python_s    REAL NOT NULL,  from_python_s_var REAL NOT NULL, from_python_s_cov REAL NOT NULL,
     wait_s           REAL NOT NULL,     -- for the GIL
     released_s       REAL NOT NULL,     -- without it
     to_python        REAL NOT NULL,     -- conversions

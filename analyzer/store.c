@@ -76,7 +76,7 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_CONVERSION] = "INSERT OR REPLACE INTO conversion VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [KP_SQL_ACTIVATION] =
         "INSERT OR REPLACE INTO activation VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
-        "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)",
+        "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24)",
     [KP_SQL_CURSOR] = "INSERT OR REPLACE INTO spool_cursor VALUES (?1,?2)",
     [KP_SQL_CURSOR_GONE] = "DELETE FROM spool_cursor WHERE seq = ?1",
     [KP_SQL_CURSORS_GONE] = "DELETE FROM spool_cursor",

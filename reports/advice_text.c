@@ -6,6 +6,7 @@
 #include "advice_text.h"
 #include "format.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ static void say_what(const struct kp_entry *entry, const struct kp_advice *a, ch
 {
     char times[KP_FORMAT_BYTES], bytes[KP_FORMAT_BYTES];
     double chunk = a->times > 0 ? a->bytes / a->times : 0;
+    char wait[KP_FORMAT_BYTES];
+    kp_format_seconds(wait, a->times > 0 ? a->saves_s / a->times : 0);
     bool thread = strcmp(entry->kind, "thread") == 0;
     kp_format_count(times, a->times);
     kp_format_size(bytes, a->rule == KP_RULE_GIL_WAIT ? chunk : a->bytes);
@@ -44,8 +47,9 @@ static void say_what(const struct kp_entry *entry, const struct kp_advice *a, ch
         break;
     default:
         snprintf(out, out_bytes,
-                 "%.0f x more GIL wait than work each time, for %s: converting in batches%s",
-                 a->ratio, bytes, thread ? ", or without spawn_blocking," : "");
+                 "%.0f x more GIL wait than work, %.40s each time%s%.40s: converting in batches%s",
+                 fmin(a->ratio, 1e6), wait, chunk >= 1 ? " for " : "", chunk >= 1 ? bytes : "",
+                 thread ? ", or without spawn_blocking," : "");
     }
 }
 

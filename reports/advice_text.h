@@ -8,7 +8,7 @@
 
 #include "advice.h"
 
-#define KP_ADVICE_TEXT_BYTES 400
+#define KP_ADVICE_TEXT_BYTES 480
 
 char *kp_advice_text(const struct kp_entry *entry, const struct kp_advice *advice,
                      char out[KP_ADVICE_TEXT_BYTES]);

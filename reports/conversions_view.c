@@ -20,7 +20,8 @@
 #define ROWS_MIN 3
 #define LABEL_COLUMNS 13
 #define CALLERS_FIT 6
-#define FIGURES_COLUMNS 76 /* of the list, without the names */
+#define CALLERS_MAX 64
+#define FIGURES_COLUMNS 79 /* of the list, without the names */
 #define CELL_BYTES (2 * KP_FORMAT_BYTES + 16)
 
 double kp_conversions_share(const struct kp_entries *entries)
@@ -74,7 +75,7 @@ static const char *describe_allocated(const struct kp_entry *entry, char *out)
     kp_format_size(size, allocated);
     if (allocated <= 0)
         *out = '\0';
-    else if (payload <= 0)
+    else if (payload <= 0 || allocated / payload >= 1000 || allocated / payload < 0.01)
         snprintf(out, CELL_BYTES, "%s", size);
     else
         snprintf(out, CELL_BYTES, "%.3gx", allocated / payload);
@@ -89,7 +90,7 @@ static bool caller_text(struct kp_report_context *context, int64_t stack_id, cha
     size_t count = stack_id > 0 ? kp_query_frames(context->query, stack_id, frames, KP_FRAMES_MAX)
                                 : 0;
     struct kp_telling telling = kp_frames_telling(frames, count);
-    if (telling.line == KP_NO_FRAME)
+    if (telling.line == KP_NO_FRAME || !frames[telling.line].python)
         return false;
     kp_where_frame(&frames[telling.line], out, out_bytes);
     return true;
@@ -100,9 +101,9 @@ static void emit_row(struct kp_report_context *context, const struct kp_entry *e
     char label[256], out[CELL_BYTES], in[CELL_BYTES], allocated[CELL_BYTES];
     size_t width = kp_emitter_width(context->out);
     kp_entry_label(entry, label, sizeof label);
-    char *cut = kp_utf8_printable(label, width > FIGURES_COLUMNS + 22 ? width - FIGURES_COLUMNS
-                                         : width > 0                  ? 22
-                                                                      : 0);
+    char *cut = kp_utf8_printable(label, width == 0                      ? 0
+                                         : width > FIGURES_COLUMNS + 20 ? width - FIGURES_COLUMNS
+                                                                        : 20);
     struct kp_value row[] = {
         kp_whole((int64_t)number),
         kp_text(cut ? cut : label),
@@ -110,7 +111,7 @@ static void emit_row(struct kp_report_context *context, const struct kp_entry *e
         kp_text(describe_way(context, &entry->ways[KP_TO_PYTHON], out)),
         kp_text(describe_way(context, &entry->ways[KP_FROM_PYTHON], in)),
         kp_text(describe_allocated(entry, allocated)),
-        kp_sum_value(&entry->converting),
+        kp_amount(entry->converting.value),
         entry->gil_wait_s >= 1e-6 ? kp_amount(entry->gil_wait_s) : kp_unknown(),
     };
     kp_emit_row(context->out, row);
@@ -173,7 +174,7 @@ static size_t emit_entries(struct kp_report_context *context, const struct kp_en
         {NULL, "", KP_TYPE_NUMBER},          {NULL, "entry", KP_TYPE_TEXT},
         {NULL, "calls", KP_TYPE_COUNT},      {NULL, "to Python", KP_TYPE_TEXT},
         {NULL, "from Python", KP_TYPE_TEXT}, {NULL, "allocated", KP_TYPE_TEXT},
-        {NULL, "time", KP_TYPE_SECONDS_ESTIMATE}, {NULL, "GIL wait", KP_TYPE_SECONDS},
+        {NULL, "time", KP_TYPE_SECONDS},     {NULL, "GIL wait", KP_TYPE_SECONDS},
     };
     size_t top = kp_report_top(context, SIZE_MAX), shown = 0, lines = FRAME_LINES;
     bool fits = context->options->top < 0;
@@ -254,26 +255,51 @@ static void emit_apis(struct kp_report_context *context, const struct kp_entry *
     kp_emit_table_end(context->out);
 }
 
+/* Stacks that read the same are one line, the longest first as far as they go. */
+struct caller_line {
+    struct kp_where where;
+    double calls, converting_s;
+};
+
+static size_t merge_callers(struct kp_report_context *context, const struct kp_callers *callers,
+                            struct caller_line *lines)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < callers->count; i++) {
+        struct kp_frame frames[KP_FRAMES_MAX];
+        struct caller_line line = {{"(no stack)", ""}, 0, 0};
+        const struct kp_caller *caller = &callers->items[i];
+        size_t frame_count =
+            kp_query_frames(context->query, caller->stack_id, frames, KP_FRAMES_MAX), at = 0;
+        if (frame_count > 0)
+            kp_where_with_callers(frames, frame_count, &line.where);
+        while (at < count && strcmp(lines[at].where.text, line.where.text) != 0)
+            at++;
+        if (at == CALLERS_MAX)
+            continue;
+        if (at == count)
+            lines[count++] = line;
+        lines[at].calls += caller->calls;
+        lines[at].converting_s += caller->converting_s;
+    }
+    return count;
+}
+
 static void emit_callers(struct kp_report_context *context, const struct kp_callers *callers)
 {
     static const struct kp_column columns[] = {
         {NULL, "calls", KP_TYPE_COUNT},
-        {NULL, "time", KP_TYPE_SECONDS_ESTIMATE},
+        {NULL, "time", KP_TYPE_SECONDS},
         {NULL, "called from", KP_TYPE_TEXT},
     };
+    struct caller_line lines[CALLERS_MAX];
+    size_t count = merge_callers(context, callers, lines);
     size_t top = kp_report_top(context, CALLERS_FIT);
     kp_emit_line(context->out, 0, "%s", "");
     kp_emit_table(context->out, "callers", columns, 3);
-    for (size_t i = 0; i < callers->count && i < top; i++) {
-        struct kp_frame frames[KP_FRAMES_MAX];
-        struct kp_where where = {"", ""};
-        const struct kp_caller *caller = &callers->items[i];
-        size_t count =
-            kp_query_frames(context->query, caller->stack_id, frames, KP_FRAMES_MAX);
-        if (count > 0)
-            kp_where_with_callers(frames, count, &where);
-        struct kp_value row[] = {kp_amount(caller->calls), kp_sum_value(&caller->converting),
-                                 kp_texts(*where.text ? where.text : "(no stack)", where.shorter)};
+    for (size_t i = 0; i < count && i < top; i++) {
+        struct kp_value row[] = {kp_amount(lines[i].calls), kp_amount(lines[i].converting_s),
+                                 kp_texts(lines[i].where.text, lines[i].where.shorter)};
         kp_emit_row(context->out, row);
     }
     kp_emit_table_end(context->out);

@@ -102,6 +102,8 @@ static KP_SLOW int ensure(void)
         open_window(&caller);
     else if (self->windows)
         self->windows++;
+    else if (state == UNLOCKED)
+        self->window_ticks = kp_ticks();
     count(KP_API_ROW_PyGILState_Ensure, caller.pc);
     if (state == UNLOCKED) {
         add(kp_convert_block(caller.pc), KP_API_ROW_gil_wait, ticks);
@@ -118,6 +120,9 @@ static void release(int state)
     count(KP_API_ROW_PyGILState_Release, CALLER);
     if (self->windows && --self->windows == 0)
         close_window();
+    else if (!self->windows && state == UNLOCKED && self->now.released_ticks)
+        /* An entry that has released the GIL had it again for a while. */
+        self->now.released_ticks += kp_ticks() - self->window_ticks;
     real_release(state);
 }
 

@@ -104,14 +104,14 @@ static void repeated_keys(void)
     struct kp_entry bad = entry_of(KP_TO_PYTHON, 50, 0.0037, 50 * 200e3);
     struct kp_entry good = entry_of(KP_TO_PYTHON, 50, 0.002, 50 * 150e3);
 
-    bad.ways[KP_TO_PYTHON].objects = 50 * 1900;
-    good.ways[KP_TO_PYTHON].objects = 50 * 1000;
+    bad.ways[KP_TO_PYTHON].conversions = 50 * 2900;
+    good.ways[KP_TO_PYTHON].conversions = 50 * 2000;
+    set(&bad, KP_API_ROW_PyUnicode_FromStringAndSize, 50 * 1300, 50 * 25000);
+    set(&good, KP_API_ROW_PyUnicode_FromStringAndSize, 50 * 400, 50 * 20000);
     set(&bad, KP_API_ROW_PyDict_SetItem, 50 * 900, 0);
     set(&good, KP_API_ROW_PyDict_SetItem, 50 * 900, 0);
-    bad.strings = 50 * 1300;
-    bad.repeated = 50 * 1100;
-    good.strings = 50 * 300;
-    good.repeated = 50 * 200;
+    bad.repeated = 0.8;
+    good.repeated = 0.6;
     check("keys made anew", &bad, &good, KP_RULE_REPEATED_KEYS, 50 * 50e3, 0.0017);
 }
 
@@ -135,9 +135,10 @@ static void gil_wait(void)
     bad.gil_waits = 100;
     bad.gil_wait_s = 0.2;
     bad.gil_hold_s = 0.0007;
-    good.gil_waits = 100;
-    good.gil_wait_s = 0.005;
+    good.gil_waits = 4;
+    good.gil_wait_s = 0.02;
     good.gil_hold_s = 0.0004;
+    good.ways[KP_FROM_PYTHON].conversions = 600;
     check("waiting for the GIL", &bad, &good, KP_RULE_GIL_WAIT, 0, 0.2);
     bad.gil_hold_s = 0.1;
     kp_check(!find(&bad, KP_RULE_GIL_WAIT), "whoever works as long may wait", "it speaks up");

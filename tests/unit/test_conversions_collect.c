@@ -124,9 +124,9 @@ static void check(const struct kp_case *test, const char *how)
          "FROM activation WHERE entry = 2",
          "200 2000.0 4000.0 3000.0 2000.0 1000.0 200.0 400.0 14000.0 10000.0 8000.0 6000.0");
     same(test, how, "with their variance",
-         "SELECT round(total_s_var * 1e12) || ' ' || round(total_s_max * 1e6) FROM activation "
-         "WHERE entry = 2",
-         "72000.0 20.0");
+         "SELECT round(total_s_var * 1e12) || ' ' || round(total_s_cov * 1e6) || ' ' || calls_var "
+         "FROM activation WHERE entry = 2",
+         "72000.0 36000.0 18000.0");
     same(test, how, "they know the line that called",
          "SELECT f.function || ' ' || f.line FROM activation a JOIN stack s ON s.id = a.stack_id "
          "JOIN frame f ON f.location_id = s.location_id WHERE a.entry = 2",

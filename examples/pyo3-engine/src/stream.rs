@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-//! Responses: Python makes chunks one by one, Rust takes them, three ways. In a service other
-//! Python threads hold the GIL meanwhile, and each time that somebody takes it he waits his turn.
+//! Responses: chunks arrive one by one, a Python generator makes objects of them, Rust reads these,
+//! three ways. In a service other Python threads have the GIL meanwhile, so that whoever takes it
+//! waits his turn, each time.
 
 use crate::clock;
 use crate::message::Chunk;
@@ -8,8 +9,12 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+
+/// Until the next chunk has come over the network.
+const ARRIVAL: Duration = Duration::from_millis(1);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let mut builder = Builder::new_current_thread();
@@ -42,7 +47,10 @@ fn with_gil<T>(wait: &'static str, hold: &'static str, work: impl FnOnce(Python<
 pub fn blocking(chunks: Py<PyIterator>) -> PyResult<usize> {
     RUNTIME.block_on(async {
         let mut bytes = 0;
-        while let Some(item) = with_gil("stream_blocking.fetch.wait", "stream_blocking.fetch.hold", |py| next(py, &chunks))? {
+        loop {
+            thread::sleep(ARRIVAL);
+            let item = with_gil("stream_blocking.fetch.wait", "stream_blocking.fetch.hold", |py| next(py, &chunks))?;
+            let Some(item) = item else { break };
             let reading = tokio::task::spawn_blocking(move || {
                 with_gil("stream_blocking.wait", "stream_blocking.hold", |py| read(py, &item))
             });
@@ -54,11 +62,15 @@ pub fn blocking(chunks: Py<PyIterator>) -> PyResult<usize> {
 
 /// Each chunk is read where it was fetched.
 pub fn direct(chunks: Py<PyIterator>) -> PyResult<usize> {
-    batched(chunks, 1)
+    take(chunks, 1, "stream_direct.wait", "stream_direct.hold")
 }
 
 /// The GIL is taken once for `batch` chunks.
 pub fn batched(chunks: Py<PyIterator>, batch: usize) -> PyResult<usize> {
+    take(chunks, batch, "stream_batched.wait", "stream_batched.hold")
+}
+
+fn take(chunks: Py<PyIterator>, batch: usize, wait: &'static str, hold: &'static str) -> PyResult<usize> {
     let read_some = |py: Python<'_>| -> PyResult<Option<usize>> {
         let mut bytes = None;
         for _ in 0..batch {
@@ -71,8 +83,12 @@ pub fn batched(chunks: Py<PyIterator>, batch: usize) -> PyResult<usize> {
     };
     RUNTIME.block_on(async {
         let mut bytes = 0;
-        while let Some(more) = with_gil("stream_direct.wait", "stream_direct.hold", read_some)? {
-            bytes += more;
+        loop {
+            thread::sleep(ARRIVAL * batch as u32);
+            match with_gil(wait, hold, read_some)? {
+                Some(more) => bytes += more,
+                None => break,
+            }
         }
         Ok(bytes)
     })
