@@ -248,6 +248,10 @@ bool kp_session_open(void)
 
     if (kp_settings.session && strcmp(kp_settings.session, KP_SESSION_NONE) == 0)
         return false;
+    if (kp_settings.session && strcmp(kp_settings.session, KP_SESSION_NEW) == 0) {
+        kp_settings.session = NULL;
+        return make();
+    }
     if (kp_settings.session ? attach(kp_settings.session, &error) : attach_to_parents())
         return is_followed();
     return !is_shut_out(error) && make();
