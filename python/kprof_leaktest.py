@@ -189,7 +189,7 @@ class Run:
 
     def _report(self, report: str, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([self.programs.report, str(self.recording), report, *options], text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, check=False)  # fmt: skip
+                              env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False)  # fmt: skip
 
     def _progress(self) -> int:
         try:

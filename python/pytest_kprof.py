@@ -66,6 +66,7 @@ class Checker:
     def __init__(self, config: Any) -> None:
         self.config = config
         self.programs = Programs(config.getoption("kprof_bin"))
+        parse_size(config.getoption("kprof_below"))
         self.found: list[tuple[str, dict[str, Any]]] = []
         # A worker is not told what pytest was called with, so the controller passes it on.
         passed_on = getattr(config, "workerinput", {}).get("kprof_arguments")
@@ -103,9 +104,9 @@ class Checker:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         terminalreporter.section("kprof: growth per repeat")
         if not self.found:
-            terminalreporter.write_line("no test was checked: mark tests with %s, or check all by --kprof-all" % _MARK)
+            terminalreporter.line("no test was checked: mark tests with %s, or check all by --kprof-all" % _MARK)
         for nodeid, found in self.found:
-            terminalreporter.write_line(_summary_line(nodeid, found["below"], found["growth"]))
+            terminalreporter.line(_summary_line(nodeid, found["below"], found["growth"]))
 
     def check_of(self, item: Any) -> Check | None:
         mark = item.get_closest_marker(_MARK)

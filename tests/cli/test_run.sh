@@ -94,3 +94,10 @@ while read -r variable; do
 done < <(sed -n 's/^ *X("\(KPROF_[A-Z_]*\)".*/\1/p' "$ROOT/shim/record/settings_table.h")
 assert_eq "--help has every variable of the table" "" "$missing"
 assert_match "--version" "^kprof-run [0-9]" "$("$RUN" --version)"
+
+# Inside another recording: one of its own, again and again.
+shim "$TMP/outer.db" sh -c '"$0" -o inner.db sh -c "exit 0"; "$0" -o inner.db -- /bin/echo again' "$RUN" > stderr.txt 2>&1
+settle "$TMP/inner.db"
+assert_eq "inside another recording it makes its own, which the next one replaces" "inner.db|echo" \
+    "$(echo inner*.db)|$(sql inner.db "SELECT DISTINCT replace(exe, rtrim(exe, replace(exe, '/', '')), '') FROM process")"
+settle "$TMP/outer.db"

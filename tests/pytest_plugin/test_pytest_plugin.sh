@@ -91,8 +91,7 @@ usage() # what, expected, argument...
 }
 usage "no kprof: says where it looked and what to do" '--kprof: cannot find kprof-run in /nowhere; install kprof, or say with --kprof-bin' \
     --kprof --kprof-bin=/nowhere
-usage "a size that is none" ".*kprof_leaks: 'much' is no size; sizes are" --kprof-all --kprof-below=much --kprof-bin="$BUILD" \
-    "$TMP/../" 2> /dev/null
+usage "a size that is none" "--kprof: 'much' is no size; sizes are" --kprof --kprof-below=much --kprof-bin="$BUILD"
 cat > test_wrong.py << 'END'
 import pytest
 @pytest.mark.kprof_leaks(limit="1 B")
@@ -117,10 +116,10 @@ assert_whole "the outer recording" "$TMP/outer.db"
 assert_eq "has none of them" 0 "$(sql "$TMP/outer.db" 'SELECT count(*) FROM mark')"
 
 # From an installed kprof, without anything but PYTHONPATH.
-make -s -C "$ROOT" B="$BUILD" PREFIX="$TMP/installed" install > install.txt 2>&1 || not_ok "it can be installed" "$(tail -3 install.txt)"
-(cd "$TMP" && PYTHONPATH=$TMP/installed/share/kprof "$VENV/bin/python" -m pytest -p no:cacheprovider --kprof-all \
+make -s -C "$ROOT" B="$BUILD" DESTDIR="$TMP/installed" install > install.txt 2>&1 || not_ok "it can be installed" "$(tail -3 install.txt)"
+(cd "$TMP" && PYTHONPATH=$TMP/installed/usr/local/share/kprof "$VENV/bin/python" -m pytest -p no:cacheprovider --kprof-all \
     --kprof-iterations=50 test_none.py) > said.txt 2>&1
-assert_match "an installed kprof needs nothing but PYTHONPATH" "^kprof: $TMP/installed/bin/kprof-run" "$(grep '^kprof:' said.txt)"
+assert_match "an installed kprof needs nothing but PYTHONPATH" "^kprof: $TMP/installed/usr/local/bin/kprof-run" "$(grep '^kprof:' said.txt)"
 assert_match "and checks tests" '^no leak +at most' "$(grep -A 1 'kprof: growth' said.txt | tail -1)"
 assert_eq "the metadata has the version of kprof" "$("$REPORT" --version | grep -oE '[0-9.]+$')" \
     "$(sed -n 's/^Version: //p' "$ROOT/python/kprof.dist-info/METADATA")"
