@@ -2,7 +2,8 @@
 /*
  * When samples are dense, what they stand for in a stretch of memory is about what is given out
  * there: exactly so with KPROF_RATE=1, and well enough for stretches of 64 KiB up to a distance of
- * 4 KiB. A stretch that holds something is taken to be resident. One thread.
+ * 4 KiB. A stretch that holds something is taken to be resident. mimalloc tells of areas, which are
+ * larger than pages: where each page is wanted and samples are exact, these are better. One thread.
  */
 #include "snapshot_cells.h"
 
@@ -21,7 +22,6 @@ struct piece {
 struct pieces {
     struct piece *all;
     size_t capacity, count;
-    double distance;
 };
 
 bool kp_snapshot_is_block(unsigned kind)
@@ -36,7 +36,8 @@ static size_t arena_without_cells(const struct kp_snapshot *snapshot)
     for (size_t i = 0; i < snapshot->arena_count; i++) {
         unsigned kind = snapshot->arenas[i].said.kind;
 
-        if (kind == KP_ARENA_JEMALLOC || kind == KP_ARENA_TCMALLOC || kind == KP_ARENA_TOTAL)
+        if (kind == KP_ARENA_JEMALLOC || kind == KP_ARENA_TCMALLOC || kind == KP_ARENA_TOTAL ||
+            (kind == KP_ARENA_MIMALLOC && snapshot->said.page_shift == 12))
             return i;
     }
     return SIZE_MAX;
@@ -61,9 +62,38 @@ static void add_sample(struct pieces *pieces, const struct kp_live_sample *sampl
         start += part;
         left -= part;
     }
-    double apart = (double)sample->size * (sample->weight - 1);
-    if (apart > pieces->distance)
-        pieces->distance = apart;
+}
+
+static const struct kp_live_sample *block_at(const struct kp_live_set *live, uint32_t at)
+{
+    const struct kp_live_sample *sample =
+        live->places[at].sample ? kp_live_set_at(live, live->places[at].sample) : NULL;
+
+    return sample && kp_snapshot_is_block(sample->site->kind) ? sample : NULL;
+}
+
+/* The most that one of them stands for, beyond itself. */
+static double distance_of(const struct kp_live_set *live)
+{
+    double distance = 0;
+
+    for (uint32_t at = 0; live->places && at <= live->mask; at++) {
+        const struct kp_live_sample *sample = block_at(live, at);
+        double apart = sample ? (double)sample->size * (sample->weight - 1) : 0;
+
+        distance = apart > distance ? apart : distance;
+    }
+    return distance;
+}
+
+static void drop_spans(struct kp_snapshot *snapshot, size_t arena)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < snapshot->span_count; i++)
+        if (snapshot->spans[i].arena != arena)
+            snapshot->spans[kept++] = snapshot->spans[i];
+    snapshot->span_count = kept;
 }
 
 static bool is_in_a_span(const struct kp_snapshot *snapshot, uint64_t address)
@@ -78,11 +108,9 @@ static void collect(struct pieces *pieces, const struct kp_snapshot *snapshot,
                     const struct kp_live_set *live)
 {
     for (uint32_t at = 0; live->places && at <= live->mask; at++) {
-        const struct kp_live_sample *sample =
-            live->places[at].sample ? kp_live_set_at(live, live->places[at].sample) : NULL;
+        const struct kp_live_sample *sample = block_at(live, at);
 
-        if (sample && kp_snapshot_is_block(sample->site->kind) &&
-            !is_in_a_span(snapshot, sample->address))
+        if (sample && !is_in_a_span(snapshot, sample->address))
             add_sample(pieces, sample, snapshot->said.page_shift);
     }
 }
@@ -117,17 +145,17 @@ static void add_cell(struct kp_snapshot *snapshot, uint32_t arena, uint64_t cell
 
 bool kp_snapshot_cells_make(struct kp_snapshot *snapshot, const struct kp_live_set *live)
 {
+    double most = snapshot->said.page_shift == 12 ? 0 : DISTANCE_MAX;
     size_t arena = arena_without_cells(snapshot);
     struct pieces pieces = {0};
-    bool is_dense = false;
 
-    if (arena != SIZE_MAX)
-        collect(&pieces, snapshot, live);
-    if (pieces.count) {
-        is_dense = pieces.distance <= (snapshot->said.page_shift == 12 ? 0 : DISTANCE_MAX);
+    if (arena == SIZE_MAX || distance_of(live) > most)
+        return false;
+    drop_spans(snapshot, arena);
+    collect(&pieces, snapshot, live);
+    if (pieces.count)
         qsort(pieces.all, pieces.count, sizeof *pieces.all, compare_pieces);
-    }
-    for (size_t i = 0, next; is_dense && i < pieces.count; i = next) {
+    for (size_t i = 0, next; i < pieces.count; i = next) {
         double used = pieces.all[i].used;
 
         for (next = i + 1; next < pieces.count && pieces.all[next].cell == pieces.all[i].cell; next++)
@@ -135,5 +163,5 @@ bool kp_snapshot_cells_make(struct kp_snapshot *snapshot, const struct kp_live_s
         add_cell(snapshot, (uint32_t)arena, pieces.all[i].cell, used);
     }
     free(pieces.all);
-    return is_dense;
+    return true;
 }

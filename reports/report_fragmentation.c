@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ARENAS_SHOWN 5
@@ -94,53 +95,81 @@ static void emit_figures(const struct kp_fragmentation *f)
     kp_emit_value(out, "trimmable", KP_TYPE_BYTES, kp_amount(p->trimmable));
 }
 
-static void emit_arenas(const struct kp_fragmentation *f)
+static const struct kp_column arena_columns[] = {
+    {"name", "arena", KP_TYPE_TEXT},
+    {"kind", NULL, KP_TYPE_TEXT},
+    {"size", "size", KP_TYPE_BYTES},
+    {"in_use", "in use", KP_TYPE_BYTES},
+    {"free", "free", KP_TYPE_BYTES},
+    {"largest_free", "largest", KP_TYPE_BYTES},
+    {"resident", "resident", KP_TYPE_BYTES},
+    {"top", NULL, KP_TYPE_BYTES},
+    {"trimmable", NULL, KP_TYPE_BYTES},
+    {"waste", NULL, KP_TYPE_BYTES},
+    {"unit", NULL, KP_TYPE_BYTES},
+    {"highest", "highest block", KP_TYPE_TEXT},
+};
+
+static void emit_arena(const struct kp_fragmentation *f, const struct kp_heap_arena *a)
 {
-    static const struct kp_column columns[] = {
-        {"name", "arena", KP_TYPE_TEXT},
-        {"kind", NULL, KP_TYPE_TEXT},
-        {"size", "size", KP_TYPE_BYTES},
-        {"in_use", "in use", KP_TYPE_BYTES},
-        {"free", "free", KP_TYPE_BYTES},
-        {"largest_free", "largest", KP_TYPE_BYTES},
-        {"resident", "resident", KP_TYPE_BYTES},
-        {"top", NULL, KP_TYPE_BYTES},
-        {"trimmable", NULL, KP_TYPE_BYTES},
-        {"waste", NULL, KP_TYPE_BYTES},
-        {"unit", NULL, KP_TYPE_BYTES},
-        {"highest", "highest block", KP_TYPE_TEXT},
-    };
+    bool is_text = kp_emitter_is_text(f->context->out);
+    char name[80], where[256];
+
+    kp_arena_name(&f->picture, a, name, sizeof name);
+    kp_fragmentation_top(f, a, where, sizeof where);
+    struct kp_value row[] = {kp_text(name),
+                             kp_text(a->kind),
+                             bytes_or_unknown(a->size),
+                             bytes_or_unknown(a->in_use),
+                             bytes_or_unknown(a->free),
+                             bytes_or_unknown(a->largest_free),
+                             bytes_or_unknown(a->resident),
+                             bytes_or_unknown(a->top),
+                             bytes_or_unknown(a->trimmable),
+                             kp_amount((double)a->waste),
+                             a->unit > 0 ? kp_amount((double)a->unit) : kp_unknown(),
+                             *where || is_text ? kp_text(where) : kp_unknown()};
+    kp_emit_row(f->context->out, row);
+}
+
+/* In text the largest first, and no size classes. */
+static int compare_arenas(const void *left, const void *right)
+{
+    const struct kp_heap_arena *a = *(const struct kp_heap_arena *const *)left,
+                               *b = *(const struct kp_heap_arena *const *)right;
+
+    if (a->is_class != b->is_class)
+        return a->is_class ? 1 : -1;
+    if (a->size != b->size && !a->is_class)
+        return a->size > b->size ? -1 : 1;
+    return (a->arena > b->arena) - (a->arena < b->arena);
+}
+
+static int emit_arenas(const struct kp_fragmentation *f, struct kp_error *error)
+{
     const struct kp_heap_picture *p = &f->picture;
     bool is_text = kp_emitter_is_text(f->context->out);
     size_t shown = 0, all = 0, top = kp_report_top(f->context, ARENAS_SHOWN);
+    const struct kp_heap_arena **sorted = calloc(p->arena_count + 1, sizeof *sorted);
 
-    kp_emit_table(f->context->out, "arenas", columns, sizeof columns / sizeof *columns);
-    for (size_t i = 0; i < p->arena_count; i++) {
-        const struct kp_heap_arena *a = &p->arenas[i];
-        char name[80], where[256];
-
-        if (is_text && (a->is_class || a->size == 0))
-            continue;
-        if (all++ >= top)
-            continue;
-        shown++;
-        kp_arena_name(p, a, name, sizeof name);
-        kp_fragmentation_top(f, a, where, sizeof where);
-        struct kp_value row[] = {kp_text(name), kp_text(a->kind), bytes_or_unknown(a->size),
-                                 bytes_or_unknown(a->in_use), bytes_or_unknown(a->free),
-                                 bytes_or_unknown(a->largest_free), bytes_or_unknown(a->resident),
-                                 bytes_or_unknown(a->top), bytes_or_unknown(a->trimmable),
-                                 kp_amount((double)a->waste),
-                                 a->unit > 0 ? kp_amount((double)a->unit) : kp_unknown(),
-                                 *where || is_text ? kp_text(where) : kp_unknown()};
-        kp_emit_row(f->context->out, row);
-    }
+    if (!sorted)
+        return -kp_error_set(error, "out of memory");
+    for (size_t i = 0; i < p->arena_count; i++)
+        if (!is_text || (!p->arenas[i].is_class && p->arenas[i].size != 0))
+            sorted[all++] = &p->arenas[i];
+    qsort(sorted, all, sizeof *sorted, compare_arenas);
+    kp_emit_table(f->context->out, "arenas", arena_columns,
+                  sizeof arena_columns / sizeof *arena_columns);
+    for (; shown < all && shown < top; shown++)
+        emit_arena(f, sorted[shown]);
     kp_emit_table_end(f->context->out);
     if (shown < all && is_text) {
         char more[256];
         kp_emit_line(f->context->out, 0, "... and %s",
                      kp_format_plural(more, (int64_t)(all - shown), "more arena", ""));
     }
+    free(sorted);
+    return 0;
 }
 
 static const char *step_name(int step)
@@ -199,17 +228,19 @@ static void emit_occupancy(const struct kp_fragmentation *f)
     kp_emit_table_end(f->context->out);
 }
 
-/* "(48-byte objects, oldest since iteration 3)" */
-static void describe_blocks(const struct kp_heap_blame *b, char *out, size_t out_bytes)
+/* "(of 48 B, oldest since iteration 3)" */
+static void describe_blocks(const struct kp_fragmentation *f, const struct kp_heap_blame *b,
+                            char *out, size_t out_bytes)
 {
-    char size[KP_FORMAT_BYTES], since[KP_FORMAT_BYTES], time[KP_FORMAT_BYTES];
+    char size[KP_FORMAT_BYTES], age[KP_FORMAT_BYTES];
 
-    if (b->oldest_iteration > 0)
-        snprintf(since, sizeof since, "iteration %lld", (long long)b->oldest_iteration);
-    else
-        snprintf(since, sizeof since, "%s", kp_format_seconds(time, b->oldest_s));
     kp_format_size(size, b->blocks > 0 ? b->live_bytes / b->blocks : 0);
-    snprintf(out, out_bytes, " (of %s, oldest since %s)", size, since);
+    kp_format_seconds(age, fmax(0, f->picture.time_s - b->oldest_s));
+    if (b->oldest_iteration > 0)
+        snprintf(out, out_bytes, " (of %s, oldest since iteration %lld)", size,
+                 (long long)b->oldest_iteration);
+    else
+        snprintf(out, out_bytes, " (of %s, oldest for %s)", size, age);
 }
 
 static void emit_blame_row(const struct kp_fragmentation *f, const struct kp_heap_blame *b)
@@ -220,7 +251,7 @@ static void emit_blame_row(const struct kp_fragmentation *f, const struct kp_hea
     size_t count = kp_query_frames(f->context->query, b->stack_id, frames, KP_FRAMES_MAX);
 
     kp_where_of(frames, count, &where);
-    describe_blocks(b, blocks, sizeof blocks);
+    describe_blocks(f, b, blocks, sizeof blocks);
     snprintf(text, sizeof text, "%s%s", where.text, blocks);
     snprintf(shorter, sizeof shorter, "%s%s", where.shorter, blocks);
     struct kp_value row[] = {
@@ -300,8 +331,6 @@ static void emit_processes(const struct kp_fragmentation *f)
         {"pid", NULL, KP_TYPE_NUMBER},
         {"rss", NULL, KP_TYPE_BYTES},
     };
-    char more[256];
-
     kp_emit_table(f->context->out, "processes", columns, 2);
     for (size_t i = 0; i < f->processes.count; i++) {
         struct kp_value row[] = {kp_whole(f->processes.items[i].pid),
@@ -311,9 +340,8 @@ static void emit_processes(const struct kp_fragmentation *f)
     kp_emit_table_end(f->context->out);
     if (f->processes.count > 1)
         kp_emit_line(f->context->out, 2,
-                     "This is process %lld, the largest; %s: --process PID picks one",
-                     (long long)f->picture.pid,
-                     kp_format_plural(more, (int64_t)f->processes.count - 1, "more", ""));
+                     "This is process %lld, the largest of %zu; --process PID picks another",
+                     (long long)f->picture.pid, f->processes.count);
 }
 
 /* What was asked for is a sum over samples: it may be off by more than the figure. */
@@ -342,7 +370,7 @@ static void emit_ratios(const struct kp_fragmentation *f)
                  internal, kp_format_share(external, kp_heap_external(&f->picture)), times);
 }
 
-static void show(struct kp_fragmentation *f)
+static int show(struct kp_fragmentation *f, struct kp_error *error)
 {
     struct kp_emitter *out = f->context->out;
 
@@ -360,7 +388,8 @@ static void show(struct kp_fragmentation *f)
     emit_blame(f);
     if (f->processes.count)
         kp_emit_line(out, 0, "%s", "");
-    emit_arenas(f);
+    if (emit_arenas(f, error) != 0)
+        return -1;
     if (f->processes.count)
         kp_emit_line(out, 0, "%s", "");
     emit_occupancy(f);
@@ -368,6 +397,7 @@ static void show(struct kp_fragmentation *f)
     emit_opaque(f);
     kp_emit_line(out, 0, "%s", "");
     kp_emit_line(out, 6, "next: kprof-ab -- COMMAND   runs it under other allocators and settings");
+    return 0;
 }
 
 int kp_report_fragmentation(struct kp_report_context *context, struct kp_error *error)
@@ -381,7 +411,7 @@ int kp_report_fragmentation(struct kp_report_context *context, struct kp_error *
                                error);
     if (result == 0) {
         name_allocator(&f);
-        show(&f);
+        result = show(&f, error);
     }
     kp_heap_picture_release(&f.picture);
     kp_heap_processes_release(&f.processes);

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# limit: 120
+# A heap that was built so that everything about it is known, under each allocator: what is in use
+# and held, who keeps it, and with KPROF_PAGES=1 page by page. The program's own blocks are all but
+# a few KB of the heap.
+. "$(dirname "$0")/lib_heap.sh"
+
+# What is held in blocks: of allocators with size classes those of the class, since they may take
+# more than they use from the system, untouched.
+held() # allocator
+{
+    case $1 in
+    mimalloc) heap 'max(a["size"] for a in j["arenas"] if a["kind"] == "mimalloc class")' ;;
+    *) heap 'j["held"]' ;;
+    esac
+}
+
+# glibc's own 8 bytes before each block count as given out, others have none.
+known() # allocator, environment...
+{
+    local header=0
+    [ "$1" = glibc ] && header=8
+    BEHIND=$(library_of "$1")
+    shift
+    HEADER=$header heap_of known.db env "$@" "$T/known_heap"
+    rm -f known.db
+}
+
+check() # allocator
+{
+    library_of "$1" > /dev/null || { skip "a known heap of $1" "it is not installed"; return; }
+    export KPROF_RATE=1
+    known "$1" || return
+    assert_eq "the allocator is told [$1]" "$1" "$(heap 'j["allocator"]')"
+    assert_near "bytes in use [$1]" "$(truth in_use)" "$(heap 'j["in_use"]')" 2
+    assert_near "bytes held [$1]" "$(truth held)" "$(held "$1")" 2
+    assert_near "external fragmentation [$1]" \
+        "$(awk -v u="$(truth in_use)" -v h="$(truth held)" 'BEGIN { print 1 - u / h }')" \
+        "$(heap 'j["external"]')" 2
+    assert_eq "the planted line comes first [$1]" planted_block "$(heap 'j["blame"][0]["stack"][0]["function"]')"
+    assert_range "and has at least 80 % of the waste [$1]" 0.8 1 \
+        "$(heap 'j["blame"][0]["bytes"]["value"] / sum(b["bytes"]["value"] for b in j["blame"])')"
+    assert_range "RSS is explained [$1]" 0.95 1 "$(heap '1 - j["rss"]["unexplained"] / j["rss"]["total"]')"
+}
+
+check_pages() # allocator
+{
+    library_of "$1" > /dev/null || return
+    export KPROF_RATE=1 KPROF_PAGES=1
+    known "$1" || return
+    unset KPROF_PAGES
+    assert_near "pages with something in them [$1]" "$(truth pages)" \
+        "$(heap 'sum(o["cells"] for o in j["occupancy"] if o["full"] != "empty")')" 5
+    assert_near "what of these pages is not given out [$1]" "$(truth waste)" \
+        "$(heap 'sum(b["bytes"]["value"] for b in j["blame"])')" 5
+    assert_near "the planted line's part [$1]" "$(truth planted_waste)" \
+        "$(heap 'sum(b["bytes"]["value"] for b in j["blame"] if b["stack"][0]["function"] == "planted_block")')" 5
+}
+
+need "the figures of a report" python3 || exit 0
+for allocator in glibc jemalloc mimalloc tcmalloc; do
+    check $allocator
+    check_pages $allocator
+done
+
+# Sampled, the figures of the allocator are as exact, and the blame is an estimate.
+unset BEHIND
+export KPROF_RATE=8K
+known glibc
+assert_near "bytes in use, sampled" "$(truth in_use)" "$(heap 'j["in_use"]')" 2
+assert_eq "the planted line comes first, sampled" planted_block "$(heap 'j["blame"][0]["stack"][0]["function"]')"
+assert_range "and has at least 80 % of the waste, sampled" 0.8 1 \
+    "$(heap 'j["blame"][0]["bytes"]["value"] / sum(b["bytes"]["value"] for b in j["blame"])')"
+export KPROF_PAGES=1
+known glibc
+assert_near "what of the pages is not given out, sampled" "$(truth waste)" \
+    "$(heap 'sum(b["bytes"]["value"] for b in j["blame"])')" 5
