@@ -198,7 +198,7 @@ static void take_mark(struct kp_slot_run *run, const struct kp_rec_mark *record)
 {
     struct kp_recorded *process = run->process;
     struct kp_mark_row mark = {kp_decode_id(record->type_iteration & ~KP_MARK_AT_BEGIN),
-                               record->time_us, thread_of(run)};
+                               record->time_us, run->chunk->rate, thread_of(run)};
 
     if (mark.iteration == 0) {
         kp_ingest_phases_begin(run->ingest, process, &mark);

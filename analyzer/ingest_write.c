@@ -116,9 +116,9 @@ static void write_marks(struct kp_store *store, const struct kp_recorded *proces
         kp_store_run(store, KP_SQL_MARKS_GONE, "ii", (int64_t)process->number,
                      number(process->mark_step));
     for (size_t i = 0; i < process->mark_count; i++)
-        kp_store_run(store, KP_SQL_MARK, "iiii", (int64_t)process->number,
+        kp_store_run(store, KP_SQL_MARK, "iiiii", (int64_t)process->number,
                      number(process->marks[i].iteration), number(process->marks[i].time_us),
-                     process->marks[i].thread->row);
+                     process->marks[i].thread->row, number(process->marks[i].rate));
     for (size_t i = 0; i < process->totals_count; i++) {
         const struct kp_totals_row *totals = &process->totals[i];
 

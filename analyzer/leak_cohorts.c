@@ -7,13 +7,14 @@
 #include "leak_cohorts.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 #define GUARD_LEAST 2.0
 #define GUARD_LEAST_SHARE 50.0 /* of N: a fiftieth */
 #define GUARD_MOST_SHARE 3.0
 #define GUARD_SAMPLES 5.0 /* freed ones that say how long blocks live */
 #define OLD_SHARE_MAX 0.05
+#define OLD_SURELY 2.0 /* standard deviations of their number above that */
 #define SLOWING_SHARE 0.8 /* of the first half; above it the difference does not matter */
 #define ONSETS_MAX 3
 #define CONSTANT_BETTER 2.5 /* of log-likelihood, at least */
@@ -219,16 +220,23 @@ static void widen_by_poisson(struct kp_cohort *cohort)
     cohort->error = fmax(cohort->error, mean / sqrt(n));
 }
 
+/* A list that leaks copies itself now and then: a few old ones freed are no cache. */
+static bool is_reclaimed(double older, double survivors)
+{
+    double allowed = OLD_SHARE_MAX * (older + survivors);
+    return older > allowed + OLD_SURELY * sqrt(allowed);
+}
+
 static enum kp_cohort_shape shape_of(const struct kp_cohort_input *in, const struct span *span,
-                                     double to, struct kp_cohort *cohort)
+                                     double to, double older, struct kp_cohort *cohort)
 {
     int how = 0;
+    bool reclaims = is_reclaimed(older, (double)span->count);
     while ((double)span->generations < strictness[how].generations)
         how++;
     if (span->generations < KP_COHORT_GENERATIONS_MIN)
-        return cohort->old_share > OLD_SHARE_MAX && span->count > 0 ? KP_COHORT_CACHE
-                                                                   : KP_COHORT_NOTHING;
-    if (cohort->old_share > OLD_SHARE_MAX)
+        return reclaims && span->count > 0 ? KP_COHORT_CACHE : KP_COHORT_NOTHING;
+    if (reclaims)
         return KP_COHORT_CACHE;
     if (is_slowing(in, cohort->onset, to, strictness[how].slowing_z, cohort))
         return KP_COHORT_SLOWING;
@@ -237,28 +245,68 @@ static enum kp_cohort_shape shape_of(const struct kp_cohort_input *in, const str
     return KP_COHORT_LINEAR;
 }
 
+static void judge_until(const struct kp_cohort_input *in, double to, struct kp_cohort *cohort)
+{
+    bool rises;
+    cohort->onset = find_onset(in, to, &rises);
+    struct span span = span_of(in, cohort->onset, to);
+    double older = freed_older(in, cohort->guard);
+    cohort->survivors = span.count;
+    cohort->generations = span.generations;
+    cohort->old_share = older > 0 ? older / (older + (double)span.count) : 0;
+    batch_rate(in, to, cohort);
+    widen_by_poisson(cohort);
+    if (span.count == 0)
+        cohort->rate.high = 3 * in->gap / (to - in->begin);
+    cohort->shape = shape_of(in, &span, to, older, cohort);
+    if (cohort->shape == KP_COHORT_LINEAR && !rises && is_logarithmic(in, cohort->onset, to))
+        cohort->shape = KP_COHORT_SLOWING;
+    if (span.count > 0)
+        cohort->needed = in->end * KP_COHORT_SURVIVORS_SURE / (double)span.count;
+}
+
+static double mean_block(const struct kp_cohort_input *in)
+{
+    double bytes = 0, blocks = 0;
+    for (size_t i = 0; i < in->count; i++) {
+        bytes += in->births[i].bytes;
+        blocks += in->births[i].blocks;
+    }
+    return blocks > 0 ? bytes / blocks : 0;
+}
+
+/* The same births in stretched time. A sample counts there by how likely it was: those of a time
+ * when next to nothing was looked at stand for much, and are few. */
+static void judge_stretched(const struct kp_cohort_input *in, double to, struct kp_cohort *cohort)
+{
+    struct kp_exposure exposure;
+    struct kp_cohort_input stretched = *in;
+    struct kp_birth *births = calloc(in->count + 1, sizeof *births);
+    if (!births)
+        return;
+    kp_exposure_make(&exposure, in->rates, in->rate_count, in->begin, in->end, mean_block(in));
+    for (size_t i = 0; i < in->count; i++) {
+        births[i] = in->births[i];
+        births[i].at = kp_exposure_stretch(&exposure, in->births[i].at);
+        births[i].bytes *= kp_exposure_density(&exposure, in->births[i].at);
+    }
+    stretched.births = births;
+    judge_until(&stretched, kp_exposure_stretch(&exposure, to), cohort);
+    cohort->onset = ceil(kp_exposure_unstretch(&exposure, cohort->onset) - 1e-6);
+    if (cohort->full_after > 0)
+        cohort->full_after = kp_exposure_unstretch(&exposure, cohort->full_after);
+    free(births);
+}
+
 struct kp_cohort kp_cohort_judge(const struct kp_cohort_input *in)
 {
     struct kp_cohort cohort = {.p = 1, .guard = guard_of(in)};
     double to = in->end - cohort.guard;
-    bool rises;
     if (!(to - in->begin >= KP_COHORT_BATCHES))
         return cohort;
-    cohort.onset = find_onset(in, to, &rises);
-    struct span span = span_of(in, cohort.onset, to);
-    double older = freed_older(in, cohort.guard);
-    cohort.survivors = span.count;
-    cohort.generations = span.generations;
-    cohort.old_share = older > 0 ? older / (older + (double)span.count) : 0;
-    batch_rate(in, to, &cohort);
-    widen_by_poisson(&cohort);
-    if (span.count == 0)
-        cohort.rate.high = 3 * in->gap / (to - in->begin);
-    cohort.shape = shape_of(in, &span, to, &cohort);
-    if (cohort.shape == KP_COHORT_LINEAR && !rises &&
-        is_logarithmic(in, cohort.onset, to))
-        cohort.shape = KP_COHORT_SLOWING;
-    if (span.count > 0)
-        cohort.needed = in->end * KP_COHORT_SURVIVORS_SURE / (double)span.count;
+    if (in->rate_count > 0 && in->count > 1)
+        judge_stretched(in, to, &cohort);
+    else
+        judge_until(in, to, &cohort);
     return cohort;
 }

@@ -13,7 +13,7 @@
  *          time behind the last: a warm-up may end before a leak begins
  *   shape  Kolmogorov-Smirnov of the births since the onset against uniform; the halves g1, g2:
  *          (g1 - g2)/sqrt(g1 + g2) above 1.645 is slowing down
- *   cache  freed when older than A / (those + survivors) above 5 %: kept long, but reclaimed
+ *   cache  freed when older than A / (those + survivors) surely above 5 %: kept long, but reclaimed
  *   rate   8 equal batches of [onset, E): mean +- t sd/sqrt(8); with fewer than 20 survivors the
  *          exact Poisson interval where it is wider
  *
@@ -23,6 +23,7 @@
 #ifndef KP_LEAK_COHORTS_H
 #define KP_LEAK_COHORTS_H
 
+#include "leak_exposure.h"
 #include "leak_math.h"
 
 #define KP_COHORT_BATCHES 8
@@ -33,6 +34,7 @@
 struct kp_birth {
     double at;    /* iteration; or the number of its slice of time, with a fraction */
     double bytes; /* that it stands for */
+    double blocks;
 };
 
 /* One place. Births of what is still there, in order of `at`; ages of what was freed, by powers of
@@ -44,6 +46,8 @@ struct kp_cohort_input {
     double age_unit;              /* iterations a unit: 1, or that of a microsecond */
     double begin, end;            /* the window: births in [begin, end) count; N = end */
     double gap;                   /* bytes between two samples: what may have been missed */
+    const struct kp_rate_at *rates; /* of sampling, if it changed; births are then judged in */
+    size_t rate_count;              /* stretched time, see leak_exposure.h */
 };
 
 enum kp_cohort_shape {

@@ -19,7 +19,7 @@
 #define ROUNDS 3
 #define SPACING_LEAST 0.75 /* of the mean distance of late readings */
 #define NOISE_FLOOR 2e-3 /* of the range: rounder than a straight line need not be */
-#define ROUNDING 0.002 /* of the rate: what allocators add to sizes is not known better */
+#define ROUNDING 0.004 /* of the rate: what allocators add to sizes is not known better */
 #define SLOWING_SHARE (2.0 / 3)
 #define SLOWING_P 0.005
 

@@ -84,7 +84,7 @@ struct kp_definition_chunk {
 #define KP_MARKS_MAX 131072u
 
 struct kp_mark_row {
-    uint64_t iteration, time_us;
+    uint64_t iteration, time_us, rate;
     struct kp_thread_row *thread;
 };
 

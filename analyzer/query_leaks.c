@@ -89,24 +89,36 @@ static void set_window(const struct choice *c, const struct kp_leak_request *req
 
 static int add_rate(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
-    double *inverse = to, low = kp_column_amount(st, 0), high = kp_column_amount(st, 1);
+    struct kp_leaks *leaks = to;
+    struct kp_rate_at *rate = kp_append(&leaks->rates, &leaks->rate_count, sizeof *rate);
     (void)query;
-    if (low > 0 && high > 0) {
-        inverse[0] += 1 / sqrt(low * high);
-        inverse[1]++;
+    if (!rate)
+        return -1;
+    *rate = (struct kp_rate_at){kp_column_amount(st, 0), kp_column_amount(st, 1)};
+    if (!leaks->has_marks) { /* a slice of the timeline: its beginning, its two rates */
+        rate->at /= leaks->slice_s;
+        rate->rate = sqrt(rate->rate * kp_column_amount(st, 2));
     }
+    if (!(rate->at >= leaks->begin && rate->at <= leaks->end && rate->rate > 0))
+        leaks->rate_count--;
     return 0;
 }
 
 /* A leak is as even as time: what counts is how often it was looked at, on average over time. */
-static int load_gap(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error)
+static int load_rates(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error)
 {
-    double inverse[2] = {0, 0};
+    double inverse = 0;
     int result = kp_query_rows(query,
-                               "SELECT rate_min, rate_max FROM timeline "
-                               "WHERE process_id = ?1 AND samples > 0",
-                               leaks->process_id, add_rate, inverse, error);
-    leaks->gap = inverse[0] > 0 ? kp_gap_bytes(inverse[1] / inverse[0]) : 0;
+                               leaks->has_marks
+                                   ? "SELECT iteration, rate FROM mark WHERE process_id = ?1 AND "
+                                     "rate > 0 ORDER BY iteration"
+                                   : "SELECT t.start_s - p.started_s, t.rate_min, t.rate_max FROM "
+                                     "timeline t JOIN process p ON p.id = t.process_id WHERE "
+                                     "t.process_id = ?1 AND t.samples > 0 ORDER BY t.start_s",
+                               leaks->process_id, add_rate, leaks, error);
+    for (size_t i = 0; i < leaks->rate_count; i++)
+        inverse += 1 / leaks->rates[i].rate;
+    leaks->gap = inverse > 0 ? kp_gap_bytes((double)leaks->rate_count / inverse) : 0;
     return result;
 }
 
@@ -120,7 +132,7 @@ int kp_query_leaks(struct kp_query *query, const struct kp_leak_request *request
         result = choose_process(query, request->pid, &choice, error);
     if (result == 0) {
         set_window(&choice, request, leaks);
-        result = load_gap(query, leaks, error);
+        result = load_rates(query, leaks, error);
     }
     if (result == 0)
         result = kp_leaks_load_sites(query, request->group, leaks, error);
@@ -134,5 +146,7 @@ int kp_query_leaks(struct kp_query *query, const struct kp_leak_request *request
 void kp_leaks_release(struct kp_leaks *leaks)
 {
     free(leaks->sites);
+    free(leaks->extras);
+    free(leaks->rates);
     *leaks = (struct kp_leaks){0};
 }

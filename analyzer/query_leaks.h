@@ -60,6 +60,10 @@ enum kp_leak_cause { /* of growth that is no leak; KP_CAUSE_NONE: RSS does not g
     KP_CAUSE_UNKNOWN,  /* RSS grows, and nobody has said why */
 };
 
+struct kp_leak_extra { /* see query_leaks_sites.c */
+    double at, bytes, blocks;
+};
+
 struct kp_leaks {
     int64_t process_id, pid, other_processes; /* others with iterations */
     bool has_marks;
@@ -70,6 +74,11 @@ struct kp_leaks {
     double gap;              /* bytes between two samples, on average over time */
     struct kp_trend rss, live, held, other;
     double live_asked;       /* bytes asked for per byte that malloc counts as used */
+    double object_bytes;     /* mean of a block of Python's own allocator */
+    struct kp_rate_at *rates; /* of sampling, over the window */
+    size_t rate_count;
+    struct kp_leak_extra *extras;
+    size_t extra_count;
     double rss_bytes;        /* at the last reading */
     int64_t readings;        /* marks with totals in the window */
     int64_t threads_first, threads_last;

@@ -14,6 +14,7 @@
 #define FALSE_DISCOVERIES 0.05
 #define RATE_LEAST 16.0
 #define RATE_LEAST_SHARE 0.01
+#define SURELY 1.5 /* half-widths: as wide as an interval of 99.7 % */
 #define MATTERS_SHARE 0.01 /* of RSS over the window: less growth is none */
 
 static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stands, double least)
@@ -94,10 +95,12 @@ static struct kp_measured sum_named(struct kp_leaks *leaks)
  * growth that is no leak in it; and over few readings samples may be surer. */
 static bool explains_all(const struct kp_leaks *leaks)
 {
-    const struct kp_estimate *live = &leaks->live.rate;
+    const struct kp_estimate *live = &leaks->live.rate, *named = &leaks->named;
+    double high = named->value + SURELY * (named->high - named->value);
+    double low = named->value - SURELY * (named->value - named->low);
     return leaks->live.is_known && leaks->live.grows && !leaks->live.slowing && live->low > 0 &&
-           live->low <= leaks->named.high && live->high >= leaks->named.low &&
-           live->high - live->low <= leaks->named.high - leaks->named.low;
+           live->low <= high && live->high >= low &&
+           live->high - live->low <= named->high - named->low;
 }
 
 static void decide_rate(struct kp_leaks *leaks, const struct kp_measured *named)

@@ -2,8 +2,9 @@
 /*
  * What the allocators said at iteration marks, as three series whose slopes add up to that of RSS:
  *
- *   live    used by malloc, scaled to what was asked for; blocks of Python's own allocator times
- *           their mean size; mappings that are still there, from when they were made
+ *   live    used by malloc, scaled to what was asked for; blocks of Python's own allocator (without
+ *           the large ones, which are malloc's) times their mean size; mappings that are still
+ *           there, from when they were made
  *   held    kept by the allocators beyond that
  *   other   the rest of RSS: mappings that no allocator has told of, stacks, files
  *
@@ -15,8 +16,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define OBJECT_BYTES 64.0 /* of a block of Python's, where no sample says it */
-
 struct reading {
     double at, rss, used, held, object_held, blocks;
     bool has_malloc, has_blocks;
@@ -25,9 +24,7 @@ struct reading {
 struct series {
     struct kp_leaks *leaks;
     struct reading *readings;
-    struct kp_reading_point *mappings; /* made at, bytes */
-    size_t count, mapping_count;
-    double started_s, object_bytes;
+    size_t count;
 };
 
 static int add_mark(struct kp_query *query, sqlite3_stmt *st, void *to)
@@ -64,26 +61,6 @@ static int add_memory(struct kp_query *query, sqlite3_stmt *st, void *to)
     return 0;
 }
 
-static int add_mapping(struct kp_query *query, sqlite3_stmt *st, void *to)
-{
-    struct series *s = to;
-    struct kp_reading_point *p = kp_append(&s->mappings, &s->mapping_count, sizeof *p);
-    (void)query;
-    if (!p)
-        return -1;
-    *p = (struct kp_reading_point){kp_column_amount(st, 0), kp_column_amount(st, 1)};
-    return 0;
-}
-
-static int take_object_size(struct kp_query *query, sqlite3_stmt *st, void *to)
-{
-    struct series *s = to;
-    double bytes = kp_column_amount(st, 0), blocks = kp_column_amount(st, 1);
-    (void)query;
-    s->object_bytes = blocks > 0 ? bytes / blocks : OBJECT_BYTES;
-    return 0;
-}
-
 static int take_threads(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
     struct kp_leaks *leaks = to;
@@ -109,28 +86,11 @@ static int load(struct kp_query *query, struct series *s, struct kp_error *error
                             process, add_memory, s, error);
     if (result == 0)
         result = kp_query_rows(query,
-                               "SELECT s.born_iteration, s.size * s.weight FROM sample s JOIN "
-                               "site i ON i.id = s.site_id WHERE i.process_id = ?1 AND "
-                               "i.kind = 'mmap' ORDER BY s.born_iteration",
-                               process, add_mapping, s, error);
-    if (result == 0)
-        result = kp_query_rows(query,
-                               "SELECT sum(s.size * s.weight), sum(s.weight) FROM sample s JOIN "
-                               "site i ON i.id = s.site_id WHERE i.process_id = ?1 AND "
-                               "i.kind IN ('object', 'mem') AND s.born_iteration > 0",
-                               process, take_object_size, s, error);
-    if (result == 0)
-        result = kp_query_rows(query,
                                "SELECT (SELECT threads FROM memory WHERE process_id = ?1 "
                                "ORDER BY time_s LIMIT 1), (SELECT threads FROM memory WHERE "
                                "process_id = ?1 ORDER BY time_s DESC LIMIT 1)",
                                process, take_threads, s->leaks, error);
     return result;
-}
-
-static double live_of(const struct series *s, const struct reading *r, double mapped)
-{
-    return r->used * s->leaks->live_asked + r->blocks * s->object_bytes + mapped;
 }
 
 /* Readings without blocks (taken without the GIL) cannot be compared with those that have them. */
@@ -149,15 +109,28 @@ static void drop_partial(struct series *s)
 
 enum { RSS, LIVE, HELD, OTHER, SERIES };
 
+static int compare_extras(const void *left, const void *right)
+{
+    double a = ((const struct kp_leak_extra *)left)->at;
+    double b = ((const struct kp_leak_extra *)right)->at;
+    return (a > b) - (a < b);
+}
+
 static void fill_points(const struct series *s, struct kp_reading_point *points[SERIES])
 {
-    double mapped = 0;
+    const struct kp_leaks *leaks = s->leaks;
+    double mapped = 0, large = 0;
     size_t next = 0;
+    if (leaks->extra_count > 0)
+        qsort(leaks->extras, leaks->extra_count, sizeof *leaks->extras, compare_extras);
     for (size_t i = 0; i < s->count; i++) {
         const struct reading *r = &s->readings[i];
-        while (next < s->mapping_count && s->mappings[next].at <= r->at)
-            mapped += s->mappings[next++].value;
-        double live = live_of(s, r, mapped);
+        for (; next < leaks->extra_count && leaks->extras[next].at <= r->at; next++) {
+            mapped += leaks->extras[next].bytes;
+            large += leaks->extras[next].blocks;
+        }
+        double objects = r->blocks > 0 ? (r->blocks - large) * leaks->object_bytes : 0;
+        double live = r->used * leaks->live_asked + objects + mapped;
         double held = r->held + r->object_held + mapped - live;
         double values[SERIES] = {r->rss, live, held, r->rss - live - held};
         for (int j = 0; j < SERIES; j++)
@@ -203,6 +176,5 @@ int kp_leaks_load_series(struct kp_query *query, struct kp_leaks *leaks, struct 
     for (int j = 0; j < SERIES; j++)
         free(points[j]);
     free(s.readings);
-    free(s.mappings);
     return result;
 }

@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define KEY_PARTS 8
+#define SMALL_OBJECT 512 /* what Python's own allocator serves, at most */
+#define OBJECT_BYTES 64.0 /* of a block of Python's, where no sample says it */
 
 struct place_key {
     uintptr_t part[KEY_PARTS];
@@ -43,6 +45,7 @@ struct loader {
     struct birth_row *births;
     struct kp_frame *frames; /* room for a stack */
     size_t member_count, birth_count;
+    double object_bytes, object_blocks; /* what Python's own allocator serves */
     double started_s, asked, used; /* of malloc: bytes asked for, and with what glibc adds */
     bool glibc;
     struct kp_cohort_input *inputs; /* by place */
@@ -58,12 +61,32 @@ static bool asks_interpreter(const struct kp_frame *frames, size_t native)
     return false;
 }
 
+/* Code that turns values of one language into the other's, by its name. */
+static bool is_conversion(const struct kp_frame *frame)
+{
+    static const char *const marks[] = {"pythonize::",   "FromPyObject", "IntoPy",
+                                        "ToPyObject",    "type_caster",  "pyo3::conversions::",
+                                        "pybind11::cast", "__Pyx_Py",    NULL};
+    for (int i = 0; !frame->python && marks[i]; i++)
+        if (strstr(frame->function, marks[i]))
+            return true;
+    return false;
+}
+
+static bool has_conversion(const struct kp_frame *frames, size_t python)
+{
+    for (size_t i = 0; i < python; i++)
+        if (is_conversion(&frames[i]))
+            return true;
+    return false;
+}
+
+/* `converting` is what the clock said, and code that works on what it has just converted is in it
+ * too: where there are names, they decide. */
 static enum kp_leak_side side_of(const struct kp_frame *frames, size_t count, unsigned kind,
                                  bool converting)
 {
     struct kp_telling telling = kp_frames_telling(frames, count);
-    if (converting)
-        return KP_SIDE_BRIDGE;
     if (telling.native == KP_NO_FRAME)
         return telling.python == KP_NO_FRAME ? KP_SIDE_NATIVE : KP_SIDE_PYTHON;
     const struct kp_frame *native = &frames[telling.native];
@@ -71,7 +94,10 @@ static enum kp_leak_side side_of(const struct kp_frame *frames, size_t count, un
         return KP_SIDE_PYTHON;
     if (kind & (KP_KINDS_OBJECT | KP_KINDS_MEM))
         return KP_SIDE_BRIDGE;
-    if (telling.python != KP_NO_FRAME && asks_interpreter(frames, telling.native))
+    if (telling.python == KP_NO_FRAME)
+        return converting ? KP_SIDE_BRIDGE : KP_SIDE_NATIVE;
+    if (asks_interpreter(frames, telling.native) || has_conversion(frames, telling.python) ||
+        (converting && native->nameless))
         return KP_SIDE_BRIDGE;
     return KP_SIDE_NATIVE;
 }
@@ -172,6 +198,21 @@ static double glibc_chunk(double size)
     return fmax(32, ceil((size + 8) / 16) * 16);
 }
 
+/* What the allocators' own figures have too much or too little, from its birth on: Python counts
+ * large blocks among its own, which malloc serves; nobody counts mappings. */
+static int add_extra(struct kp_leaks *leaks, const struct member *m, double at, double size,
+                     double weight)
+{
+    bool mapped = m->kind & KP_KINDS_MMAP;
+    if (!mapped && !(m->kind & KP_KINDS_MALLOC && m->side != KP_SIDE_NATIVE && size > SMALL_OBJECT))
+        return 0;
+    struct kp_leak_extra *extra = kp_append(&leaks->extras, &leaks->extra_count, sizeof *extra);
+    if (!extra)
+        return -1;
+    *extra = (struct kp_leak_extra){at, mapped ? size * weight : 0, mapped ? 0 : weight};
+    return 0;
+}
+
 static int add_birth(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
     struct loader *l = to;
@@ -186,13 +227,16 @@ static int add_birth(struct kp_query *query, sqlite3_stmt *st, void *to)
     struct birth_row *row = kp_append(&l->births, &l->birth_count, sizeof *row);
     if (!row)
         return -1;
-    *row = (struct birth_row){m->place, {at, size * weight}};
+    *row = (struct birth_row){m->place, {at, size * weight, weight}};
     m->survivors++;
     if (m->kind & (KP_KINDS_MALLOC | KP_KINDS_NEW)) {
         l->asked += size * weight;
         l->used += (l->glibc ? glibc_chunk(size) : size) * weight;
+    } else if (m->kind & (KP_KINDS_OBJECT | KP_KINDS_MEM)) {
+        l->object_bytes += size * weight;
+        l->object_blocks += weight;
     }
-    return 0;
+    return add_extra(leaks, m, at, size, weight);
 }
 
 /* Taken down after the last iteration: it was there until then, and is no freed block. */
@@ -320,6 +364,8 @@ static int judge_places(struct loader *l, struct kp_error *error)
         in->begin = leaks->begin;
         in->end = leaks->end;
         in->gap = leaks->gap;
+        in->rates = leaks->rates;
+        in->rate_count = leaks->rate_count;
         in->age_unit = leaks->has_marks ? 1 : 1e-6 / leaks->slice_s;
         leaks->sites[i].cohort = kp_cohort_judge(in);
     }
@@ -336,6 +382,7 @@ int kp_leaks_load_sites(struct kp_query *query, enum kp_leak_group group, struct
     if (result == 0)
         result = judge_places(&l, error);
     leaks->live_asked = l.used > 0 ? l.asked / l.used : 1;
+    leaks->object_bytes = l.object_blocks > 0 ? l.object_bytes / l.object_blocks : OBJECT_BYTES;
     free(l.frames);
     free(l.members);
     free(l.births);

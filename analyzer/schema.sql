@@ -208,6 +208,7 @@ CREATE TABLE mark (                     -- iteration marks
     malloc_held   INTEGER,
     object_held   INTEGER,              -- arenas of Python's own allocator
     object_blocks INTEGER,              -- blocks that it has given out
+    rate          INTEGER,              -- bytes between two samples at that moment, on its thread
     PRIMARY KEY (process_id, iteration)
 ) WITHOUT ROWID;
 
@@ -418,7 +419,7 @@ LEFT JOIN (SELECT process_id, entry, converting, sum(allocated_bytes) AS allocat
 CREATE VIEW v_iterations AS
 SELECT m.process_id, p.pid, m.iteration, m.time_us / 1e6 AS time_s,
        (m.time_us - lag(m.time_us) OVER (PARTITION BY m.process_id ORDER BY m.iteration)) / 1e6 AS duration_s, t.tid, t.name AS thread,
-       m.rss, m.malloc_used, m.malloc_held, m.object_held, m.object_blocks
+       m.rss, m.malloc_used, m.malloc_held, m.object_held, m.object_blocks, m.rate
 FROM mark m JOIN process p ON p.id = m.process_id LEFT JOIN thread t ON t.id = m.thread_id;
 
 -- Arenas of the last snapshot of each process.

@@ -121,7 +121,7 @@ static const char *const whole_statements[] = {
     "2000) SELECT i, 'note ' || i FROM n",
     "INSERT INTO mark WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
     "2000) "
-    "SELECT 1, i * 4503599627370496, -i, i, i, -i, NULL, i * 1e9, i FROM n",
+    "SELECT 1, i * 4503599627370496, -i, i, i, -i, NULL, i * 1e9, i, -i FROM n",
     "ALTER TABLE site RENAME TO kept; CREATE VIEW site AS SELECT * FROM kept",
     "ALTER TABLE note RENAME TO kept; CREATE VIEW note AS WITH RECURSIVE n(process_id) AS (SELECT "
     "1 UNION ALL "
