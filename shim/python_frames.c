@@ -123,7 +123,7 @@ static bool begin(struct walk *walk)
 }
 
 /* This frame is the outermost of a run of the loop: the next one belongs to another. */
-static void next_cframe(struct walk *walk, uintptr_t frame)
+static inline void next_cframe(struct walk *walk, uintptr_t frame)
 {
     bool is_entry = !kp_py_layout.frame_is_entry ||
                     *(const uint8_t *)(frame + kp_py_layout.frame_is_entry);
@@ -208,8 +208,8 @@ uint32_t kp_python_frames_read(struct kp_slot *slot)
     return walk.count;
 }
 
-bool kp_python_frame_is_kept(const struct kp_py_frame *kept, uintptr_t frame, uintptr_t code,
-                             uintptr_t place)
+static inline bool is_kept(const struct kp_py_frame *kept, uintptr_t frame, uintptr_t code,
+                           uintptr_t place)
 {
     if (kept->frame != frame || kept->code != code || kept->place != place)
         return false;
@@ -219,14 +219,18 @@ bool kp_python_frame_is_kept(const struct kp_py_frame *kept, uintptr_t frame, ui
             kept->table == word_at(code + kp_py_layout.code_table));
 }
 
-/* One frame of the comparison; *at counts the kept frames that are left. */
-static bool is_next_kept(const struct kp_slot *slot, const struct walk *walk, uint32_t *at)
+bool kp_python_frame_is_kept(const struct kp_py_frame *kept, uintptr_t frame, uintptr_t code,
+                             uintptr_t place)
 {
-    struct kp_py_frame now = {.frame = walk->frame, .code = code_of(walk->frame),
-                              .place = place_of(walk->frame)};
+    return is_kept(kept, frame, code, place);
+}
+
+/* One frame of the comparison; *at counts the kept frames that are left. */
+static inline bool is_next_kept(const struct kp_slot *slot, const struct walk *walk, uint32_t *at)
+{
     const struct kp_py_frame *kept = &slot->py[*at - 1];
 
-    if (!*at || !kp_python_frame_is_kept(kept, now.frame, now.code, now.place))
+    if (!*at || !is_kept(kept, walk->frame, code_of(walk->frame), place_of(walk->frame)))
         return false;
     if (kp_py_layout.chain == KP_CHAIN_CFRAME && kept->anchor != walk->cframe)
         return false;

@@ -14,9 +14,7 @@
  */
 #include "rate.h"
 
-#include "clock.h"
 #include "live.h"
-#include "settings.h"
 
 #include <stdatomic.h>
 
@@ -29,7 +27,6 @@
 #define YOUNG_CPU_NS 1000000000u
 #define YOUNG_TICKS_MAX 12000
 #define PROBE_NS 12.0
-#define MEASURED_ONE_IN 16
 #define HEADROOM 0.5
 #define DEBT_SECONDS 0.5
 /* Beyond so many live samples their table must stay small beside the heap. */
@@ -159,13 +156,6 @@ static void adjust(uint64_t now_us)
     publish(kp_state.info, cost, cpu_ns, now_us);
 }
 
-uint64_t kp_rate_begin(const struct kp_slot *slot)
-{
-    if (kp_settings.rate_bytes && slot->counter % MEASURED_ONE_IN)
-        return 0;
-    return kp_ticks();
-}
-
 static void add_cost(struct kp_slot *slot, uint64_t began)
 {
     if (!began)
@@ -175,7 +165,7 @@ static void add_cost(struct kp_slot *slot, uint64_t began)
     if (ticks > SAMPLE_TICKS_MAX)
         ticks = SAMPLE_TICKS_MAX;
     if (kp_settings.rate_bytes)
-        ticks *= MEASURED_ONE_IN;
+        ticks *= KP_RATE_MEASURED;
     if (ticks > YOUNG_TICKS_MAX && rate.last_cpu_ns < YOUNG_CPU_NS)
         atomic_fetch_add_explicit(&rate.once_ticks, ticks - YOUNG_TICKS_MAX, memory_order_relaxed);
     atomic_store_explicit(&slot->cost_ticks, slot->cost_ticks + ticks, memory_order_relaxed);

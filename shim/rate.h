@@ -7,11 +7,14 @@
 #ifndef KP_RATE_H
 #define KP_RATE_H
 
+#include "clock.h"
+#include "settings.h"
 #include "state.h"
 
 #define KP_RATE_MIN 512u
 #define KP_RATE_MAX (4u << 20)
 #define KP_RATE_START (32u << 10)
+#define KP_RATE_MEASURED 16u
 
 uint64_t kp_rate_now(void);
 
@@ -20,7 +23,11 @@ void kp_rate_init(void);
 
 /* What a sample, or the free of one, costs: the tick at its begin, or 0 when this one is not
  * measured. At a fixed rate the cost is told but steers nothing, so that one in 16 will do. */
-uint64_t kp_rate_begin(const struct kp_slot *slot);
+static inline uint64_t kp_rate_begin(const struct kp_slot *slot)
+{
+    return kp_settings.rate_bytes && slot->counter % KP_RATE_MEASURED ? 0 : kp_ticks();
+}
+
 void kp_rate_account(struct kp_slot *slot, uint64_t began_ticks);
 void kp_rate_account_free(struct kp_slot *slot, uint64_t began_ticks);
 

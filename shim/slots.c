@@ -54,7 +54,9 @@ static struct kp_slot *slot_new(uint32_t number, uint32_t tid)
     size_t frames = sizeof(struct kp_frame) * KP_STACK_DEPTH_MAX;
     size_t python = sizeof(struct kp_py_frame) * KP_PYTHON_DEPTH_MAX;
     size_t memos = sizeof(struct kp_memo) * KP_MEMOS;
-    struct kp_slot *slot = kp_sys_map_wiped(sizeof *slot + 2 * frames + 2 * python + memos);
+    size_t checks = sizeof(struct kp_frame_check) * KP_STACK_DEPTH_MAX;
+    struct kp_slot *slot =
+        kp_sys_map_wiped(sizeof *slot + 2 * frames + 2 * python + memos + checks);
 
     if (!slot)
         return NULL;
@@ -65,6 +67,7 @@ static struct kp_slot *slot_new(uint32_t number, uint32_t tid)
     slot->py = (struct kp_py_frame *)(slot->fresh + KP_STACK_DEPTH_MAX);
     slot->py_fresh = slot->py + KP_PYTHON_DEPTH_MAX;
     slot->memos = (struct kp_memo *)(slot->py_fresh + KP_PYTHON_DEPTH_MAX);
+    slot->checks = (struct kp_frame_check *)(slot->memos + KP_MEMOS);
     atomic_store(&slot->owner, tid);
     return slot;
 }
@@ -100,12 +103,10 @@ static uint32_t own_tid(void)
     return 0;
 }
 
-struct kp_slot *kp_slot_get(struct kp_thread *self)
+struct kp_slot *kp_slot_take(struct kp_thread *self)
 {
     uint32_t tid;
 
-    if (__builtin_expect(self->slot && self->epoch == kp_state.epoch, 1))
-        return self->slot;
     if (kp_state.epoch == 0)
         return NULL;
     tid = own_tid();

@@ -9,7 +9,15 @@
 
 #include "state.h"
 
+/* Takes one that is free, or makes one. */
+struct kp_slot *kp_slot_take(struct kp_thread *self);
+
 /* This thread's slot; NULL when there is none to be had. */
-struct kp_slot *kp_slot_get(struct kp_thread *self);
+static inline struct kp_slot *kp_slot_get(struct kp_thread *self)
+{
+    if (__builtin_expect(self->slot && self->epoch == kp_state.epoch, 1))
+        return self->slot;
+    return kp_slot_take(self);
+}
 
 #endif

@@ -153,8 +153,7 @@ static char *data_end(struct kp_chunk_header *chunk)
 
 static bool has_room(const struct kp_slot *slot, uint32_t bytes)
 {
-    return slot->chunk && sizeof(struct kp_chunk_header) +
-           atomic_load_explicit(&slot->chunk->used, memory_order_relaxed) + bytes <= KP_CHUNK_BYTES;
+    return kp_spool_reserve(slot, bytes) != NULL;
 }
 
 /* In this order, so that a jump out of a signal handler leaves at worst a chunk that nobody fills. */
@@ -188,11 +187,6 @@ struct kp_chunk_header *kp_spool_claim_counters(const struct kp_slot *slot)
         announce(chunk);
     }
     return chunk;
-}
-
-void *kp_spool_reserve(struct kp_slot *slot, uint32_t bytes)
-{
-    return has_room(slot, bytes) ? data_end(slot->chunk) : NULL;
 }
 
 static void write_thread(struct kp_slot *slot, uint32_t tid)

@@ -22,7 +22,16 @@ bool kp_spool_make_room(struct kp_slot *slot, uint32_t bytes);
 
 /* Room for one record of this size behind what is published, NULL when the chunk has none; the
  * record counts when it is published. Only after kp_spool_prepare(). */
-void *kp_spool_reserve(struct kp_slot *slot, uint32_t bytes);
+static inline void *kp_spool_reserve(const struct kp_slot *slot, uint32_t bytes)
+{
+    struct kp_chunk_header *chunk = slot->chunk;
+    uint32_t used = chunk ? atomic_load_explicit(&chunk->used, memory_order_relaxed) : 0;
+
+    if (!chunk || sizeof *chunk + used + bytes > KP_CHUNK_BYTES)
+        return NULL;
+    return (char *)(chunk + 1) + used;
+}
+
 static inline void kp_spool_publish(struct kp_slot *slot, uint32_t bytes)
 {
     uint32_t used = atomic_load_explicit(&slot->chunk->used, memory_order_relaxed);

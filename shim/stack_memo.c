@@ -78,7 +78,7 @@ uint32_t kp_stack_memo_find(const struct kp_slot *slot, const struct kp_origin *
         if (++way == WAYS)
             return 0;
     for (uint32_t i = memo[way].keep - 1; i-- > 0;)
-        if (!kp_frame_is_unchanged(&slot->frames[i]))
+        if (!kp_frame_is_unchanged(slot, i))
             return 0;
     return python_is_unchanged(slot) ? memo[way].node : 0;
 }

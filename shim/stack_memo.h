@@ -35,11 +35,16 @@ uint32_t kp_stack_memo_find(const struct kp_slot *slot, const struct kp_origin *
 void kp_stack_memo_keep(struct kp_slot *slot, const struct kp_origin *origin, uint32_t keep,
                         uint32_t node);
 
-/* A kept frame of the thread's own stack is as it was found. */
-static inline bool kp_frame_is_unchanged(const struct kp_frame *frame)
+/* A kept frame is as it was found; no one can say so of a frame elsewhere than on the thread's own
+ * stack. rbp holds anything in most code: its value counts only where a step goes by it. */
+static inline bool kp_frame_is_unchanged(const struct kp_slot *slot, uint32_t i)
 {
-    /* rbp holds anything in most code: its value counts only where a step goes by it. */
-    return frame->slot && !frame->is_foreign && *(const uintptr_t *)frame->slot == frame->pc &&
+    const struct kp_frame_check *check = &slot->checks[i];
+    const struct kp_frame *frame = &slot->frames[i];
+
+    if (__builtin_expect(check->slot != 0, 1))
+        return *(const uintptr_t *)check->slot == check->pc;
+    return !frame->is_foreign && *(const uintptr_t *)frame->slot == frame->pc &&
            (!frame->needs_fp || !frame->fp_slot || *(const uintptr_t *)frame->fp_slot == frame->fp);
 }
 

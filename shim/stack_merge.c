@@ -44,6 +44,8 @@ static uintptr_t keep_native(struct kp_slot *slot, uint32_t keep, uint32_t fresh
         /* Memory that may be unmapped the next time is not to be compared. */
         frame->is_foreign = !kp_slot_stack_holds(slot, (void *)frame->slot) ||
                             (frame->fp_slot && !kp_slot_stack_holds(slot, (void *)frame->fp_slot));
+        slot->checks[slot->depth - 1] = (struct kp_frame_check){
+            frame->is_foreign || frame->needs_fp ? 0 : frame->slot, frame->pc};
         if (frame->is_foreign)
             changed = UINTPTR_MAX;
     }

@@ -44,6 +44,11 @@ struct kp_py_frame {
     uint8_t role;                 /* enum kp_code_role */
 };
 
+/* The same for the comparison alone: in few cache lines. */
+struct kp_frame_check {
+    uintptr_t slot, pc; /* slot 0: look at the frame itself */
+};
+
 /* A writer: one thread at a time owns it. It outlives threads, so that 10,000 threads one after
  * another fill one chunk. */
 struct kp_slot {
@@ -60,6 +65,7 @@ struct kp_slot {
     uint64_t since_adjust;
     /* the stack of the last sample; fresh is scratch */
     struct kp_frame *frames, *fresh;
+    struct kp_frame_check *checks; /* of frames */
     uint64_t serial; /* of the frame kept last */
     struct kp_memo *memos;
     uint32_t depth;

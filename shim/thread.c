@@ -15,7 +15,6 @@
 
 #include <stdatomic.h>
 
-#define COOKIE(address) ((uint64_t)(uintptr_t)(address) ^ 0x6b70726f66756172u)
 #define SPINS_BEFORE_YIELD 64
 #define YIELDS_BEFORE_OFF 200000
 
@@ -40,7 +39,7 @@ static bool kp_guard_is_stale(const struct kp_thread *self, const void *here)
 {
     if (!same_stack(self, self->guard, here))
         return false;
-    return (const void *)self->guard <= here || *self->guard != COOKIE(self->guard);
+    return (const void *)self->guard <= here || *self->guard != KP_GUARD_COOKIE(self->guard);
 }
 
 static void release_held(struct kp_thread *self)
@@ -53,35 +52,23 @@ static void release_held(struct kp_thread *self)
     }
 }
 
-bool kp_guard_enter(uint64_t *cookie)
+bool kp_guard_take_over(struct kp_thread *self, uint64_t *cookie)
 {
-    struct kp_thread *self = &kp_self;
-
-    if (__builtin_expect(self->guard != 0, 0)) {
-        if (!kp_guard_is_stale(self, cookie))
-            return false;
-        release_held(self);
-        if (self->slot && self->epoch == kp_state.epoch)
-            self->slot->abandoned = true;
-    }
-    *(volatile uint64_t *)cookie = COOKIE(cookie);
-    self->guard = cookie;
-    atomic_signal_fence(memory_order_seq_cst);
+    if (!kp_guard_is_stale(self, cookie))
+        return false;
+    release_held(self);
+    if (self->slot && self->epoch == kp_state.epoch)
+        self->slot->abandoned = true;
     return true;
 }
 
-bool kp_spin_lock(struct kp_spin *lock)
+bool kp_spin_lock_contended(struct kp_spin *lock)
 {
     struct kp_thread *self = &kp_self, *nobody = NULL;
 
     if (self->held_count == KP_LOCKS_HELD_MAX)
         return false;
     self->held[self->held_count++] = lock;
-    if (kp_is_alone() && !atomic_load_explicit(&lock->owner, memory_order_relaxed)) {
-        atomic_store_explicit(&lock->owner, self, memory_order_relaxed);
-        atomic_signal_fence(memory_order_seq_cst);
-        return true;
-    }
     for (unsigned tries = 0; !atomic_compare_exchange_weak_explicit(
              &lock->owner, &nobody, self, memory_order_acquire, memory_order_relaxed);
          tries++) {
@@ -97,11 +84,4 @@ bool kp_spin_lock(struct kp_spin *lock)
             KP_SYS0(SYS_sched_yield);
     }
     return true;
-}
-
-void kp_spin_unlock(struct kp_spin *lock)
-{
-    atomic_store_explicit(&lock->owner, NULL, memory_order_release);
-    atomic_signal_fence(memory_order_seq_cst);
-    kp_self.held_count--;
 }

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct kp_slot;
@@ -37,8 +38,23 @@ struct kp_thread {
 
 extern __thread struct kp_thread kp_self __attribute__((visibility("hidden")));
 
+#define KP_GUARD_COOKIE(address) ((uint64_t)(uintptr_t)(address) ^ 0x6b70726f66756172u)
+
+/* The guard is set. True when what set it is no more: its locks are released then. */
+bool kp_guard_take_over(struct kp_thread *self, uint64_t *cookie);
+
 /* True when this thread may run our code now; the cookie stands in the caller's frame. */
-bool kp_guard_enter(uint64_t *cookie);
+static inline bool kp_guard_enter(uint64_t *cookie)
+{
+    struct kp_thread *self = &kp_self;
+
+    if (__builtin_expect(self->guard != 0, 0) && !kp_guard_take_over(self, cookie))
+        return false;
+    *(volatile uint64_t *)cookie = KP_GUARD_COOKIE(cookie);
+    self->guard = cookie;
+    atomic_signal_fence(memory_order_seq_cst);
+    return true;
+}
 
 static inline void kp_guard_leave(void)
 {
@@ -59,7 +75,26 @@ static inline bool kp_is_alone(void)
 struct kp_spin {
     struct kp_thread *_Atomic owner;
 };
-bool kp_spin_lock(struct kp_spin *lock);
-void kp_spin_unlock(struct kp_spin *lock);
+bool kp_spin_lock_contended(struct kp_spin *lock);
+
+static inline bool kp_spin_lock(struct kp_spin *lock)
+{
+    struct kp_thread *self = &kp_self;
+
+    if (!kp_is_alone() || self->held_count == KP_LOCKS_HELD_MAX ||
+        atomic_load_explicit(&lock->owner, memory_order_relaxed))
+        return kp_spin_lock_contended(lock);
+    self->held[self->held_count++] = lock;
+    atomic_store_explicit(&lock->owner, self, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    return true;
+}
+
+static inline void kp_spin_unlock(struct kp_spin *lock)
+{
+    atomic_store_explicit(&lock->owner, NULL, memory_order_release);
+    atomic_signal_fence(memory_order_seq_cst);
+    kp_self.held_count--;
+}
 
 #endif

@@ -174,7 +174,7 @@ static uint32_t known_part(const struct kp_slot *slot, const struct kp_frame *fr
         (same->needs_fp && same->fp != frame->fp))
         return 0;
     for (uint32_t i = *limit - 1; i-- > 0;)
-        if (!kp_frame_is_unchanged(&kept[i])) {
+        if (!kp_frame_is_unchanged(slot, i)) {
             *limit = i;
             return 0;
         }
