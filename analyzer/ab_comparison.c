@@ -91,6 +91,18 @@ const char *kp_ab_setting(const struct kp_ab_configuration *configuration, const
     return NULL;
 }
 
+bool kp_ab_only_sweeps(const struct kp_ab_comparison *comparison)
+{
+    size_t swept = 0;
+    for (size_t i = 0; i < comparison->configuration_count; i++)
+        for (size_t k = 0; k < comparison->configurations[i].setting_count; k++) {
+            if (!comparison->configurations[i].settings[k].is_swept)
+                return false;
+            swept++;
+        }
+    return swept > 0;
+}
+
 bool kp_ab_run_is_good(const struct kp_ab_run *run)
 {
     return strcmp(run->outcome, "ok") == 0;

@@ -23,6 +23,7 @@
     X(LIVE_SLOPE, live_slope)     /* bytes per iteration, of recorded runs */                      \
     X(ITERATIONS, iterations)                                                                      \
     X(FAILED, failed_iterations)                                                                   \
+    X(TIME, iteration_s)          /* from the first to the last, by their number */                \
     X(TIME_P50, iteration_p50_s)                                                                   \
     X(TIME_P95, iteration_p95_s)                                                                   \
     X(TIME_P99, iteration_p99_s)                                                                   \
@@ -92,6 +93,9 @@ void kp_ab_drop_last_run(struct kp_ab_comparison *comparison);
 void kp_ab_add_setting(struct kp_ab_configuration *configuration, const char *name,
                        const char *value, bool is_swept);
 const char *kp_ab_setting(const struct kp_ab_configuration *configuration, const char *name);
+
+/* Values are swept and nothing else: what the user has in his environment concerns all alike. */
+bool kp_ab_only_sweeps(const struct kp_ab_comparison *comparison);
 
 bool kp_ab_run_is_good(const struct kp_ab_run *run);
 /* Good runs of a configuration that are measured, and the others that are no warm-up. */

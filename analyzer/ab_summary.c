@@ -36,8 +36,8 @@ enum kp_ab_figure kp_ab_time_figure(const struct kp_ab_comparison *comparison)
 {
     for (size_t i = 0; i < comparison->run_count; i++)
         if (comparison->runs[i].round >= 0 && comparison->runs[i].figures[KP_AB_ITERATIONS] >= 2 &&
-            isfinite(comparison->runs[i].figures[KP_AB_TIME_P50]))
-            return KP_AB_TIME_P50;
+            isfinite(comparison->runs[i].figures[KP_AB_TIME]))
+            return KP_AB_TIME;
     return KP_AB_WALL;
 }
 

@@ -22,7 +22,8 @@ struct kp_ab_row {
     struct kp_estimate ratios[KP_AB_FIGURE_COUNT];  /* to the baseline's */
 };
 
-/* The figure of time that a comparison is judged by: per iteration where there are any. */
+/* The figure of time that a comparison is judged by: per iteration where there are any. It is the
+ * mean: threads that wait for each other make the median jump. */
 enum kp_ab_figure kp_ab_time_figure(const struct kp_ab_comparison *comparison);
 /* The first configuration that is not recorded and has the same swept values as `like`. */
 size_t kp_ab_baseline(const struct kp_ab_comparison *comparison, size_t like);

@@ -44,7 +44,8 @@ static size_t take(const double *values, size_t count, double *out)
     size_t taken = count < KP_BOOTSTRAP_MAX ? count : KP_BOOTSTRAP_MAX;
     for (size_t i = 0; i < taken; i++)
         out[i] = values[i * count / taken];
-    qsort(out, taken, sizeof *out, compare);
+    if (taken > 0)
+        qsort(out, taken, sizeof *out, compare);
     return taken;
 }
 

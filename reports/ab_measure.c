@@ -142,9 +142,11 @@ static void measure_iterations(const struct kp_ab_watch *watch, const struct kp_
         figures[KP_AB_JOB_TOTAL] = total * (double)ring->step;
         figures[KP_AB_WORKERS] = count_workers(ring);
     }
-    if (last_s > first_s) /* those that are known stand for all */
+    if (last_s > first_s) { /* those that are known stand for all */
         figures[KP_AB_THROUGHPUT] = (double)count / (double)ring->count *
                                     figures[KP_AB_ITERATIONS] / (last_s - first_s);
+        figures[KP_AB_TIME] = 1 / figures[KP_AB_THROUGHPUT];
+    }
     free(durations);
 }
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define PAGE 4096u
+#define SPINS 2000 /* about 50 us */
 #define THREAD_STACK (256u << 10)
 
 struct turn {
@@ -126,6 +127,19 @@ static void hand_over(uint64_t at)
     sem_post(&turn->mine);
 }
 
+/* Threads that run at the same time hand over every microsecond: sleeping each time would stretch the
+ * replay so far that allocators that give memory back after a while do so where they would not. */
+static void wait_for_turn(sem_t *turn)
+{
+    for (unsigned tries = 0; tries < SPINS; tries++) {
+        if (sem_trywait(turn) == 0)
+            return;
+        __builtin_ia32_pause();
+    }
+    while (sem_wait(turn) != 0)
+        continue;
+}
+
 static uint64_t position; /* the next event; only whose turn it is touches it */
 
 /* A thread's turns, until its last event is done. */
@@ -135,8 +149,7 @@ static void *run_thread(void *number)
     struct turn *turn = &replay.turns[thread];
     uint64_t events = replay.header->events;
     for (;;) {
-        while (sem_wait(&turn->mine) != 0)
-            continue;
+        wait_for_turn(&turn->mine);
         while (position < events && replay.events[position].thread == thread) {
             do_event(&replay.events[position++]);
             if (position > replay.next_point)

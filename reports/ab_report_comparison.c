@@ -19,8 +19,9 @@ static const struct kp_column columns[] = {
     {"failed", NULL, KP_TYPE_WHOLE},
     {NULL, "peak RSS", KP_TYPE_TEXT},
     {NULL, "steady RSS", KP_TYPE_TEXT},
-    {NULL, "time", KP_TYPE_TEXT},
+    {NULL, "time/iteration", KP_TYPE_TEXT},
     {"wall", NULL, KP_TYPE_COUNT_ESTIMATE},
+    {"iteration.mean", NULL, KP_TYPE_COUNT_ESTIMATE},
     {"iteration.p50", NULL, KP_TYPE_SECONDS},
     {"iteration.p95", NULL, KP_TYPE_SECONDS},
     {"iteration.p99", NULL, KP_TYPE_SECONDS},
@@ -41,6 +42,7 @@ static const struct kp_column columns[] = {
     {"ratio.idle_rss", NULL, KP_TYPE_COUNT_ESTIMATE},
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
+#define TIME_COLUMN 7
 
 struct cells {
     char peak[KP_FORMAT_BYTES], steady[KP_FORMAT_BYTES], time[KP_FORMAT_BYTES];
@@ -86,6 +88,7 @@ static void emit_configuration(const struct kp_ab_comparison *c, size_t i,
         kp_text(configuration->is_recorded ? "" : cells.steady),
         kp_text(cells.time),
         kp_ab_estimate(f[KP_AB_WALL]),
+        kp_ab_estimate(f[KP_AB_TIME]),
         kp_ab_number(f[KP_AB_TIME_P50].value),
         kp_ab_number(f[KP_AB_TIME_P95].value),
         kp_ab_number(f[KP_AB_TIME_P99].value),
@@ -99,7 +102,7 @@ static void emit_configuration(const struct kp_ab_comparison *c, size_t i,
         kp_ab_estimate(f[KP_AB_RSS_SLOPE_S]),
         kp_ab_estimate(f[KP_AB_LIVE_SLOPE]),
         kp_ab_estimate(r[KP_AB_WALL]),
-        kp_ab_estimate(r[KP_AB_TIME_P50]),
+        kp_ab_estimate(r[KP_AB_TIME]),
         kp_ab_estimate(r[KP_AB_CPU]),
         kp_ab_estimate(r[KP_AB_PEAK_RSS]),
         kp_ab_estimate(r[KP_AB_STEADY_RSS]),
@@ -126,8 +129,8 @@ static const struct {
     enum kp_type type;
 } details[] = {
     {KP_AB_WALL, "wall", KP_TYPE_SECONDS},     {KP_AB_CPU, "CPU", KP_TYPE_SECONDS},
-    {KP_AB_TIME_P50, "p50", KP_TYPE_SECONDS},  {KP_AB_TIME_P95, "p95", KP_TYPE_SECONDS},
-    {KP_AB_TIME_P99, "p99", KP_TYPE_SECONDS},  {KP_AB_PEAK_RSS, "peak", KP_TYPE_BYTES},
+    {KP_AB_TIME_P50, "p50", KP_TYPE_SECONDS},  {KP_AB_TIME_P99, "p99", KP_TYPE_SECONDS},
+    {KP_AB_PEAK_RSS, "peak", KP_TYPE_BYTES},
     {KP_AB_STEADY_RSS, "steady", KP_TYPE_BYTES}, {KP_AB_IDLE_RSS, "idle", KP_TYPE_BYTES},
     {KP_AB_MINOR_FAULTS, "faults", KP_TYPE_COUNT}, {KP_AB_RSS_SLOPE, "RSS/iter", KP_TYPE_TEXT},
 };
@@ -200,6 +203,27 @@ static void give_reason(const struct kp_ab_comparison *c, const struct kp_ab_row
                  100 * KP_AB_MEMORY_BELOW, 100 * KP_AB_TIME_BELOW);
 }
 
+/* Sure of its memory but not of its time: more runs may decide. */
+static void emit_nearest(const struct kp_ab_comparison *c, const struct kp_ab_row *rows,
+                         struct kp_emitter *out)
+{
+    enum kp_ab_figure time = kp_ab_time_figure(c);
+    size_t nearest = SIZE_MAX;
+    char memory[KP_FORMAT_BYTES], ratio[KP_FORMAT_BYTES];
+    for (size_t i = 0; i < c->configuration_count; i++)
+        if (rows[i].ratios[KP_AB_STEADY_RSS].high < KP_AB_MEMORY_BELOW &&
+            rows[i].ratios[time].value < KP_AB_TIME_BELOW &&
+            (nearest == SIZE_MAX || rows[i].ratios[KP_AB_STEADY_RSS].value <
+                                        rows[nearest].ratios[KP_AB_STEADY_RSS].value))
+            nearest = i;
+    if (nearest == SIZE_MAX || c->configurations[nearest].is_recorded)
+        return;
+    kp_emit_line(out, 2, "  %s takes %s memory, but its time is not sure: %s; try more runs: -n %zu",
+                 c->configurations[nearest].name,
+                 percent(memory, rows[nearest].ratios[KP_AB_STEADY_RSS].value, "less", "more"),
+                 kp_ab_ratio_text(ratio, &rows[nearest].ratios[time]), 3 * rows[nearest].good_runs);
+}
+
 static void emit_leak(const struct kp_ab_verdict *verdict, struct kp_emitter *out)
 {
     char size[KP_FORMAT_BYTES];
@@ -229,6 +253,8 @@ static void emit_verdict(const struct kp_ab_session *session, const struct kp_ab
         kp_emit_line(out, 2, "%s: %s", verdict.kind == KP_AB_TOO_FEW ? "No verdict"
                                                                     : "No evidence for a switch",
                      reason);
+        if (verdict.kind == KP_AB_NO_EVIDENCE)
+            emit_nearest(c, rows, out);
     }
     kp_emit_object(out, "verdict");
     kp_emit_value(out, "choice", KP_TYPE_TEXT, kp_text(choice->name));
@@ -257,8 +283,12 @@ void kp_ab_report_comparison(const struct kp_ab_session *session, struct kp_emit
 {
     const struct kp_ab_comparison *c = &session->comparison;
     struct kp_ab_row *rows = kp_ab_rows(c);
+    struct kp_column shown[COLUMNS];
     kp_ab_report_head(session, rows, out);
-    kp_emit_table(out, "configurations", columns, COLUMNS);
+    memcpy(shown, columns, sizeof shown);
+    if (kp_ab_time_figure(c) == KP_AB_WALL)
+        shown[TIME_COLUMN].title = "wall time";
+    kp_emit_table(out, "configurations", shown, COLUMNS);
     for (size_t i = 0; i < c->configuration_count; i++)
         emit_configuration(c, i, &rows[i], out);
     kp_emit_table_end(out);

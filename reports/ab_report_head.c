@@ -93,7 +93,7 @@ void kp_ab_report_head(const struct kp_ab_session *session, const struct kp_ab_r
                  c->configuration_count, least, most > least ? " to " : "",
                  most > least ? most : (size_t)0);
     kp_ab_disturbing(taken_out, sizeof taken_out);
-    if (*taken_out && session->options->sweeps.count == 0)
+    if (*taken_out && !kp_ab_only_sweeps(c))
         kp_emit_line(out, 2, "TAKEN OUT of the environment of all runs: %s", taken_out);
     emit_left_out(session, out);
     emit_failures(session, out);

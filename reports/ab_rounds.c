@@ -55,8 +55,11 @@ static void show_progress(void *context)
     if (rounds->done_here > 0)
         kp_format_seconds(left, since(&rounds->began) / (double)rounds->done_here *
                                     (double)(rounds->wanted - rounds->done));
-    snprintf(text, sizeof text, "%zu of %zu  [%s]  %s%s%.60s", rounds->done, rounds->wanted, bar,
-             left, *left ? " left  " : "", rounds->what);
+    if (rounds->wanted == 0)
+        snprintf(text, sizeof text, "warming up");
+    else
+        snprintf(text, sizeof text, "%zu of %zu  [%s]  %s%s%.60s", rounds->done, rounds->wanted,
+                 bar, left, *left ? " left  " : "", rounds->what);
     kp_progress_show(&rounds->progress, 0, 0, text);
 }
 
@@ -79,8 +82,7 @@ static char **environment_of(struct rounds *rounds, const struct kp_ab_configura
                              const char *database)
 {
     char first[KP_PATH_BYTES + 32], second[32] = "KPROF_QUIET=1";
-    bool as_is = rounds->session->options->sweeps.count > 0 &&
-                 !rounds->session->options->allocators;
+    bool as_is = kp_ab_only_sweeps(&rounds->session->comparison);
     if (database)
         snprintf(first, sizeof first, "KPROF_DB=%s", database);
     else

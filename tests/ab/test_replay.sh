@@ -37,6 +37,10 @@ for threads in 1 2; do
     assert_eq "every call is replayed [$threads threads]" "$(sql $db "SELECT sum(samples) FROM site WHERE kind IN ('malloc', 'new')")" \
         "$(json $threads.json '$.allocations')"
     [ $threads = 1 ] && within=0.10 || within=0.20
+    # Allocators that give memory back after a while depend on time, and time on who else runs here.
+    for i in 1 2 3; do
+        "$AB" replay $db --json --sites 0 --allocators glibc,jemalloc,mimalloc,tcmalloc > again.$i.json
+    done
     for allocator in glibc jemalloc mimalloc tcmalloc; do
         library=$(library_of $allocator)
         [ $allocator = glibc ] || [ -n "$library" ] || { skip "replay with $allocator" "not here"; continue; }
@@ -44,7 +48,7 @@ for threads in 1 2; do
         live=$(cat live.txt)
         assert_range "the replay's peak is the program's own, within $within [$allocator, $threads threads]" \
             "$(awk "BEGIN { print (1 - $within) * $live }")" "$(awk "BEGIN { print (1 + $within) * $live }")" \
-            "$(of_configuration $threads.json $allocator peak_held)"
+            "$(for i in 1 2 3; do of_configuration again.$i.json $allocator peak_held; done | sort -n | sed -n 2p)"
     done
     assert_match "the place that pins the heap costs most [$threads threads]" 'pinned.c:[0-9]+ pin$' "$(json $threads.json '$.sites[0].where')"
     waste=$(of_configuration $threads.json glibc worst.waste)

@@ -30,7 +30,7 @@ status_of 2 "$AB" --runs 0 -- true
 status_of 2 "$AB" --no-such -- true
 status_of 2 "$AB" --allocators glibc,nomalloc -- true
 assert_match "an allocator that does not exist" "'nomalloc' is not NAME" "$said"
-for wrong in VAR VAR= =1 VAR=1,,2 VAR=1, 'A B=1'; do status_of 2 "$AB" --sweep "$wrong" -- true; done
+for wrong in VAR VAR= =1 VAR=1,,2 "VAR=1," 'A B=1'; do status_of 2 "$AB" --sweep "$wrong" -- true; done
 status_of 1 "$AB" -- no-such-command-here
 assert_eq "a command that is not there" "kprof-ab: no-such-command-here: command not found" "$said"
 status_of 1 "$AB" -- sh -c 'echo bad weather >&2; exit 3'
@@ -64,6 +64,7 @@ assert_range "and are in no average" 0 1 "$(of_configuration flaky.json glibc wa
 rm count
 
 # A run that hangs.
+# shellcheck disable=SC2016 # for the inner shell
 status_of 0 "$AB" --json --no-probe --timeout 1 --runs 1 --allocators glibc,arena1 -- \
     sh -c '[ -z "$MALLOC_ARENA_MAX" ] || { sleep 61.7 & sleep 61.7; }'
 cp out.txt hang.json
@@ -78,6 +79,7 @@ assert_match "a static program: no allocator can be put into it" 'is statically 
 # Ctrl-C after some runs, and going on; the numbers of before are kept.
 "$AB" -o going.db --no-probe --runs 3 --allocators glibc,arena1 -- ./churn 4 4 30 > first.txt 2> said.txt &
 pid=$!
+# shellcheck disable=SC2016 # eval expands it
 wait_for 20 eval '[ "$(sqlite3 going.db "SELECT count(*) FROM run" 2> /dev/null || echo 0)" -ge 2 ]'
 kill -INT $pid
 wait $pid

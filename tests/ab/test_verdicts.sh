@@ -26,10 +26,10 @@ done
 assert_range "two identical configurations are no evidence for a switch ($SAME trials)" $((SAME * 19 / 20)) $SAME $none
 
 # A leak: by the recorded runs, in the same comparison.
-"$AB" --json --allocators glibc,arena1 -- ./churn 4 1 400 4000 > leak.json
+"$AB" --json -o leak.db --allocators glibc,arena1 -- ./churn 4 1 400 4000 > leak.json
 assert_eq "a leak is told" 1 "$(json leak.json '$.verdict.leak')"
 assert_range "how much grows per iteration" 3200 4800 "$(json leak.json '$.verdict.live_slope.value')"
-"$AB" --allocators glibc,arena1 -- ./churn 4 1 400 4000 > leak.txt
+"$AB" -o leak.db > leak.txt
 assert_match "and that no allocator will fix it" 'No allocator will fix this: it is a leak' "$(cat leak.txt)"
 assert_eq "the program without the leak is told no such thing" 0 "$(json known.json '$.verdict.leak')"
 assert_range "what the profiler costs is told" 0.5 2 "$(json leak.json '$.probe_effect.value')"
