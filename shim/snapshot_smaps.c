@@ -23,9 +23,8 @@
 struct kp_snapshot_text {
     const struct kp_heap *heap;
     size_t bytes;
-    uint64_t guard_end;     /* of the mapping before, if it may be a guard */
-    uint64_t data_end;      /* of the mapping before, if it is data of a file */
-    bool is_kprof;          /* that file is ours */
+    uint64_t guard_end; /* of the mapping before, if it may be a guard */
+    uint64_t data_end;  /* of the mapping before, if it is data of a file */
     char text[TEXT_BYTES];
 };
 
@@ -177,7 +176,7 @@ static bool is_shared(const struct lines *lines)
 static enum kp_mapping_kind kind_of(const struct kp_snapshot_text *text, const struct lines *lines)
 {
     if (path_has(lines, "-spool", false) || (kp_sys_is_own(lines->start) && !lines->has_file) ||
-        path_has(lines, "/libkprof.so", false))
+        (lines->start >= kp_host.own_start && lines->start < kp_host.own_end))
         return KP_MAPPING_KPROF;
     if (is_shared(lines))
         return KP_MAPPING_SHARED;
@@ -188,7 +187,7 @@ static enum kp_mapping_kind kind_of(const struct kp_snapshot_text *text, const s
     if (is_in_heap(text->heap, lines) || path_has(lines, "[heap]", true))
         return KP_MAPPING_HEAP;
     if (lines->is_writable && lines->start == text->data_end)
-        return text->is_kprof ? KP_MAPPING_KPROF : KP_MAPPING_DATA;
+        return KP_MAPPING_DATA;
     if (lines->is_writable && lines->start == text->guard_end)
         return KP_MAPPING_STACK;
     return KP_MAPPING_OTHER;
@@ -210,7 +209,6 @@ bool kp_snapshot_smaps_next(const struct kp_snapshot_text *constant, size_t *at,
                                                   .anonymous = lines.anonymous,
                                                   .swap = lines.swap};
         bool is_data = lines.has_file && lines.is_writable;
-        text->is_kprof = is_data && mapping->record.kind == KP_MAPPING_KPROF;
         text->data_end = is_data ? lines.end : 0;
         text->guard_end = lines.is_guard && !lines.has_file &&
                                   lines.end - lines.start <= GUARD_BYTES_MAX

@@ -58,7 +58,7 @@ check_pages() # allocator
         "$(heap 'sum(b["bytes"]["value"] for b in j["blame"] if b["stack"][0]["function"] == "planted_block")')" 5
 }
 
-need "the figures of a report" python3 || exit 0
+need "the figures of a report" "$READER" || exit 0
 for allocator in glibc jemalloc mimalloc tcmalloc; do
     check $allocator
     check_pages $allocator
