@@ -77,6 +77,8 @@ struct kp_telling {
 };
 struct kp_telling kp_frames_telling(const struct kp_frame *frames, size_t count);
 bool kp_frame_is_plumbing(const char *function, const char *module);
+/* Is this source file one of Rust's standard library? Its code, too, is plumbing. */
+bool kp_is_rust_library(const char *file);
 /* A label of a function that has no symbol ("src/de.rs:212 (nearby)", see symbols_labels.h): the
  * bytes before what is in parentheses; 0 for a name. */
 size_t kp_label_length(const char *function);

@@ -37,6 +37,14 @@ static const char *const plumbing_endings[] = {
     "asprintf", "mmap",     "mmap64",       "mremap",    "brk",        NULL,
 };
 
+/* As rustup's and Debian's toolchains name their own sources, with and without their text at hand. */
+static const char *const rust_folders[] = {
+    "/rustc/", "/rustc-", "/rustlib/src/rust/library/", "/rust/deps/", NULL,
+};
+static const char *const rust_beginnings[] = {
+    "library/alloc/src/", "library/core/src/", "library/std/src/", NULL,
+};
+
 static bool begins_with_any(const char *text, const char *const *list)
 {
     for (; *list; list++)
@@ -64,6 +72,14 @@ bool kp_frame_is_plumbing(const char *function, const char *module)
     char name[256];
     kp_function_short(function, name, sizeof name);
     return begins_with_any(name, plumbing_prefixes) || ends_with_any(name, plumbing_endings);
+}
+
+bool kp_is_rust_library(const char *file)
+{
+    for (const char *const *folder = rust_folders; *folder; folder++)
+        if (strstr(file, *folder))
+            return true;
+    return begins_with_any(file, rust_beginnings);
 }
 
 /* A name to be found by: a symbol of its own, or a line. */

@@ -111,7 +111,8 @@ static struct kp_frame read_frame(struct kp_query *query, const struct kp_module
         frame.function = address_name(query, module, sqlite3_column_int64(st, 2));
     frame.is_stdlib = frame.python ? kp_is_standard_library(frame.file)
                                    : strstr(frame.module, "/lib-dynload/") != NULL;
-    frame.plumbing = !frame.python && kp_frame_is_plumbing(frame.function, frame.module);
+    frame.plumbing = !frame.python && (kp_frame_is_plumbing(frame.function, frame.module) ||
+                                       kp_is_rust_library(frame.file));
     return frame;
 }
 

@@ -8,10 +8,13 @@
  */
 #include "symbols_dwarf.h"
 
+#include "query_names.h"
 #include "symbols_names.h"
 #include "symbols_ranges.h"
 
 #include <dwarf.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define KP_DIE_DEPTH 64    /* nesting of entries that is followed */
@@ -30,6 +33,7 @@ struct kp_dwarf {
     size_t count, room;
     struct kp_ranges ranges; /* value: index of the unit */
     struct kp_symbol_names names;
+    struct kp_names files; /* that had to be put together */
 };
 
 /* Adds all ranges of an entry. Code that the linker threw away has ranges at or near 0. */
@@ -96,6 +100,7 @@ void kp_dwarf_free(struct kp_dwarf *dwarf)
         kp_ranges_release(&dwarf->units[i].functions);
     kp_ranges_release(&dwarf->ranges);
     kp_symbol_names_release(&dwarf->names);
+    kp_names_release(&dwarf->files);
     free(dwarf->units);
     free(dwarf);
 }
@@ -168,19 +173,37 @@ static int find_chain(struct unit *unit, uint64_t address, Dwarf_Die chain[KP_IN
     return count;
 }
 
+/* rustc names the files of a crate from the folder in which it ran. */
+static const char *whole_path(struct kp_dwarf *dwarf, struct unit *unit, const char *file)
+{
+    Dwarf_Attribute attribute;
+    char path[PATH_MAX];
+    const char *folder = NULL;
+    if (*file == '/' || *file == '<' || !*file)
+        return file;
+    if (dwarf_attr(&unit->die, DW_AT_comp_dir, &attribute))
+        folder = dwarf_formstring(&attribute);
+    if (!folder || *folder != '/' ||
+        snprintf(path, sizeof path, "%s/%s", folder, file) >= (int)sizeof path)
+        return file;
+    return kp_names_add(&dwarf->files, path);
+}
+
 /* Where the code at `address` comes from, by the line table. */
-static void set_line(struct unit *unit, uint64_t address, struct kp_symbol_frame *frame)
+static void set_line(struct kp_dwarf *dwarf, struct unit *unit, uint64_t address,
+                     struct kp_symbol_frame *frame)
 {
     Dwarf_Line *line = dwarf_getsrc_die(&unit->die, address);
     const char *file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
     if (file) {
-        frame->file = file;
+        frame->file = whole_path(dwarf, unit, file);
         dwarf_lineno(line, &frame->line);
     }
 }
 
 /* Where the inlined function was called, by its entry. */
-static void set_call(struct unit *unit, Dwarf_Die *inlined, struct kp_symbol_frame *frame)
+static void set_call(struct kp_dwarf *dwarf, struct unit *unit, Dwarf_Die *inlined,
+                     struct kp_symbol_frame *frame)
 {
     Dwarf_Attribute attribute;
     Dwarf_Files *files;
@@ -193,7 +216,7 @@ static void set_call(struct unit *unit, Dwarf_Die *inlined, struct kp_symbol_fra
         dwarf_formudata(&attribute, &number) == 0 &&
         dwarf_getsrcfiles(&unit->code, &files, &count) == 0 && number < count) {
         const char *file = dwarf_filesrc(files, number, NULL, NULL);
-        frame->file = file ? file : "";
+        frame->file = file ? whole_path(dwarf, unit, file) : "";
     }
 }
 
@@ -213,9 +236,9 @@ int kp_dwarf_resolve(struct kp_dwarf *dwarf, uint64_t address, struct kp_symbol_
         if (i < count)
             frame.function = kp_symbol_names_of(&dwarf->names, &chain[i]);
         if (i + 1 >= count)
-            set_line(unit, pc, &frame);
+            set_line(dwarf, unit, pc, &frame);
         else
-            set_call(unit, &chain[i + 1], &frame);
+            set_call(dwarf, unit, &chain[i + 1], &frame);
         if (i < max)
             frames[given++] = frame;
     }

@@ -198,11 +198,33 @@ static void test_names(void)
     }
 }
 
+static void rust_files(void)
+{
+    static const struct {
+        const char *file;
+        bool is_library;
+    } files[] = {
+        {"/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/alloc/src/raw_vec/mod.rs", true},
+        {"/usr/src/rustc-1.63.0/library/core/src/option.rs", true},
+        {"/home/me/.rustup/toolchains/stable/lib/rustlib/src/rust/library/std/src/io/mod.rs", true},
+        {"/rust/deps/hashbrown-0.15.4/src/raw/mod.rs", true},
+        {"library/alloc/src/alloc.rs", true},
+        {"/home/me/library/src/lib.rs", false},
+        {"/home/me/.cargo/registry/src/index/serde-1.0.0/src/de.rs", false},
+        {"src/record.rs", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        kp_check(kp_is_rust_library(files[i].file) == files[i].is_library,
+                 "which files are Rust's standard library", "%s", files[i].file);
+}
+
 int main(void)
 {
     test_left_out();
     test_telling();
     test_files();
     test_names();
+    rust_files();
     return kp_checks_failed();
 }
