@@ -15,6 +15,7 @@
 #define RATE_LEAST 16.0
 #define RATE_LEAST_SHARE 0.01
 #define SURELY 1.5 /* half-widths: as wide as an interval of 99.7 % */
+#define CONTRADICTED_SHARE 0.5 /* of what the places would explain */
 #define MATTERS_SHARE 0.01 /* of RSS over the window: less growth is none */
 
 static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stands, double least)
@@ -103,6 +104,21 @@ static bool explains_all(const struct kp_leaks *leaks)
            live->high - live->low <= named->high - named->low;
 }
 
+/* What comes in at one place goes at others: the allocators saw next to nothing of it stay. */
+static bool is_contradicted(const struct kp_leaks *leaks)
+{
+    return leaks->live.is_known && leaks->named.value > 0 &&
+           leaks->live.rate.high < CONTRADICTED_SHARE * leaks->named.low;
+}
+
+static void withdraw(struct kp_leaks *leaks)
+{
+    for (size_t i = 0; i < leaks->site_count; i++)
+        if (leaks->sites[i].verdict >= KP_LEAK_PROBABLE)
+            leaks->sites[i].verdict = KP_LEAK_UNSURE;
+    leaks->named = (struct kp_estimate){0, 0, 0};
+}
+
 static void decide_rate(struct kp_leaks *leaks, const struct kp_measured *named)
 {
     leaks->measured = *named;
@@ -166,6 +182,8 @@ void kp_leaks_decide(struct kp_leaks *leaks)
     struct kp_measured named = sum_named(leaks);
     double length = leaks->end - leaks->onset;
     leaks->detectable = length > 0 ? KP_COHORT_SURVIVORS_SURE * leaks->gap / length : INFINITY;
+    if (is_contradicted(leaks))
+        withdraw(leaks);
     if (leaks->site_count > 0 && leaks->sites[0].verdict >= KP_LEAK_PROBABLE) {
         leaks->verdict = leaks->sites[0].verdict;
         decide_rate(leaks, &named);

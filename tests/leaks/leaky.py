@@ -52,7 +52,7 @@ class Program:
         self.draw = random.Random(seed)
         self.kept = []
         self.cache = collections.OrderedDict()
-        self.now = self.collects = 0
+        self.now = self.collects = self.held_bytes = 0
 
     def warm_up(self):
         if self.draw.random() < math.exp(-self.now / 40):
@@ -132,6 +132,30 @@ def shape_threads(p):
         thread = threading.Thread(target=done.wait, daemon=True)
         thread.start()
         p.kept.append((thread, done))
+
+
+def shape_fragment(p):
+    """As much is in use at any time, but what comes is a little larger than what has gone."""
+    for _ in range(20):
+        p.kept.append(bytearray(700 + 2 * p.now))
+        p.held_bytes += len(p.kept[-1])
+    while p.held_bytes > 6000000:
+        at = p.draw.randrange(len(p.kept))
+        p.held_bytes -= len(p.kept[at])
+        p.kept[at] = p.kept[-1]
+        p.kept.pop()
+
+
+def shape_fragment_objects(p):
+    """The same with objects that Python's own allocator serves."""
+    for _ in range(200):
+        p.kept.append(b"x" * (40 + p.now * 300 // p.rounds))
+        p.held_bytes += len(p.kept[-1])
+    while p.held_bytes > 3000000:
+        at = p.draw.randrange(len(p.kept))
+        p.held_bytes -= len(p.kept[at])
+        p.kept[at] = p.kept[-1]
+        p.kept.pop()
 
 
 SHAPES = {name[6:]: function for name, function in list(globals().items()) if name.startswith("shape_")}
