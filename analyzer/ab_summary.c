@@ -66,8 +66,7 @@ static bool passes(const struct kp_ab_row *row, enum kp_ab_figure time)
            row->ratios[time].high < KP_AB_TIME_BELOW;
 }
 
-/* In each recorded run live memory grew, and by a fifth of the whole and more if it went on for as
- * many iterations as there were. */
+/* The leak report has found growth in so many recorded runs that no lower end is 0. */
 static void judge_leak(const struct kp_ab_comparison *comparison, const struct kp_ab_row *rows,
                        struct kp_ab_verdict *verdict)
 {
