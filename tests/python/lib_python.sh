@@ -33,7 +33,7 @@ python_paths()
     for path in "$PYTHONS"/*/usr/bin/python3.*; do
         [[ $path =~ /python3\.[0-9]+t?(-shared)?$ ]] && echo "$path"
     done
-    for path in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python3.*; do
+    for path in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/*/bin/python3.*; do
         [[ $path =~ /python3\.[0-9]+t?$ ]] && echo "$path"
     done
 }

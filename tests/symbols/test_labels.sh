@@ -5,7 +5,7 @@
 # limit: 240
 . "$(dirname "$0")/../lib.sh"
 NAME=$BUILD/tools/name_functions
-PATH=$PATH:$HOME/.cargo/bin
+PATH=$PATH:${HOME:-}/.cargo/bin
 
 twins() # label, flags...: builds the library and its stripped twin, and compares them
 {
