@@ -111,7 +111,8 @@ impl Engine {
 
     /// pythonize of one record, `times` over; its calls are known by number, see message.rs.
     fn send_known(&self, py: Python<'_>, times: usize) -> PyResult<()> {
-        (0..times).try_for_each(|_| pythonize::pythonize(py, &self.known).map(drop).map_err(PyErr::from))
+        let convert = |_| pythonize::pythonize(py, &self.known).map(drop).map_err(PyErr::from);
+        clock::timed("send_known", || (0..times).try_for_each(convert))
     }
 
     /// A file whose body serde reads number by number, from a list or from bytes.
@@ -146,19 +147,19 @@ impl Engine {
     /// Chunks of a generator, each read inside spawn_blocking.
     fn stream_blocking(&self, py: Python<'_>, chunks: &Bound<'_, PyAny>) -> PyResult<usize> {
         let chunks = chunks.try_iter()?.unbind();
-        py.detach(|| stream::blocking(chunks))
+        stream::without_gil(py, "stream_blocking.fetch.wait", || stream::blocking(chunks))
     }
 
     /// Chunks of a generator, each read where it is fetched.
     fn stream_direct(&self, py: Python<'_>, chunks: &Bound<'_, PyAny>) -> PyResult<usize> {
         let chunks = chunks.try_iter()?.unbind();
-        py.detach(|| stream::direct(chunks))
+        stream::without_gil(py, "stream_direct.wait", || stream::direct(chunks))
     }
 
     /// Chunks of a generator, `batch` at a time.
     fn stream_batched(&self, py: Python<'_>, chunks: &Bound<'_, PyAny>, batch: usize) -> PyResult<usize> {
         let chunks = chunks.try_iter()?.unbind();
-        py.detach(|| stream::batched(chunks, batch))
+        stream::without_gil(py, "stream_batched.wait", || stream::batched(chunks, batch))
     }
 }
 

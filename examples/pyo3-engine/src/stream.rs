@@ -43,6 +43,13 @@ fn with_gil<T>(wait: &'static str, hold: &'static str, work: impl FnOnce(Python<
     result
 }
 
+/// Gives the GIL away for `work`; how long it takes to have it again goes to the clock.
+pub fn without_gil<T: Send>(py: Python<'_>, wait: &'static str, work: impl FnOnce() -> T + Send) -> T {
+    let (result, ended) = py.detach(|| (work(), clock::start()));
+    clock::stop(wait, ended);
+    result
+}
+
 /// Each chunk is fetched here and read on a thread of tokio's pool: the GIL is taken twice.
 pub fn blocking(chunks: Py<PyIterator>) -> PyResult<usize> {
     RUNTIME.block_on(async {
