@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
@@ -118,7 +119,7 @@ int main(int argc, char **argv)
     struct kp_error error = {""};
     struct kp_command_line line = {.options = options, .values = &o, .stop_at_word = true};
     if (argc == 4 && strcmp(argv[1], KP_AB_REPLAY_WORKER) == 0)
-        return kp_ab_replay_worker(argv[2], argv[3]);
+        _exit(kp_ab_replay_worker(argv[2], argv[3])); /* what it has allocated is the result */
     if (argc > 1 && strcmp(argv[1], "replay") == 0)
         return kp_ab_replay_main(argc - 1, argv + 1);
     if (kp_options_parse(&line, argc, argv, &error) != 0)

@@ -68,7 +68,8 @@ static int check_same(struct kp_ab_session *session, struct kp_error *error)
             return -1;
     }
     if (!session->command)
-        session->command = kp_ab_store_words(session->store, session->comparison.command);
+        session->command = session->stored_command =
+            kp_ab_store_words(session->store, session->comparison.command);
     return session->command ? 0 : -kp_error_set(error, "%.300s is damaged", o->output);
 }
 
@@ -112,5 +113,6 @@ void kp_ab_session_close(struct kp_ab_session *session)
 {
     kp_ab_store_close(session->store);
     kp_ab_comparison_release(&session->comparison);
+    kp_ab_words_free(session->stored_command);
     free(session->left_out);
 }

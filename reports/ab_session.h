@@ -23,6 +23,7 @@ struct kp_ab_session {
     struct kp_ab_store *store;
     struct kp_ab_comparison comparison;
     char **command; /* NULL: the one of the database */
+    char **stored_command; /* that one, once it is needed */
     char *left_out; /* lines, NULL: nothing was */
     bool is_interrupted;
     bool usage; /* the failure is one of usage */

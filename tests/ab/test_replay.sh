@@ -7,6 +7,10 @@
 . "$(dirname "$0")/lib_ab.sh"
 
 need "replays" sqlite3 "${CC:-cc}" || exit 0
+if nm -D "$AB" 2> /dev/null | grep -q __asan_init; then
+    skip "replays" "a program with AddressSanitizer has no other allocator"
+    exit 0
+fi
 "${CC:-cc}" -std=gnu11 -g -O1 -fno-builtin -D_GNU_SOURCE -pthread -o pinned "$ROOT/tests/ab/pinned.c" ||
     not_ok "the program can be built" "see above"
 RUN=$BUILD/kprof-run
