@@ -52,7 +52,7 @@ class Growth(NamedTuple):
     value: float
     low: float
     high: float
-    smallest: float  # what could have been named
+    smallest: float | None  # what could have been named; None: nothing
     live: float | None  # upper bound of the growth of all that is in use; None: nobody has said
     iterations: int  # that were recorded
     where: str  # what grows most
@@ -84,7 +84,8 @@ def format_size(value: float) -> str:
 def format_growth(growth: Growth) -> str:
     if growth.is_leak:
         return "%s (%s to %s)" % tuple(format_size(size) for size in (growth.value, growth.low, growth.high))
-    return "at most " + format_size(max(growth.smallest if growth.live is None else growth.live, 0))
+    bound = growth.smallest if growth.live is None else growth.live
+    return "unknown" if bound is None else "at most " + format_size(max(bound, 0))
 
 
 class Programs:
@@ -216,18 +217,7 @@ def _read_growth(leaks: dict[str, Any]) -> Growth:
     total, live = leaks["total"], leaks["slope_intervals"]["live"]
     return Growth(total["verdict"], *(total["rate"][bound] for bound in ("value", "low", "high")),
                   leaks["smallest_detectable"], live["high"] if live else None, leaks["iterations"],
-                  _place(leaks["sites"]))  # fmt: skip
-
-
-def _place(sites: list[dict[str, Any]]) -> str:
-    """Where the first site allocates: its innermost line of Python and the native function that
-    this calls, as far as there are such."""
-    stack = sites[0]["stack"] if sites else []
-    python = next((n for n, frame in enumerate(stack) if frame["lang"] == "python"), len(stack))
-    named = [frame for frame in stack[:python] if frame["function"] and frame["file"]]
-    words = ["%s:%d %s" % (os.path.basename(frame["file"]), frame["line"], frame["function"])
-             for frame in stack[python : python + 1] + named[-1:]]  # fmt: skip
-    return "at " + " -> ".join(words) if words else "at a place without names"
+                  leaks["sites"][0]["where"] if leaks["sites"] else "")  # fmt: skip
 
 
 def _environment() -> dict[str, str]:

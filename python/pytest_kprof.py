@@ -171,9 +171,11 @@ def _summary_line(nodeid: str, below: float, values: dict[str, Any] | None) -> s
         return "%-20s %-32s %s" % ("not checked", "", nodeid)
     growth = Growth(**values)
     line = "%-20s %-32s %s" % (growth.verdict, format_growth(growth), nodeid)
-    if growth.is_leak or growth.smallest <= below or (growth.live is not None and growth.live <= below):
+    bound = growth.smallest if growth.live is None or growth.live > below else growth.live
+    if growth.is_leak or (bound is not None and bound <= below):
         return line
-    return "%s  (%d repeats show no less than %s; more do)" % (line, growth.iterations, format_size(growth.smallest))
+    shown = "nothing" if growth.smallest is None else "no less than " + format_size(growth.smallest)
+    return "%s  (%d repeats show %s; more do)" % (line, growth.iterations, shown)
 
 
 def _leave(item: Any, nextitem: Any) -> list[Any]:
@@ -209,7 +211,7 @@ def _xfail_reason(item: Any, report: Any) -> str | None:
 
 
 def _fail_as_leak(item: Any, report: Any, run: Run, growth: Growth) -> None:
-    headline = "leaks %s per repeat, %s; allowed: %s" % (
+    headline = "leaks %s per repeat, at %s; allowed: %s" % (
         format_growth(growth), growth.where, format_size(run.asked.below))  # fmt: skip
     text = "%s\n\nrecording: %s" % (run.explanation(), run.recording)
     _fail(item, report, headline, text, expected=_xfail_reason(item, report))

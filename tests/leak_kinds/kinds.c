@@ -47,6 +47,19 @@ static PyObject *leak_block(PyObject *self, PyObject *argument)
     return nothing_or_memory_error(malloc(bytes), bytes);
 }
 
+/* Of the block before only the first bytes stay: between them and this one is a hole. */
+static PyObject *take_and_shrink(PyObject *self, PyObject *argument)
+{
+    static char *before;
+    size_t bytes = PyLong_AsSize_t(argument);
+    char *block = malloc(bytes);
+    (void)self;
+    if (before && !realloc(before, 40))
+        return PyErr_NoMemory();
+    before = block;
+    return nothing_or_memory_error(block, bytes);
+}
+
 static PyObject *leak_in_arena(PyObject *self, PyObject *argument)
 {
     size_t bytes = PyLong_AsSize_t(argument);
@@ -109,6 +122,7 @@ static PyObject *no_leak(PyObject *self, PyObject *argument)
 
 static PyMethodDef methods[] = {
     {"leak_block", leak_block, METH_O, NULL},
+    {"take_and_shrink", take_and_shrink, METH_O, NULL},
     {"leak_in_arena", leak_in_arena, METH_O, NULL},
     {"leak_mapping", leak_mapping, METH_O, NULL},
     {"leak_thread", leak_thread, METH_NOARGS, NULL},
