@@ -123,10 +123,9 @@ static long create_after_finish(const char *database, char *spool, size_t bytes)
     return fd;
 }
 
-long kp_database_reserve(char *database, size_t bytes)
+long kp_database_reserve(char *database, size_t bytes, const char *why)
 {
     char spool[KP_SPOOL_PATH_BYTES];
-    const char *why = NULL;
 
     if (!kp_settings.database[0]) {
         kp_say("the working directory has no usable name; nothing is recorded; ",

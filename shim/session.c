@@ -73,13 +73,16 @@ static bool attach(const char *path, long *error)
 {
     long fd = KP_SYS4(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NONBLOCK, 0);
     struct stat about;
-    bool good = false;
+    bool good = false, is_file;
 
     *error = fd < 0 ? fd : 0;
     if (fd < 0)
         return false;
-    if (KP_SYS2(SYS_fstat, fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size >= 8192 &&
-        map_spool(fd, (uint64_t)about.st_size)) {
+    is_file = KP_SYS2(SYS_fstat, fd, &about) == 0 && S_ISREG(about.st_mode) &&
+              about.st_size >= 8192;
+    if (is_file && !map_spool(fd, (uint64_t)about.st_size)) {
+        *error = -ENOMEM;
+    } else if (is_file) {
         good = header_is_good(kp_host.spool, (uint64_t)about.st_size) &&
                !(kp_host.spool->joined & KP_JOINED_CLOSED);
         if (good)
@@ -197,11 +200,12 @@ static long make_file(long fd, uint32_t chunks, const char *database)
     return error;
 }
 
-static bool make(void)
+/* `why` the session of our parent is not used, when there is one. */
+static bool make(const char *why)
 {
     char database[KP_SPOOL_PATH_BYTES - 16];
     uint32_t chunks = chunks_wanted();
-    long fd = kp_database_reserve(database, sizeof database);
+    long fd = kp_database_reserve(database, sizeof database, why);
     long error = chunks ? 0 : -EFBIG;
 
     if (fd < 0)
@@ -250,11 +254,12 @@ bool kp_session_open(void)
         return false;
     if (kp_settings.session && strcmp(kp_settings.session, KP_SESSION_NEW) == 0) {
         kp_settings.session = NULL;
-        return make();
+        return make(NULL);
     }
     if (kp_settings.session ? attach(kp_settings.session, &error) : attach_to_parents())
         return is_followed();
-    return !is_shut_out(error) && make();
+    return !is_shut_out(error) &&
+           make(error == -ENOMEM ? " does not fit into the address space (ulimit -v)" : NULL);
 }
 
 uint32_t kp_session_number(void)

@@ -33,6 +33,19 @@ under_limit four-descriptors -n 4
 under_limit no-locked-memory -l 0
 under_limit no-more-processes -u 1
 
+# A child that may have less address space than the recording of its parent takes.
+db=$TMP/less.db
+# shellcheck disable=SC2016
+LD_PRELOAD=$SHIM KPROF_DB=$db KPROF_RATE=1 sh -c '(ulimit -v 100000; exec "$0" 1 3000); exec "$0" 1 3000' "$T/mix" > out.txt 2> err.txt
+assert_eq "with less address space than its parent a child runs as ever" "0|4" "$?|$(grep -c '^ok' out.txt)"
+assert_eq "it says where it is recorded, and why" "kprof: $db does not fit into the address space (ulimit -v); recording to $TMP/less-1.db" \
+    "$(grep 'recording to' err.txt)"
+assert_whole "the parent" "$db"
+assert_whole "the child with less address space" "$TMP/less-1.db"
+for each in "$db" "$TMP/less-1.db"; do
+    assert_range "each has its own blocks" 6000 6010 "$(sql "$each" 'SELECT count(*) FROM sample WHERE size = 150')"
+done
+
 [ "$(id -u)" = 0 ] && need "without /proc" unshare mount || exit 0
 cat > without_proc.sh << END
 mount -t tmpfs none /proc || exit 77
