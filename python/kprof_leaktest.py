@@ -128,9 +128,12 @@ class Run:
             if self.result["raised"]:
                 return None
             growth = self._growth()
-            if growth.is_leak or (growth.live is not None and growth.live <= self.asked.below):
+            if self.fails(growth) or (growth.live is not None and growth.live <= self.asked.below):
                 break
         return growth
+
+    def fails(self, growth: Growth) -> bool:
+        return growth.is_leak and growth.low > self.asked.below
 
     def explanation(self) -> str:
         return self._report("leaks").stdout.rstrip()

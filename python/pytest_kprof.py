@@ -138,7 +138,7 @@ class Checker:
         reports = _received(item, run.result.get("reports", []))
         report = next((report for report in reports if report.when == "call"), reports[0])
         report.user_properties.append(("kprof", {"below": check.below, "growth": growth and growth._asdict()}))
-        leaks = growth is not None and growth.is_leak and growth.low > check.below
+        leaks = growth is not None and run.fails(growth)
         if problem:
             first, _, rest = problem.partition("\n")
             _fail(item, report, "kprof could not check this test: " + first, rest)
