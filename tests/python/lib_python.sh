@@ -38,14 +38,15 @@ python_paths()
     done
 }
 
-# "label<TAB>path" of each interpreter that kprof reads the stacks of (3.9 to 3.14), once a label.
+# "label<TAB>path" of each interpreter that kprof reads the stacks of (3.9 to 3.14), once a label. With
+# KPROF_TEST_PYTHON, a regular expression on the label, only those: make check-pythons P='3\.14.* shared'
 list_pythons()
 {
     local path label
     python_paths | while read -r path; do
         label=$(python_label "$path") || continue
         case $label in 3.9.* | 3.1[0-4].*) printf '%s\t%s\n' "$label" "$path" ;; esac
-    done | awk -F'\t' '!seen[$1]++' | sort -V
+    done | awk -F'\t' '!seen[$1]++' | grep -E "^${KPROF_TEST_PYTHON:-.}" | sort -V
 }
 
 # One: the last that matches, e.g. pick_python '3\.11\..* static'

@@ -12,6 +12,6 @@ deps-python:
 pythons: deps ## fetch Python 3.9, 3.13, 3.14 and 3.15 from Debian's other suites into build/pythons
 	@tests/install_packages.sh patchelf debian-archive-keyring
 	@tests/python/fetch_pythons.sh $(PYTHONS)
-check-pythons: pythons ## the Python tests on every interpreter, with more of CPython's own tests
+check-pythons: pythons ## the Python tests on every interpreter (P=PATTERN: on some), with more of CPython's own tests
 	@$(MAKE) --no-print-directory all test-programs
-	@KPROF_TEST_BUILD=$(CURDIR)/$B tests/run --long tests/python/
+	@KPROF_TEST_PYTHON='$(P)' KPROF_TEST_BUILD=$(CURDIR)/$B tests/run --long tests/python/$(T)
