@@ -294,7 +294,7 @@ CREATE TABLE snapshot (                 -- of the heap, by the shim; sizes of th
     rss_file       INTEGER NOT NULL,    -- of it: files and shared memory
     cell_bytes     INTEGER NOT NULL,    -- 65536, or 4096 with KPROF_PAGES=1: what occupancy and waste go by
     partial        INTEGER NOT NULL,    -- 1: an arena was busy, or too long to read
-    cost_s         REAL NOT NULL,       -- what it took the program
+    cost_s         REAL NOT NULL,       -- CPU time that it took the program
     trim_threshold INTEGER,             -- of glibc at that moment; null: not known
     mmap_threshold INTEGER,
     live_malloc    REAL NOT NULL,  live_malloc_var REAL NOT NULL,  -- bytes asked for and live then, of malloc and new

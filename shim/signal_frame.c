@@ -50,7 +50,20 @@ bool kp_signals_are_blocked(void)
     return KP_SYS4(SYS_rt_sigprocmask, 0, NULL, &mask, sizeof mask) != 0 || mask != 0;
 }
 
-bool kp_may_be_in_handler(struct kp_slot *slot)
+/* The walk of the last stack has gone by this place and found no frame there. */
+static bool is_known_as_stale(const struct kp_slot *slot, uintptr_t place)
+{
+    bool went_beyond = false;
+
+    for (uint32_t i = 0; i < slot->depth; i++) {
+        if (slot->frames[i].slot == place)
+            return false;
+        went_beyond |= slot->frames[i].slot > place;
+    }
+    return went_beyond;
+}
+
+static bool may_be_in_handler(struct kp_slot *slot, bool ask_walk)
 {
     const uintptr_t *here = __builtin_frame_address(0);
 
@@ -63,7 +76,17 @@ bool kp_may_be_in_handler(struct kp_slot *slot)
     if (!kp_slot_stack_holds(slot, here))
         return kp_signals_are_blocked();
     for (; (uintptr_t)here < slot->stack_high; here++)
-        if (is_restorer(*here))
+        if (is_restorer(*here) && !(ask_walk && is_known_as_stale(slot, (uintptr_t)here)))
             return true;
     return false;
+}
+
+bool kp_may_be_in_handler(struct kp_slot *slot)
+{
+    return may_be_in_handler(slot, false);
+}
+
+bool kp_may_be_in_handler_since_walk(struct kp_slot *slot)
+{
+    return may_be_in_handler(slot, true);
 }

@@ -13,6 +13,9 @@
  * set; the thread's own slot. */
 bool kp_may_be_in_handler(struct kp_slot *slot);
 
+/* The same just after a sample: what its walk of the stack has passed is no frame of a handler. */
+bool kp_may_be_in_handler_since_walk(struct kp_slot *slot);
+
 /* Is any? Then it may be a handler that runs: its own signal is. */
 bool kp_signals_are_blocked(void);
 

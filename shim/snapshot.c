@@ -2,7 +2,7 @@
 /*
  * When snapshots are taken. Host's threads, one at a time; nobody waits for another's.
  *
- * The budget: after one that took t, none before 100 t have passed, but for the one at the end. A
+ * The budget: after one that took t of CPU time, none before 100 t have passed, but for the one at the end. A
  * handler that has interrupted malloc must not look at its arenas, so none is taken where a signal's
  * frame is on the stack; while one is being taken all signals wait.
  *
@@ -115,9 +115,14 @@ static void write_down(const struct kp_rec_snapshot *snapshot, struct kp_heap *h
     kp_guard_leave();
 }
 
-static void plan(const struct kp_rec_snapshot *snapshot)
+static uint64_t cpu_us(void)
 {
-    uint64_t now_us = kp_clock_us(), rest_us = (now_us - snapshot->time_us) * SHARE;
+    return kp_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1000;
+}
+
+static void plan(const struct kp_rec_snapshot *snapshot, uint64_t began_cpu_us)
+{
+    uint64_t now_us = kp_clock_us(), rest_us = (cpu_us() - began_cpu_us) * SHARE;
 
     snapshots.rss = snapshot->rss;
     snapshots.clock_us = now_us + period(CLOCK_US, now_us);
@@ -136,12 +141,13 @@ static void take(enum kp_snapshot_why why, const struct kp_snapshot_rss *rss, ui
                                        .why = (uint8_t)why,
                                        .page_shift = kp_settings.pages ? 12 : 16};
     bool with_smaps = why == KP_SNAPSHOT_END && age_us(now_us) > SMAPS_AGE_US;
+    uint64_t began_cpu_us = cpu_us();
     struct kp_heap *heap = kp_heap_new(snapshot.page_shift);
     struct kp_snapshot_text *smaps = with_smaps ? kp_snapshot_text_new() : NULL;
 
     if (heap) {
         read_heap(heap, smaps);
-        snapshot.cost_us = (uint32_t)(kp_clock_us() - now_us);
+        snapshot.cost_us = (uint32_t)(cpu_us() - began_cpu_us);
         snapshot.is_partial = heap->is_partial;
         snapshot.trim_threshold = heap->trim_threshold;
         snapshot.mmap_threshold = heap->mmap_threshold;
@@ -150,11 +156,18 @@ static void take(enum kp_snapshot_why why, const struct kp_snapshot_rss *rss, ui
     }
     if (smaps)
         kp_snapshot_text_free(smaps);
-    plan(&snapshot);
+    plan(&snapshot, began_cpu_us);
 }
 
-/* Is this a place where allocators may be looked at? At the end there is no second chance, and what
- * an old handler has left on the stack would be one too many. */
+/* What an old handler has left on the stack looks like one that runs. Just after a sample its walk
+ * tells; at a mark and at the end the mask has to: a handler's own signal is blocked. */
+static bool is_in_handler(struct kp_slot *slot, enum kp_snapshot_why why)
+{
+    return why ? kp_may_be_in_handler(slot) && kp_signals_are_blocked()
+               : kp_may_be_in_handler_since_walk(slot);
+}
+
+/* Is this a place where allocators may be looked at? */
 static bool is_in_order(enum kp_snapshot_why why)
 {
     bool answer = false;
@@ -166,8 +179,7 @@ static bool is_in_order(enum kp_snapshot_why why)
         struct kp_slot *slot = kp_slot_get(&kp_self);
 
         begin_in_this_process();
-        answer = slot && (!kp_may_be_in_handler(slot) ||
-                          (why == KP_SNAPSHOT_END && !kp_signals_are_blocked()));
+        answer = slot && !is_in_handler(slot, why);
     }
     kp_guard_leave();
     return answer;

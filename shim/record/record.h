@@ -269,7 +269,7 @@ struct kp_rec_snapshot {
     uint64_t time_us;
     uint64_t rss;
     uint64_t rss_file;   /* of it: pages of files and shared memory */
-    uint32_t cost_us;    /* to take it, without the writing */
+    uint32_t cost_us;    /* CPU time to take it, without the writing */
     uint8_t why;         /* enum kp_snapshot_why */
     uint8_t page_shift;  /* 12: cells of spans are pages; 16: of 64 KiB */
     uint8_t is_partial;  /* something was busy, or too long to read */
