@@ -116,7 +116,7 @@ static void emit_configuration(const struct kp_ab_comparison *c, size_t i,
 static const char *growth(char *out, const struct kp_estimate *slope)
 {
     strcpy(out, isnan(slope->value) ? "-" : "0");
-    if (slope->low > 0) {
+    if (slope->low >= 1) {
         *out = '+';
         kp_format_size(out + 1, slope->value);
     }
@@ -141,7 +141,7 @@ static bool is_told(const struct kp_ab_comparison *c, const struct kp_ab_row *ro
 {
     for (size_t i = 0; i < c->configuration_count; i++) {
         const struct kp_estimate *e = &rows[i].figures[details[detail].figure];
-        if (details[detail].figure == KP_AB_RSS_SLOPE ? e->low > 0 : !isnan(e->value))
+        if (details[detail].figure == KP_AB_RSS_SLOPE ? e->low >= 1 : !isnan(e->value))
             return true;
     }
     return false;
@@ -229,7 +229,7 @@ static void emit_leak(const struct kp_ab_verdict *verdict, struct kp_emitter *ou
     char size[KP_FORMAT_BYTES];
     if (verdict->is_leak)
         kp_emit_line(out, 2, "No allocator will fix this: it is a leak. Live memory grows by %s per "
-                             "iteration; where: kprof-run -o leak.db, then kprof-report leak.db leaks",
+                             "iteration.",
                      kp_format_size(size, verdict->live_slope.value));
 }
 
@@ -279,6 +279,30 @@ static void emit_probe(const struct kp_ab_comparison *c, const struct kp_ab_row 
     kp_emit_value(out, "probe_effect", KP_TYPE_COUNT_ESTIMATE, kp_ab_estimate(effect));
 }
 
+/* The question that this report leaves open. */
+static void emit_next(const struct kp_ab_session *session, const struct kp_ab_row *rows,
+                      struct kp_emitter *out)
+{
+    const struct kp_ab_comparison *c = &session->comparison;
+    struct kp_ab_configuration none = {.name = NULL};
+    char *line = kp_ab_command_line(&none, session->command);
+    bool has_idle = false;
+    for (size_t i = 0; i < c->configuration_count; i++)
+        has_idle |= !isnan(rows[i].figures[KP_AB_IDLE_RSS].value);
+    kp_emit_line(out, 0, "%s", "");
+    if (kp_ab_judge(c, rows).is_leak)
+        kp_emit_line(out, 2, "next: kprof-run -o leak.db -- %s; kprof-report leak.db leaks", line);
+    else if (kp_ab_time_figure(c) == KP_AB_WALL)
+        kp_emit_line(out, 2, "next: mark what the program does over and over (man 3 kprof), and time "
+                             "per iteration, leaks and idle memory can be told too");
+    else if (!has_idle)
+        kp_emit_line(out, 2, "next: kprof-ab --idle 20 -- %s   what each gives back at rest", line);
+    else
+        kp_emit_line(out, 2, "next: kprof-run -o run.db -- %s; kprof-report run.db fragmentation",
+                     line);
+    free(line);
+}
+
 void kp_ab_report_comparison(const struct kp_ab_session *session, struct kp_emitter *out)
 {
     const struct kp_ab_comparison *c = &session->comparison;
@@ -296,5 +320,6 @@ void kp_ab_report_comparison(const struct kp_ab_session *session, struct kp_emit
         emit_details(c, rows, out);
     emit_verdict(session, rows, out);
     emit_probe(c, rows, out);
+    emit_next(session, rows, out);
     free(rows);
 }
