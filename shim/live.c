@@ -45,12 +45,14 @@ static struct shard *shard_of(const void *pointer)
 }
 
 /* Neighbours in the heap are neighbours here: a KiB of it has 64 entries of its own, sixteen cache
- * lines, in a random place. In larger groups clashes make longer probes. */
+ * lines, in a random place. In larger groups clashes make longer probes. Two groups in one place
+ * have their blocks at other steps, since most heaps have theirs at multiples of 32 or 64. */
 static uint64_t home_of(const void *pointer, uint64_t mask)
 {
     uint64_t group = ((uintptr_t)pointer >> 10) * 0x9e3779b97f4a7c15u >> 24;
+    uint64_t within = ((uintptr_t)pointer >> 4 & 63) ^ (group >> 20 & 3);
 
-    return (group << 6 | ((uintptr_t)pointer >> 4 & 63)) & mask;
+    return (group << 6 | within) & mask;
 }
 
 static void change_begin(struct shard *shard)
