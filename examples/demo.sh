@@ -29,3 +29,8 @@ title "examples/ledger.c: a native program"
 run "LD_PRELOAD=libkprof.so KPROF_DB=ledger.db ./ledger" \
     env LD_PRELOAD="$build/libkprof.so" KPROF_DB=ledger.db "$build/examples/ledger"
 run "kprof-report ledger.db" "$build/kprof-report" ledger.db
+
+title "examples/fragment: long-lived blocks among short ones; hardly any memory can be given back"
+run "LD_PRELOAD=libkprof.so KPROF_DB=fragment.db ./fragment" \
+    env LD_PRELOAD="$build/libkprof.so" KPROF_DB=fragment.db "$build/examples/fragment/fragment"
+run "kprof-report fragment.db fragmentation" "$build/kprof-report" fragment.db fragmentation

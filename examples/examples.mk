@@ -6,7 +6,7 @@ PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import os, sysconfig; d = sysconfig.get_p
 EXAMPLE_PYTHON = $(if $(PYTHON_INCLUDE),$B/examples/python-c/orders.so)
 
 .PHONY: demo examples
-examples: $B/examples/ledger $(EXAMPLE_PYTHON)
+examples: $B/examples/ledger $B/examples/fragment/fragment $(EXAMPLE_PYTHON)
 demo: deps ## build, profile the examples and print their reports
 	@$(MAKE) --no-print-directory all examples
 	@examples/demo.sh $B "$(PYTHON)"
