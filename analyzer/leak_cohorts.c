@@ -17,6 +17,7 @@
 #define OLD_SURELY 2.0 /* standard deviations of their number above that */
 #define SLOWING_SHARE 0.8 /* of the first half; above it the difference does not matter */
 #define ONSETS_MAX 3
+#define FALLING_STEPS 256
 #define CONSTANT_BETTER 2.5 /* of log-likelihood, at least */
 
 /* How far from even a shape must be. A leak of many samples must not be taken for something else by
@@ -141,17 +142,25 @@ static double find_onset(const struct kp_cohort_input *in, double to, bool *rise
     return onset;
 }
 
+/* 1/t, t from the beginning on; `at` may be in stretched time, t is not. */
+static double falling_rate(const struct kp_cohort_input *in, double at)
+{
+    return 1 / ((in->exposure ? kp_exposure_unstretch(in->exposure, at) : at) - in->begin + 1);
+}
+
 /* Growth like that of the logarithm never ends, but is no leak: a set of things that are seen for
  * the first time more and more seldom. Where nothing has begun late, what is left must look more like a
  * constant rate than like one that falls as 1/t. */
 static bool is_logarithmic(const struct kp_cohort_input *in, double from, double to)
 {
     struct span span = span_of(in, from, to);
-    double n = (double)span.generations, falling = 0;
+    double n = (double)span.generations, falling = 0, all = 0;
     for (size_t i = span.first; i < span.first + span.count; i++)
         if (is_generation(in, i, span.first))
-            falling -= log(floor(in->births[i].at) - in->begin + 1);
-    falling += n * log(n / log((to - in->begin + 1) / (from - in->begin + 1)));
+            falling += log(falling_rate(in, in->births[i].at));
+    for (int i = 0; i < FALLING_STEPS; i++)
+        all += falling_rate(in, from + (i + 0.5) / FALLING_STEPS * (to - from)) / FALLING_STEPS;
+    falling += n * log(n / (all * (to - from)));
     return falling > log_likelihood(n, to - from) - CONSTANT_BETTER;
 }
 
@@ -249,6 +258,9 @@ static void judge_until(const struct kp_cohort_input *in, double to, struct kp_c
 {
     bool rises;
     cohort->onset = find_onset(in, to, &rises);
+    cohort->first = first_from(in, cohort->onset) < in->count
+                        ? in->births[first_from(in, cohort->onset)].at
+                        : to;
     struct span span = span_of(in, cohort->onset, to);
     double older = freed_older(in, cohort->guard);
     cohort->survivors = span.count;
@@ -291,7 +303,9 @@ static void judge_stretched(const struct kp_cohort_input *in, double to, struct 
         births[i].bytes *= kp_exposure_density(&exposure, in->births[i].at);
     }
     stretched.births = births;
+    stretched.exposure = &exposure;
     judge_until(&stretched, kp_exposure_stretch(&exposure, to), cohort);
+    cohort->first = kp_exposure_unstretch(&exposure, cohort->first);
     cohort->onset = ceil(kp_exposure_unstretch(&exposure, cohort->onset) - 1e-6);
     if (cohort->full_after > 0)
         cohort->full_after = kp_exposure_unstretch(&exposure, cohort->full_after);

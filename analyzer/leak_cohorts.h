@@ -48,6 +48,7 @@ struct kp_cohort_input {
     double gap;                   /* bytes between two samples: what may have been missed */
     const struct kp_rate_at *rates; /* of sampling, if it changed; births are then judged in */
     size_t rate_count;              /* stretched time, see leak_exposure.h */
+    const struct kp_exposure *exposure; /* of births that are in stretched time already, else NULL */
 };
 
 enum kp_cohort_shape {
@@ -62,6 +63,7 @@ struct kp_cohort {
     enum kp_cohort_shape shape;
     double guard;           /* A */
     double onset;           /* iteration */
+    double first;           /* the first survivor's, since the onset */
     size_t survivors;       /* since the onset */
     size_t generations;     /* g */
     double old_share;       /* freed when older than A / (those + survivors) */

@@ -47,6 +47,7 @@ struct kp_leak_site {
     int64_t stack_id, process_id; /* of the member with the most survivors */
     unsigned kinds;
     double live_bytes;         /* of births in the window */
+    bool balanced;             /* looks like a leak, but as much goes elsewhere */
     const struct kp_frame *group; /* what it was grouped by; NULL by place and side */
     const char *module;        /* of native code: path; "" none */
 };

@@ -16,6 +16,8 @@
 #define RATE_LEAST_SHARE 0.01
 #define SURELY 1.5 /* half-widths: as wide as an interval of 99.7 % */
 #define CONTRADICTED_SHARE 0.5 /* of what the places would explain */
+#define LITTLE_OF_RSS 0.1
+#define GAP_SLACK 0.02
 #define MATTERS_SHARE 0.01 /* of RSS over the window: less growth is none */
 
 static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stands, double least)
@@ -114,9 +116,21 @@ static bool is_contradicted(const struct kp_leaks *leaks)
 static void withdraw(struct kp_leaks *leaks)
 {
     for (size_t i = 0; i < leaks->site_count; i++)
-        if (leaks->sites[i].verdict >= KP_LEAK_PROBABLE)
+        if (leaks->sites[i].verdict >= KP_LEAK_PROBABLE) {
             leaks->sites[i].verdict = KP_LEAK_UNSURE;
+            leaks->sites[i].balanced = true;
+        }
     leaks->named = (struct kp_estimate){0, 0, 0};
+}
+
+/* Where little was looked at when it began, the samples leave a gap in which it may have begun; the
+ * allocators say where in it. */
+static double onset_of(const struct kp_leaks *leaks, const struct kp_cohort *cohort)
+{
+    if (!leaks->live.is_known || leaks->live.start <= cohort->onset ||
+        leaks->live.start > cohort->first + GAP_SLACK * leaks->iterations)
+        return cohort->onset;
+    return leaks->live.start;
 }
 
 static void decide_rate(struct kp_leaks *leaks, const struct kp_measured *named)
@@ -129,7 +143,7 @@ static void decide_rate(struct kp_leaks *leaks, const struct kp_measured *named)
         leaks->measured =
             (struct kp_measured){leaks->live.rate.value, leaks->live.error, leaks->live.df};
     }
-    leaks->onset = leaks->sites[0].cohort.onset;
+    leaks->onset = onset_of(leaks, &leaks->sites[0].cohort);
 }
 
 static bool grows(const struct kp_trend *trend)
@@ -143,9 +157,17 @@ static bool matters(const struct kp_leaks *leaks, const struct kp_trend *trend)
     return grows(trend) && grown > MATTERS_SHARE * leaks->rss_bytes;
 }
 
+/* Not where nearly all of what RSS grows by is something else. */
+static bool is_live_growth(const struct kp_leaks *leaks)
+{
+    bool others = matters(leaks, &leaks->held) || matters(leaks, &leaks->other);
+    return grows(&leaks->live) &&
+           !(others && leaks->live.rate.value < LITTLE_OF_RSS * leaks->rss.rate.value);
+}
+
 static void decide_cause(struct kp_leaks *leaks)
 {
-    if (grows(&leaks->live))
+    if (is_live_growth(leaks))
         leaks->cause = KP_CAUSE_LIVE;
     else if (matters(leaks, &leaks->held) && leaks->held.rate.value >= leaks->other.rate.value)
         leaks->cause = KP_CAUSE_HELD;
@@ -165,7 +187,8 @@ static void decide_needed(struct kp_leaks *leaks)
 {
     for (size_t i = 0; i < leaks->site_count; i++)
         if (leaks->sites[i].verdict == KP_LEAK_PROBABLE ||
-            leaks->sites[i].verdict == KP_LEAK_UNSURE)
+            (leaks->sites[i].verdict == KP_LEAK_UNSURE && !leaks->sites[i].balanced &&
+             leaks->sites[i].cohort.rate.value >= rate_least(leaks)))
             leaks->needed = fmax(leaks->needed, leaks->sites[i].cohort.needed);
     if (leaks->verdict == KP_LEAK_UNSURE && leaks->live.rate.value > 0)
         leaks->needed = fmax(leaks->needed, KP_COHORT_SURVIVORS_SURE * leaks->gap /

@@ -55,6 +55,11 @@ static void explain(const struct kp_leak_site *site, char *note, char *next, siz
         snprintf(next, bytes, "run for longer: does it stop?");
         break;
     case KP_LEAK_UNSURE:
+        if (site->balanced) {
+            snprintf(note, bytes, ": as much goes elsewhere");
+            snprintf(next, bytes, "nothing: what is in use as a whole does not grow");
+            break;
+        }
         snprintf(note, bytes, ": %zu samples", site->cohort.survivors);
         snprintf(next, bytes, "run for longer, or record with a smaller KPROF_RATE");
         break;
@@ -139,6 +144,8 @@ static void emit_slopes(struct kp_emitter *out, const struct kp_leaks *leaks)
     for (int i = 0; i < 4; i++)
         emit_slope(out, keys[i], trends[i]);
     kp_emit_object_end(out);
+    kp_emit_value(out, "slopes_since", KP_TYPE_COUNT,
+                  leaks->rss.is_known ? kp_amount(leaks->rss.start) : kp_unknown());
     kp_emit_object(out, "slope_intervals");
     for (int i = 0; i < 4; i++)
         kp_emit_value(out, keys[i], KP_TYPE_BYTES_ESTIMATE,

@@ -52,7 +52,8 @@ class Program:
         self.draw = random.Random(seed)
         self.kept = []
         self.cache = collections.OrderedDict()
-        self.now = self.collects = self.held_bytes = 0
+        self.now = self.collects = 0
+        self.sizes = []
 
     def warm_up(self):
         if self.draw.random() < math.exp(-self.now / 40):
@@ -135,27 +136,24 @@ def shape_threads(p):
 
 
 def shape_fragment(p):
-    """As much is in use at any time, but what comes is a little larger than what has gone."""
-    for _ in range(20):
-        p.kept.append(bytearray(700 + 2 * p.now))
-        p.held_bytes += len(p.kept[-1])
-    while p.held_bytes > 6000000:
-        at = p.draw.randrange(len(p.kept))
-        p.held_bytes -= len(p.kept[at])
-        p.kept[at] = p.kept[-1]
-        p.kept.pop()
+    """glibc: as much comes as goes, but what goes leaves holes that are a little too small."""
+    if not p.kept:
+        p.kept = [bytearray(2500) for _ in range(8000)]
+        p.sizes = p.draw.sample(range(len(p.kept)), 4 * p.rounds)
+    for _ in range(4):
+        p.kept[p.sizes.pop()] = None
+    p.cache[p.now] = [bytearray(2516) for _ in range(4)]
 
 
-def shape_fragment_objects(p):
-    """The same with objects that Python's own allocator serves."""
-    for _ in range(200):
-        p.kept.append(b"x" * (40 + p.now * 300 // p.rounds))
-        p.held_bytes += len(p.kept[-1])
-    while p.held_bytes > 3000000:
-        at = p.draw.randrange(len(p.kept))
-        p.held_bytes -= len(p.kept[at])
-        p.kept[at] = p.kept[-1]
-        p.kept.pop()
+def shape_objects(p):
+    """Python's own allocator: each size has pools of its own, and a few objects keep each pool."""
+    if not p.kept:
+        p.kept = [bytes([n % 256]) * 250 for n in range(3000)]
+        p.sizes = p.draw.sample(range(48, 480, 16), 27)
+    size = p.sizes[p.now * 27 // p.rounds] + 1 - p.now % 2
+    blocks = [bytes([n % 256]) * size for n in range(3000)]
+    for block in p.draw.sample(blocks, 6):
+        p.kept[p.draw.randrange(len(p.kept))] = block
 
 
 SHAPES = {name[6:]: function for name, function in list(globals().items()) if name.startswith("shape_")}

@@ -27,7 +27,7 @@ def run(kind, size, shape, seed, rounds=ROUNDS):
         database = os.path.join(place, "leaky.db")
         environment = dict(os.environ, LD_PRELOAD=os.path.join(BUILD, "libkprof.so"),
                            KPROF_DB=database, KPROF_QUIET="1",
-                           PYTHONPATH=os.pathsep.join([DIRECTORY, os.path.join(HERE, "..", "..", "python")]))
+                           PYTHONPATH=os.pathsep.join([os.environ["KEEPER"], os.path.join(HERE, "..", "..", "python")]))
         out = subprocess.run([PYTHON, os.path.join(HERE, "leaky.py"), str(rounds), kind, str(size),
                               str(ONSET), shape, str(seed)], env=environment, check=True,
                              stdout=subprocess.PIPE, universal_newlines=True)
@@ -85,9 +85,22 @@ def clean(shapes, runs):
     check(len(named) <= 0.01 * total, "without a leak at most 1 % of runs name one", named)
 
 
+def held():
+    """RSS grows, the heap does not: whose is it?"""
+    for shape, whose in (("fragment", "glibc"), ("objects", "Python's own allocator")):
+        report, _ = run("none", 0, shape, 1)
+        slopes = report["slopes"]
+        shown = "%s %s" % (report["total"], slopes)
+        check(report["total"]["verdict"] == "no leak", "%s keeps free memory: that is no leak" % whose, shown)
+        check(report["total"]["grows"] == "held by the allocator", "it is named, of %s" % whose, shown)
+        check(slopes["held"] > 0.7 * slopes["rss"] and slopes["rss"] > 2000, "and makes up what RSS grows by, of %s" % whose, shown)
+
+
 if len(sys.argv) > 5:
     for name in sys.argv[5:]:
-        if name == "clean":
+        if name == "held":
+            held()
+        elif name == "clean":
             clean(["noise", "queue", "saw", "fifo", "random", "log", "step", "walk", "intern", "threads"], RUNS)
         else:
             kind, size = name.split(":")
