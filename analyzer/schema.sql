@@ -416,6 +416,22 @@ LEFT JOIN (SELECT process_id, entry, converting, sum(allocated_bytes) AS allocat
            GROUP BY process_id, entry, converting) s
     ON s.process_id = e.process_id AND s.entry = e.entry AND s.converting = CASE c.direction WHEN 'to_python' THEN 1 ELSE 2 END;
 
+-- What was born in iterations and is still there (or was until the last of them), by site: the raw
+-- material of `kprof-report DB leaks`, which judges it. A leak is spread over all iterations.
+CREATE VIEW v_leaks AS
+SELECT i.id AS site_id, i.process_id, p.pid, i.kind, f.lang, f.function, f.file, f.line, i.stack_id, count(*) AS survivors,
+       count(DISTINCT s.born_iteration) AS generations, min(s.born_iteration) AS first_iteration, max(s.born_iteration) AS last_iteration,
+       sum(s.size * s.weight) AS bytes,
+       sum(s.size * s.weight) / (SELECT max(iteration) FROM mark m WHERE m.process_id = i.process_id) AS bytes_per_iteration
+FROM (SELECT site_id, size, weight, born_iteration FROM sample UNION ALL SELECT site_id, size, weight, born_iteration FROM departed d
+      WHERE freed_iteration >= (SELECT max(iteration) FROM mark m WHERE m.process_id = d.process_id)) s
+JOIN site i ON i.id = s.site_id
+JOIN process p ON p.id = i.process_id
+LEFT JOIN stack k ON k.id = i.stack_id
+LEFT JOIN frame f ON f.location_id = k.location_id AND f.depth = 0
+WHERE s.born_iteration > 0
+GROUP BY i.id;
+
 CREATE VIEW v_iterations AS
 SELECT m.process_id, p.pid, m.iteration, m.time_us / 1e6 AS time_s,
        (m.time_us - lag(m.time_us) OVER (PARTITION BY m.process_id ORDER BY m.iteration)) / 1e6 AS duration_s, t.tid, t.name AS thread,

@@ -35,7 +35,7 @@ void kp_leaks_table(const struct kp_leaks_view *view);
 /* The memory that this machine, or the control group that we are in, has. */
 double kp_memory_limit(void);
 
-/* One line of the summary; nothing where there is nothing to say. */
-void kp_leaks_summary_line(struct kp_report_context *context);
+/* One line of the summary; nothing without iterations. */
+void kp_leaks_summary(struct kp_report_context *context, const struct kp_leaks *leaks);
 
 #endif

@@ -6,6 +6,7 @@
 #include "conversions_view.h"
 #include "debug_package.h"
 #include "format.h"
+#include "leaks_view.h"
 #include "held_view.h"
 #include "phases_view.h"
 #include "report.h"
@@ -28,6 +29,7 @@ struct figures {
     struct kp_phase_list phases;
     struct kp_held held;
     struct kp_entries entries;
+    struct kp_leaks leaks;
     struct kp_site total;
     int64_t samples, lost_samples, rate_min, rate_max;
     double sampling_s, cpu_s;
@@ -222,6 +224,7 @@ static void text_view(struct kp_report_context *context, const struct figures *f
     kp_emit_line(context->out, 0, "%s", "");
     size_t before = kp_emitter_lines(context->out);
     kp_report_losses(context, false);
+    kp_leaks_summary(context, &f->leaks);
     kp_conversions_line(context, &f->entries);
     kp_held_line(context, &f->held);
     kp_phases_line(context, &f->phases);
@@ -357,6 +360,7 @@ static void data_view(struct kp_report_context *context, const struct figures *f
     emit_stacks(context, f);
     emit_kinds(context, f);
     kp_phases_tables(context, &f->phases);
+    kp_leaks_summary(context, &f->leaks);
     kp_conversions_totals(context, "conversions", &f->entries);
     sites_table(context, f);
 }
@@ -379,6 +383,9 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
         result = kp_held_load(context, &f.held, error);
     if (result == 0)
         result = kp_query_entries(context->query, &context->filter, &f.entries, error);
+    if (result == 0)
+        result = kp_query_leaks(context->query, &(struct kp_leak_request){.pid = context->filter.pid},
+                                &f.leaks, error);
     if (result == 0) {
         sum_processes(&context->processes, &f);
         sum_sites(&f);
@@ -393,5 +400,6 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
     kp_phase_list_release(&f.phases);
     kp_held_release(&f.held);
     kp_entries_release(&f.entries);
+    kp_leaks_release(&f.leaks);
     return result;
 }
