@@ -103,6 +103,8 @@ static void take_alloc(struct kp_slot_run *run, const struct kp_rec_alloc *recor
     sample->born_iteration = chunk->iteration;
     kp_site_add(sample->site, sample, chunk->rate);
     kp_site_touch(&run->ingest->dirty_sites, sample->site);
+    if (sample->thread->tid != run->process->watched.pid)
+        kp_site_threads_count(&sample->site->threads, sample->thread->name);
     count_in_thread(run);
     keep_event(run, sample->id, sample->site, sample->size);
     kp_ingest_phases_sample(run->ingest, run->process, sample);

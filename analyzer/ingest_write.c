@@ -243,11 +243,23 @@ static void write_lifetimes(struct kp_store *store, const struct kp_site_sums *s
         }
 }
 
+static void write_threads_of(struct kp_store *store, const struct kp_site_sums *site)
+{
+    const struct kp_site_threads *threads = site->threads;
+
+    for (int i = 0; threads && i < KP_SITE_THREADS && threads->rows[i].samples; i++)
+        kp_store_run(store, KP_SQL_SITE_THREAD, "iti", site->row, threads->rows[i].name,
+                     number(threads->rows[i].samples));
+    if (threads && threads->others)
+        kp_store_run(store, KP_SQL_SITE_THREAD, "iti", site->row, "", number(threads->others));
+}
+
 static void write_sites(struct kp_ingest *ingest)
 {
     for (size_t i = 0; i < ingest->dirty_sites.count; i++) {
         write_site(ingest->store, ingest->dirty_sites.sites[i]);
         write_lifetimes(ingest->store, ingest->dirty_sites.sites[i]);
+        write_threads_of(ingest->store, ingest->dirty_sites.sites[i]);
     }
 }
 

@@ -121,10 +121,11 @@ int kp_query_regroup(struct kp_query *query, const struct kp_sites *from, enum k
 double kp_site_weight(const struct kp_site *site, enum kp_sort sort);
 void kp_sites_release(struct kp_sites *sites);
 
-/* Names of the threads that hold what a site has live, most samples first; at most max. */
+/* Names of the threads that a site's samples came from, most samples first; at most max. */
 struct kp_site_thread {
     const char *name;
     int64_t samples;
+    bool is_main; /* all of them are of main threads */
 };
 int kp_query_site_threads(struct kp_query *query, const struct kp_filter *filter,
                           const struct kp_site *site, struct kp_site_thread *threads, size_t max,

@@ -129,6 +129,13 @@ CREATE TABLE site (                     -- what one stack allocated in one proce
     UNIQUE (process_id, stack_id, kind, entry, converting)
 );
 
+CREATE TABLE site_thread (              -- samples of a site, freed ones too, that are not of the main thread
+    site_id INTEGER NOT NULL,
+    name    TEXT NOT NULL,              -- of their thread; '' where a site had more than four at once
+    samples INTEGER NOT NULL,
+    PRIMARY KEY (site_id, name)
+) WITHOUT ROWID;
+
 CREATE TABLE sample (                   -- samples not freed yet (or never freed)
     id             INTEGER PRIMARY KEY, -- in order of arrival
     site_id        INTEGER NOT NULL,

@@ -51,6 +51,7 @@ void kp_site_table_release(struct kp_site_table *table)
 {
     for (uint32_t i = 1; i <= table->count; i++) {
         kp_lifetimes_release(&table->sites[i]->lifetimes);
+        free(table->sites[i]->threads);
         free(table->sites[i]);
     }
     free(table->sites);
@@ -208,6 +209,8 @@ void kp_dirty_sites_settle(struct kp_dirty_sites *dirty)
         dirty->sites[i]->stored = true;
         dirty->sites[i]->dirty = false;
         kp_lifetimes_settle(&dirty->sites[i]->lifetimes);
+        if (dirty->sites[i]->threads)
+            *dirty->sites[i]->threads = (struct kp_site_threads){0};
     }
     dirty->count = 0;
 }

@@ -11,6 +11,7 @@
 #include "id_index.h"
 #include "lifetime.h"
 #include "live_set.h"
+#include "site_threads.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,7 @@ struct kp_site_sums {
     uint64_t rate_max;
     uint64_t first_us, last_us;
     struct kp_lifetimes lifetimes;
+    struct kp_site_threads *threads; /* not in the database yet; NULL: of the main thread all */
 };
 
 /* The sites of one process. */

@@ -33,6 +33,8 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
         "live_bytes_max=?12, live_count=?13, live_count_var=?14, live_count_max=?15, "
         "rate_max=?16, first_s=?17, last_s=?18 WHERE id=?1",
     [KP_SQL_SAMPLES_NEW] = "INSERT INTO sample SELECT * FROM new_samples",
+    [KP_SQL_SITE_THREAD] = "INSERT INTO site_thread VALUES (?1,?2,?3) ON CONFLICT DO UPDATE SET "
+                           "samples = samples + excluded.samples",
     [KP_SQL_SAMPLE_SIZE] = "UPDATE sample SET size = ?2 WHERE id = ?1",
     [KP_SQL_SAMPLE_GONE] = "DELETE FROM sample WHERE id = ?1",
     [KP_SQL_DEPARTED] = "INSERT INTO departed VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",

@@ -127,7 +127,7 @@ static void emit_remarks(const struct stack_view *v)
         kp_emit_line(out, 0, "the source may have changed: it is newer than the recording");
 }
 
-/* "live from thread tokio-runtime-w, python3": where it is known. */
+/* "from thread tokio-runtime-w, python3"; nothing where only the main thread came here. */
 static void emit_threads(const struct stack_view *v, const struct kp_site *site)
 {
     struct kp_site_thread threads[THREADS_SHOWN + 1];
@@ -141,8 +141,8 @@ static void emit_threads(const struct stack_view *v, const struct kp_site *site)
         size_t used = strlen(line);
         snprintf(line + used, sizeof line - used, "%s%.60s", i > 0 ? ", " : "", threads[i].name);
     }
-    if (count > 0)
-        kp_emit_line(v->context->out, 2, "live from thread %s%s", line,
+    if (count > 1 || (count == 1 && !threads[0].is_main))
+        kp_emit_line(v->context->out, 2, "from thread %s%s", line,
                      count > THREADS_SHOWN ? ", ..." : "");
     kp_emit_line(v->context->out, 0, "%s", "");
 }

@@ -68,6 +68,29 @@ static void many(void)
     kp_case_end(&test);
 }
 
+/* Each of three threads and the main one allocates and frees; two have the same name. */
+static void threads(void)
+{
+    struct kp_case test;
+    uint32_t p;
+
+    struct kp_fake *fake = kp_case_begin_process(&test, 64, &p);
+    for (unsigned slot = 0; slot < 4; slot++) {
+        kp_fake_thread(fake, p, slot, slot ? 5000 + slot : KP_FAKE_DEAD_PID(1),
+                       slot == 0 ? "main" : slot == 3 ? "other" : "worker");
+        for (unsigned i = 0; i < 10 * (slot + 1); i++)
+            kp_fake_free(fake, p, slot, kp_fake_alloc(fake, p, slot, KP_KIND_MALLOC, 0, 8));
+    }
+    kp_fake_exit(fake, p, 0);
+    kp_case_finish(&test, fake);
+    const char *names = kp_case_text(&test, "SELECT group_concat(name || ' ' || samples, ', ') FROM "
+                                            "(SELECT * FROM site_thread ORDER BY name)");
+    kp_check(!strcmp(names, "other 40, worker 50") &&
+                 kp_case_number(&test, "SELECT samples FROM site") == 100,
+             "freed samples keep the names of their threads", "%s", names);
+    kp_case_end(&test);
+}
+
 static void mappings(void)
 {
     struct kp_case test;
@@ -218,6 +241,7 @@ int main(void)
 {
     ends();
     many();
+    threads();
     mappings();
     modules();
     copy();
