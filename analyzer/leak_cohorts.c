@@ -271,8 +271,10 @@ static void judge_until(const struct kp_cohort_input *in, double to, struct kp_c
     if (span.count == 0)
         cohort->rate.high = 3 * in->gap / (to - in->begin);
     cohort->shape = shape_of(in, &span, to, older, cohort);
-    if (cohort->shape == KP_COHORT_LINEAR && !rises && is_logarithmic(in, cohort->onset, to))
+    if (cohort->shape == KP_COHORT_LINEAR && !rises && is_logarithmic(in, cohort->onset, to)) {
         cohort->shape = KP_COHORT_SLOWING;
+        cohort->may_be_late = cohort->onset <= in->begin;
+    }
     if (span.count > 0)
         cohort->needed = in->end * KP_COHORT_SURVIVORS_SURE / (double)span.count;
 }

@@ -35,6 +35,16 @@ static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stan
     return cohort->survivors < KP_COHORT_SURVIVORS_SURE ? KP_LEAK_PROBABLE : KP_LEAK_SURE;
 }
 
+/* A leak that began before anybody looked closely resembles growth that slows down; not to the
+ * allocators. */
+static void settle_late(const struct kp_leaks *leaks, struct kp_cohort *cohort)
+{
+    const struct kp_estimate *live = &leaks->live.rate;
+    if (cohort->may_be_late && leaks->live.is_known && leaks->live.grows && !leaks->live.slowing &&
+        live->low <= cohort->rate.high && live->high >= cohort->rate.low)
+        cohort->shape = KP_COHORT_LINEAR;
+}
+
 static double rate_least(const struct kp_leaks *leaks)
 {
     double all = 0;
@@ -199,6 +209,8 @@ static void decide_needed(struct kp_leaks *leaks)
 
 void kp_leaks_decide(struct kp_leaks *leaks)
 {
+    for (size_t i = 0; i < leaks->site_count; i++)
+        settle_late(leaks, &leaks->sites[i].cohort);
     decide_sites(leaks);
     if (leaks->site_count > 0)
         qsort(leaks->sites, leaks->site_count, sizeof *leaks->sites, compare_sites);
