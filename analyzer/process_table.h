@@ -16,7 +16,7 @@
 #include "process_watch.h"
 #include "record.h"
 #include "site_table.h"
-#include "snapshot.h"
+#include "snapshot_table.h"
 #include "timeline.h"
 
 #include <stdbool.h>

@@ -19,6 +19,8 @@ struct kp_fragmentation {
 void kp_fragmentation_rss(const struct kp_fragmentation *f);
 /* What would be given back, by what; what stops the rest. */
 void kp_fragmentation_remedies(const struct kp_fragmentation *f);
+/* The table of arenas. */
+int kp_fragmentation_arenas(const struct kp_fragmentation *f, struct kp_error *error);
 /* The line of the highest block of an arena; "" when it is not known. */
 const char *kp_fragmentation_top(const struct kp_fragmentation *f,
                                  const struct kp_heap_arena *arena, char *out, size_t out_bytes);

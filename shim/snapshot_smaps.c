@@ -194,7 +194,7 @@ static enum kp_mapping_kind kind_of(const struct kp_snapshot_text *text, const s
 }
 
 bool kp_snapshot_smaps_next(const struct kp_snapshot_text *constant, size_t *at,
-                            struct kp_snapshot_mapping *mapping)
+                            struct kp_smaps_mapping *mapping)
 {
     struct kp_snapshot_text *text = (struct kp_snapshot_text *)constant;
     struct lines lines;

@@ -50,10 +50,10 @@ static bool write_cells(struct kp_slot *slot, uint64_t number, const struct kp_h
 {
     uint32_t bytes = (uint32_t)sizeof(struct kp_rec_span) + ((count * 4 + 7) & ~7u);
     struct kp_rec_span *record = reserve(slot, bytes);
-    uint32_t *cells = (uint32_t *)(record + 1);
 
     if (!record)
         return false;
+    uint32_t *cells = (uint32_t *)(record + 1);
     *record = (struct kp_rec_span){.type_bytes = KP_REC_SPAN | bytes << 8,
                                    .arena = span->arena,
                                    .number = number,
@@ -102,7 +102,7 @@ static bool write_ranges(struct kp_slot *slot, uint64_t number, const struct kp_
 
 static bool write_smaps(struct kp_slot *slot, uint64_t number, const struct kp_snapshot_text *smaps)
 {
-    struct kp_snapshot_mapping mapping;
+    struct kp_smaps_mapping mapping;
     size_t at = 0;
 
     while (smaps && kp_snapshot_smaps_next(smaps, &at, &mapping)) {

@@ -7,8 +7,8 @@
  * definition announces it), so that no slot is read beyond its moment before it was looked at:
  * see ingest_data.c. One thread.
  */
-#ifndef KP_SNAPSHOT_H
-#define KP_SNAPSHOT_H
+#ifndef KP_SNAPSHOT_TABLE_H
+#define KP_SNAPSHOT_TABLE_H
 
 #include "decode.h"
 #include "live_set.h"

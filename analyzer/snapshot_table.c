@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Snapshots of one process: those that are announced, the one that is being read, those that wait
- * for the next commit. See snapshot.h. One thread.
+ * for the next commit. See snapshot_table.h. One thread.
  */
-#include "snapshot.h"
+#include "snapshot_table.h"
 
 #include "alloc.h"
 
