@@ -94,7 +94,7 @@ static void place_line(const struct kp_leaks_view *view)
     kp_leaks_where(view, site, where, sizeof where, shorter, sizeof shorter);
     kp_leaks_side(site, side, sizeof side);
     double part = leaks->rate.value > 0 ? site->cohort.rate.value / leaks->rate.value : 1;
-    if (part > 0.9 && leaks->exact) /* samples are less exact than the whole */
+    if (part > 0.995 || (part > 0.9 && leaks->exact)) /* samples are less exact than the whole */
         kp_emit_line(view->context->out, 2, "It comes from %s, %s.", where, side);
     else
         kp_emit_line(view->context->out, 2, "%s of it comes from %s, %s.",

@@ -15,18 +15,9 @@
 static const enum kp_leak_group groups[] = {KP_LEAK_BY_PLACE, KP_LEAK_BY_LINE,
                                             KP_LEAK_BY_FUNCTION, KP_LEAK_BY_MODULE};
 
-static int choose_group(const struct kp_report_options *o, enum kp_leak_group *group,
-                        struct kp_error *error)
+static enum kp_leak_group choose_group(const struct kp_report_options *o)
 {
-    if (o->group == KP_GROUP_SIDE) {
-        *group = KP_LEAK_BY_SIDE;
-        return 0;
-    }
-    if (o->group > KP_GROUP_MODULE)
-        return -kp_error_set(error,
-                             "leaks: --group is one of stack, line, function, module, side");
-    *group = groups[o->group];
-    return 0;
+    return o->group == KP_GROUP_SIDE ? KP_LEAK_BY_SIDE : groups[o->group];
 }
 
 /* The older recording, looked at in the same way. */
@@ -117,10 +108,8 @@ int kp_report_leaks(struct kp_report_context *context, struct kp_error *error)
         .pid = o->pid, .since = (double)o->since, .until = (double)o->until};
     struct kp_leaks_view view = {.context = context, .leaks = &leaks};
     view.limit_bytes = o->limit > 0 ? (double)o->limit : kp_memory_limit();
-    int result = choose_group(o, &request.group, error);
-    view.group = request.group;
-    if (result == 0)
-        result = kp_query_leaks(context->query, &request, &leaks, error);
+    view.group = request.group = choose_group(o);
+    int result = kp_query_leaks(context->query, &request, &leaks, error);
     if (result == 0 && o->baseline)
         result = compare(&view, &request, error);
     if (result == 0)

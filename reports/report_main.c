@@ -104,6 +104,10 @@ static int check_options(const struct kp_report *report, const bool *seen,
         if (seen[i] && !(kp_report_option_table[i].groups & report->bit))
             return -kp_error_set(error, "--%s does not go with %s; see kprof-report %s --help",
                                  kp_report_option_table[i].name, report->name, report->name);
+    if (report->bit == KP_REPORT_LEAKS && o->group > KP_GROUP_MODULE && o->group != KP_GROUP_SIDE)
+        return -kp_error_set(error, "--group of leaks is stack, line, function, module or side");
+    if (report->bit != KP_REPORT_LEAKS && o->group == KP_GROUP_SIDE)
+        return -kp_error_set(error, "--group side goes with leaks only");
     return 0;
 }
 

@@ -155,8 +155,6 @@ int kp_report_sites(struct kp_report_context *context, struct kp_error *error)
 {
     const struct kp_report_options *o = context->options;
     struct kp_sites sites = {0};
-    if (o->group == KP_GROUP_SIDE)
-        return -kp_error_set(error, "--group side goes with leaks only");
     int result = kp_query_load_stacks(context->query, error);
     if (result == 0)
         result = kp_query_sites(context->query, &context->filter, (enum kp_group)o->group,
