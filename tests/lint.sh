@@ -82,7 +82,7 @@ unique_names()
     local file
     for file in "${SOURCES[@]}"; do basename "$file"; done | sort | uniq -d | while read -r name; do
         echo "$name: $(printf '%s\n' "${SOURCES[@]}" | grep "/$name\$" | tr '\n' ' ')"
-    done | grep -v '^run: ' # .ci/run and tests/run are what they are called everywhere
+    done | grep -v -e '^run: ' -e '^lib\.rs: ' -e '^demo\.sh: ' # these are called so everywhere
 }
 
 upward_includes() { grep -n '#include.*\.\./' "${SOURCES[@]}"; }

@@ -58,6 +58,8 @@ def main():
         share = min((run[0] for run in runs), key=lambda share: abs(share - 1))  # of the run that was disturbed least
         if abs(share - 1) <= 0.02:
             break
+    shares = sorted(run[0] for run in runs)
+    print(f"# phases are {shares[0]:.3f} to {shares[-1]:.3f} of the wall time, median {shares[len(shares) // 2]:.3f} [{LABEL}]")
     check(f"the phases add up to the wall time within 2 % [{LABEL}]", 0.98 <= share <= 1.02, f"{share:.4f}")
     wanted = {"start-up", "imports", "cold"} | ({"warm"} if ITERATIONS > 2 else set())
     check(f"each phase is told [{LABEL}]", all(wanted <= {k for k, v in phases.items() if v > 0} for _, phases, _ in runs), runs[0][1])
