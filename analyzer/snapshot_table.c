@@ -160,7 +160,7 @@ static void count_row(struct kp_snapshots *snapshots, uint64_t number, uint64_t 
     if (number > snapshots->last)
         snapshots->last = number;
     snapshots->newest = number;
-    if (++snapshots->stored > KP_SNAPSHOTS_KEPT_MAX) {
+    if (number % snapshots->step == 0 && ++snapshots->stored > KP_SNAPSHOTS_KEPT_MAX) {
         snapshots->step *= 2;
         snapshots->stored /= 2;
         snapshots->is_thinned = true;

@@ -351,6 +351,17 @@ static void put(struct kp_fake *fake, uint32_t process, unsigned slot, const voi
     must(append(s->chunk, record, bytes), "data record too large");
 }
 
+void kp_fake_record(struct kp_fake *fake, uint32_t process, unsigned slot, const void *record,
+                    uint32_t bytes)
+{
+    put(fake, process, slot, record, bytes);
+}
+
+void kp_fake_definition(struct kp_fake *fake, uint32_t process, const void *record, uint32_t bytes)
+{
+    define(fake, process, record, bytes);
+}
+
 void kp_fake_stamp(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t time_us,
                    uint64_t iteration)
 {

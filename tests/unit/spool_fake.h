@@ -76,6 +76,10 @@ struct kp_counter_block *kp_fake_block(struct kp_fake *fake, uint32_t process, u
                                        uint16_t entry);
 void kp_fake_activation(struct kp_fake *fake, uint32_t process, unsigned slot,
                         struct kp_rec_activation activation);
+/* Any record of data, and any definition, as it stands. */
+void kp_fake_record(struct kp_fake *fake, uint32_t process, unsigned slot, const void *record,
+                    uint32_t bytes);
+void kp_fake_definition(struct kp_fake *fake, uint32_t process, const void *record, uint32_t bytes);
 /* Behind the mark of this number; its type is set here. */
 void kp_fake_totals(struct kp_fake *fake, uint32_t process, unsigned slot, uint64_t iteration,
                     struct kp_rec_totals totals);
