@@ -31,6 +31,9 @@ static const struct entry entries[] = {
     USUAL ",glibc+PYTHONMALLOC=malloc,jemalloc+PYTHONMALLOC=malloc,mimalloc+PYTHONMALLOC=malloc,"  \
           "tcmalloc+PYTHONMALLOC=malloc"
 
+#define PYTHON_WITH_MIMALLOC 13 /* 3.13 brings one of its own */
+#define USUAL_PYTHON_MIMALLOC USUAL_PYTHON ",glibc+PYTHONMALLOC=mimalloc"
+
 void kp_ab_plan_print(FILE *out)
 {
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
@@ -141,7 +144,8 @@ static int add_allocators(const struct kp_ab_plan *plan, struct kp_ab_comparison
 {
     const char *list = plan->allocators      ? plan->allocators
                        : plan->sweeps.count  ? "glibc"
-                       : plan->is_python     ? USUAL_PYTHON
+                       : plan->python > PYTHON_WITH_MIMALLOC ? USUAL_PYTHON_MIMALLOC
+                       : plan->python        ? USUAL_PYTHON
                                              : USUAL;
     char text[LIST_BYTES], *rest = NULL;
     snprintf(text, sizeof text, "%s", list);

@@ -15,7 +15,7 @@
 struct kp_ab_plan {
     const char *allocators; /* list as given, NULL: the usual ones */
     struct kp_option_texts sweeps; /* VAR=a,b,c */
-    bool is_python;   /* the second axis makes sense */
+    int python;       /* as in struct kp_ab_tree: the second axis makes sense */
     bool with_probe;  /* one configuration with the profiler */
 };
 

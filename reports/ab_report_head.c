@@ -34,6 +34,8 @@ char *kp_ab_ratio_text(char *out, const struct kp_estimate *ratio)
 {
     if (isnan(ratio->value))
         strcpy(out, "-");
+    else if (ratio->low == ratio->high) /* one run on each side has no interval */
+        snprintf(out, KP_FORMAT_BYTES, "%.2f", ratio->value);
     else
         snprintf(out, KP_FORMAT_BYTES, "%.2f (%.2f-%.2f)", ratio->value, ratio->low, ratio->high);
     return out;
@@ -89,9 +91,9 @@ void kp_ab_report_head(const struct kp_ab_session *session, const struct kp_ab_r
         least = runs < least ? runs : least;
         most = runs > most ? runs : most;
     }
-    kp_emit_line(out, 2, "%s: %zu configurations, %zu%s%.0zu runs each, interleaved", line,
+    kp_emit_line(out, 2, "%s: %zu configurations, %zu%s%.0zu run%s each, interleaved", line,
                  c->configuration_count, least, most > least ? " to " : "",
-                 most > least ? most : (size_t)0);
+                 most > least ? most : (size_t)0, most == 1 ? "" : "s");
     kp_ab_disturbing(taken_out, sizeof taken_out);
     if (*taken_out && !kp_ab_only_sweeps(c))
         kp_emit_line(out, 2, "TAKEN OUT of the environment of all runs: %s", taken_out);

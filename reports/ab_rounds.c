@@ -184,7 +184,8 @@ static int warm_up(struct rounds *rounds, const struct kp_ab_configuration *c,
         result = run_once(rounds, c, run, error);
         bool good = result == 0 && kp_ab_run_is_good(run);
         if (good) {
-            comparison->is_python = rounds->launcher.tree.is_python;
+            rounds->session->python = rounds->launcher.tree.python;
+            comparison->is_python = rounds->launcher.tree.python > 0;
             comparison->warm_iterations = run->figures[KP_AB_ITERATIONS];
         } else if (result == 0 && tries + 1 == WARM_UP_TRIES) {
             result = check_any_good(comparison, error);
@@ -202,7 +203,7 @@ static int make_plan(struct kp_ab_session *session, struct kp_error *error)
     const struct kp_ab_options *o = session->options;
     struct kp_ab_plan wanted = {.allocators = o->allocators,
                                 .sweeps = o->sweeps,
-                                .is_python = session->comparison.is_python,
+                                .python = session->python,
                                 .with_probe = !o->no_probe};
     return kp_ab_plan_make(&wanted, &session->comparison, &session->left_out, &session->usage,
                            error);

@@ -33,7 +33,7 @@ static int make_plan(struct kp_ab_session *session, struct kp_ab_comparison *to,
 {
     struct kp_ab_plan plan = {.allocators = session->options->allocators,
                               .sweeps = session->options->sweeps,
-                              .is_python = to->is_python,
+                              .python = to->is_python,
                               .with_probe = !session->options->no_probe};
     return kp_ab_plan_make(&plan, to, &session->left_out, &session->usage, error);
 }

@@ -25,6 +25,7 @@ struct kp_ab_session {
     char **command; /* NULL: the one of the database */
     char **stored_command; /* that one, once it is needed */
     char *left_out; /* lines, NULL: nothing was */
+    int python; /* as in struct kp_ab_tree, of the warm-up */
     bool is_interrupted;
     bool usage; /* the failure is one of usage */
 };

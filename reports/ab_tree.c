@@ -21,7 +21,7 @@
 void kp_ab_tree_reset(struct kp_ab_tree *tree)
 {
     tree->count = tree->most = 0;
-    tree->is_python = false;
+    tree->python = 0;
     tree->looked_ns = tree->cost_ns = 0;
 }
 
@@ -50,14 +50,17 @@ static bool is_collector(pid_t pid)
     return strcmp(name, "kprof-collect\n") == 0;
 }
 
-static bool runs_python(pid_t pid)
+/* As in struct kp_ab_tree; 1 where the name of the program does not have the version. */
+static int python_of(pid_t pid)
 {
     char path[64], target[4096];
     snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
     ssize_t length = readlink(path, target, sizeof target - 1);
     target[length > 0 ? length : 0] = '\0';
     const char *slash = strrchr(target, '/');
-    return slash && strncmp(slash + 1, "python", 6) == 0;
+    if (!slash || strncmp(slash + 1, "python", 6) != 0)
+        return 0;
+    return strncmp(slash + 1, "python3.", 8) == 0 ? 1 + atoi(slash + 9) : 1;
 }
 
 static void add_children(struct kp_ab_tree *tree, const char *children)
@@ -70,7 +73,8 @@ static void add_children(struct kp_ab_tree *tree, const char *children)
             continue;
         tree->pids = kp_array_grow(tree->pids, &tree->capacity, tree->count + 1, sizeof pid);
         tree->pids[tree->count++] = pid;
-        tree->is_python |= runs_python(pid);
+        int python = python_of(pid);
+        tree->python = python > tree->python ? python : tree->python;
     }
 }
 

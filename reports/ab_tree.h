@@ -14,7 +14,7 @@
 struct kp_ab_tree {
     pid_t *pids;
     size_t capacity, count, most;
-    bool is_python;            /* one of them ran Python */
+    int python;                /* one of them ran Python: 3.x is x + 1; 0: none did */
     uint64_t looked_ns, cost_ns; /* the last look for new processes, and what it took */
 };
 

@@ -52,5 +52,9 @@ EOF
 PYTHONPATH=$ROOT/python "$AB" --json --runs 1 -o fails.db --sweep BATCH=1,32 -- "$PY" fails.py > fails.json
 assert_eq "three of ten jobs fail" 0.7 "$(sqlite3 :memory: "SELECT json_extract(readfile('fails.json'), '\$.sweep[0].success')")"
 assert_eq "and are named" "job 0,job 4,told" "$(sqlite3 fails.db "SELECT group_concat(name) FROM job WHERE failed AND run_id = 1")"
+# (what kprof.job is to the recording: an iteration like any other)
+PYTHONPATH=$ROOT/python shim jobs.db "$PY" fails.py
+settle jobs.db
+assert_eq "jobs count as iterations of a recording" 10 "$(sql jobs.db 'SELECT max(iteration) FROM mark')"
 assert_eq "a batch size is no number of workers: nothing is said of scaling" "" \
     "$(sqlite3 :memory: "SELECT json_extract(readfile('fails.json'), '\$.scaling[0]')")"

@@ -38,6 +38,9 @@ assert_eq "a command that always fails is given up at once" \
     "kprof-ab: every run of the command fails (exit 3); it says: bad weather" "$said"
 status_of 1 "$AB" --allocators ./nothing.so -- true
 
+status_of 0 "$AB" --no-probe --runs 1 --allocators glibc,/nowhere/libx.so -- true
+assert_match "an allocator that is not there is named and left out" '^LEFT OUT .*/nowhere/libx.so' "$(cat out.txt)"
+
 # One file that is no library, one database of somebody else: told, and left alone.
 echo text > text.db
 sqlite3 other.db 'CREATE TABLE theirs (a)'

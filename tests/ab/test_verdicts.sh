@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# limit: 180
+# limit: 300
 # long-limit: 1500
 # The verdict of kprof-ab where the answer is known: one arena wins for threads that take turns; two
 # identical configurations are no evidence for a switch; a leak is told to be one. JSON as promised.
