@@ -175,6 +175,16 @@ static bool is_live_growth(const struct kp_leaks *leaks)
            !(others && leaks->live.rate.value < LITTLE_OF_RSS * leaks->rss.rate.value);
 }
 
+/* In bursts, which may come from the program or from a machine that has other things to do. */
+static bool has_uneven_growth(const struct kp_leaks *leaks)
+{
+    for (size_t i = 0; i < leaks->site_count; i++)
+        if (leaks->sites[i].cohort.shape == KP_COHORT_UNEVEN &&
+            leaks->sites[i].cohort.rate.low > RATE_LEAST)
+            return true;
+    return false;
+}
+
 static void decide_cause(struct kp_leaks *leaks)
 {
     if (is_live_growth(leaks))
@@ -188,6 +198,8 @@ static void decide_cause(struct kp_leaks *leaks)
     else if (matters(leaks, &leaks->rss))
         leaks->cause = leaks->live.is_known ? KP_CAUSE_HELD : KP_CAUSE_UNKNOWN;
     leaks->verdict = KP_LEAK_NONE;
+    if (leaks->cause == KP_CAUSE_NONE && !leaks->live.is_known && has_uneven_growth(leaks))
+        leaks->verdict = KP_LEAK_UNSURE;
     if (leaks->cause == KP_CAUSE_LIVE)
         leaks->verdict = leaks->live.slowing ? KP_LEAK_SLOWING : KP_LEAK_UNSURE;
 }

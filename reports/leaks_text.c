@@ -160,6 +160,10 @@ static void cause_lines(const struct kp_leaks_view *view)
                      kp_leaks_rate(leaks, &leaks->rss.rate, rate));
         break;
     case KP_CAUSE_NONE: {
+        if (leaks->verdict == KP_LEAK_UNSURE) {
+            kp_emit_line(out, 2, "Not enough evidence: places grow, but not evenly, and what is in use as a whole was not read often enough.");
+            break;
+        }
         char least[KP_FORMAT_BYTES];
         kp_emit_line(out, 2, "No leak: nothing grows by more than %s per %s.",
                      kp_format_size(least, leaks->detectable * (leaks->has_marks ? 1 : leaks->per_second)),

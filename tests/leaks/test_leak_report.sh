@@ -14,7 +14,7 @@ figure() { leaks "$1" --json | jq -r "$2"; }
 record large 300 1000 marks
 record small 300 600 marks
 record none 300 0 marks
-record silent 20000 1000 silent
+record silent 6000 1000 silent
 record few 3 1000 marks
 
 said=$(leaks large)
