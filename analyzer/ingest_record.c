@@ -196,11 +196,17 @@ static void thin_marks(struct kp_recorded *process)
     process->mark_count = kept;
 }
 
+/* A chunk without a sample so far has not said it: 0. */
+static uint64_t rate_told(const struct kp_slot_run *run)
+{
+    return run->chunk->rate > 1 || run->process->info.fixed_rate == 1 ? run->chunk->rate : 0;
+}
+
 static void take_mark(struct kp_slot_run *run, const struct kp_rec_mark *record)
 {
     struct kp_recorded *process = run->process;
     struct kp_mark_row mark = {kp_decode_id(record->type_iteration & ~KP_MARK_AT_BEGIN),
-                               record->time_us, run->chunk->rate, thread_of(run)};
+                               record->time_us, rate_told(run), thread_of(run)};
 
     if (mark.iteration == 0) {
         kp_ingest_phases_begin(run->ingest, process, &mark);

@@ -215,7 +215,7 @@ CREATE TABLE mark (                     -- iteration marks
     malloc_held   INTEGER,
     object_held   INTEGER,              -- arenas of Python's own allocator
     object_blocks INTEGER,              -- blocks that it has given out
-    rate          INTEGER,              -- bytes between two samples at that moment, on its thread
+    rate          INTEGER,              -- bytes between two samples at that moment, on its thread; 0: not told
     PRIMARY KEY (process_id, iteration)
 ) WITHOUT ROWID;
 
