@@ -105,13 +105,13 @@ $B/schema_sql.h: analyzer/schema.sql
 $B/libanalyzer.a: $(ANALYZER_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 $B/kprof-collect: $B/reports/collect_main.o $(REPORTS_OBJ) $B/libanalyzer.a
-	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
+	$(CC) $(OPT) -pthread -o $@ $^ $(ANALYZER_LIBS)
 $B/kprof-report: $B/reports/report_main.o $(REPORTS_OBJ) $B/libanalyzer.a
-	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
+	$(CC) $(OPT) -pthread -o $@ $^ $(ANALYZER_LIBS)
 $B/kprof-ab: $B/reports/ab_main.o $(REPORTS_OBJ) $B/libanalyzer.a
-	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
+	$(CC) $(OPT) -pthread -o $@ $^ $(ANALYZER_LIBS)
 $B/kprof-run: $B/reports/run_main.o $(REPORTS_OBJ) $B/libanalyzer.a
-	$(CC) $(OPT) -o $@ $^ $(ANALYZER_LIBS)
+	$(CC) $(OPT) -pthread -o $@ $^ $(ANALYZER_LIBS)
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 include tests/tests.mk

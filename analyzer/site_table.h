@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sites: what one stack allocated in one process, by kind and by the entry that ran (conversions:
- * shim/record/record.h), as sums over samples (the columns of table site). Bytes are weighed by 1/p (shim/record/weight.h); a sample of size s and weight w
- * adds s*w bytes with variance s^2 w(w-1), and w blocks with variance w(w-1). With w = 1 all sums
- * are exact. One thread.
+ * shim/record/record.h), as sums over samples (the columns of table site). Bytes are weighed by 1/p
+ * (shim/record/weight.h); a sample of size s and weight w adds s*w bytes with variance s^2 w(w-1),
+ * and w blocks with variance w(w-1). With w = 1 all sums are exact. One thread.
  */
 #ifndef KP_SITE_TABLE_H
 #define KP_SITE_TABLE_H

@@ -20,14 +20,14 @@ $B/fuzz/%.o: %.c $B/flags $B/schema_sql.h
 	@mkdir -p $(@D)
 	$(CC) $(FUZZ_FLAGS) $(FUZZ_CHECKS) -MMD -MP -c $< -o $@
 $(FUZZERS): $B/fuzz/fuzz_%: $B/fuzz/tests/fuzz/fuzz_%.o $B/fuzz/tests/fuzz/fuzz_main.o $(FUZZ_SRC:%.c=$B/fuzz/%.o)
-	$(CC) $(FUZZ_CHECKS) $(FUZZ_WRAP) -o $@ $^ $(ANALYZER_LIBS)
+	$(CC) $(FUZZ_CHECKS) $(FUZZ_WRAP) -pthread -o $@ $^ $(ANALYZER_LIBS)
 
 $B/libfuzzer/%.o: %.c $B/flags $B/schema_sql.h
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ_FLAGS) $(FUZZ_CHECKS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 $(LIBFUZZERS): $B/libfuzzer/fuzz_%: $B/libfuzzer/tests/fuzz/fuzz_%.o $B/libfuzzer/tests/fuzz/fuzz_libfuzzer.o \
 	$(FUZZ_SRC:%.c=$B/libfuzzer/%.o)
-	$(CLANG) $(FUZZ_CHECKS) -fsanitize=fuzzer $(FUZZ_WRAP) -o $@ $^ $(ANALYZER_LIBS)
+	$(CLANG) $(FUZZ_CHECKS) -fsanitize=fuzzer $(FUZZ_WRAP) -pthread -o $@ $^ $(ANALYZER_LIBS)
 
 test-programs: $(FUZZERS)
 
