@@ -44,6 +44,16 @@ class Check(NamedTuple):
     below: float  # bytes per repeat
     iterations: int
 
+    @property
+    def warm_up(self) -> int:
+        """Repeats ahead of those that count: what is imported, compiled and cached at first is no
+        growth, and would hide how little there is later."""
+        return self.iterations // 10
+
+    @property
+    def repeats(self) -> int:
+        return self.warm_up + self.iterations
+
 
 class Growth(NamedTuple):
     """The verdict on a recording; sizes in bytes per repeat."""
@@ -153,7 +163,7 @@ class Run:
     def _repeat(self, samples: list[str], test: list[str], arguments: list[str], directory: str) -> None:
         job = {
             "test": test, "arguments": arguments, "path": sys.path, "argv": sys.argv,
-            "iterations": self.asked.iterations, "basetemp": str(self.folder / "tmp"),
+            "warm_up": self.asked.warm_up, "repeats": self.asked.repeats, "basetemp": str(self.folder / "tmp"),
             "result": str(self.folder / "result.json"), "progress": str(self.folder / "progress"),
         }  # fmt: skip
         (self.folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
@@ -213,7 +223,7 @@ class Run:
         if status < 0:
             end = "was killed by " + signal.Signals(-status).name
         return "the process that repeats the test %s in repeat %d of %d%s" % (
-            end, self.result["repeats"] + 1, self.asked.iterations, self._output())  # fmt: skip
+            end, self.result["repeats"] + 1, self.asked.repeats, self._output())  # fmt: skip
 
 
 def _read_growth(leaks: dict[str, Any]) -> Growth:

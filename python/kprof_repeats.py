@@ -85,7 +85,7 @@ class Repeats:
         the one that raised."""
         forget = _forgetter(item)
         first: list[Any] = []
-        for number in range(1, self.job["iterations"] + 1):
+        for number in range(1, self.job["repeats"] + 1):
             # What stays set up is what the next repeat needs: everything but the test itself.
             reports = runtestprotocol(item, log=False, nextitem=item.parent)
             if self.raised:
@@ -94,7 +94,8 @@ class Repeats:
             first = first or reports
             del reports
             forget()
-            kprof.iteration()
+            if number > self.job["warm_up"]:
+                kprof.iteration()
             self.result["repeats"] = number
             os.pwrite(self.progress, b"%d" % number, 0)
         # Behind the last mark: it belongs to no repeat.

@@ -144,7 +144,7 @@ class Checker:
             _fail(item, report, "kprof could not check this test: " + first, rest)
         elif growth is None and report.failed:
             report.sections.append(("kprof", "this is repeat %d of %d; nothing can be said about leaks" % (
-                run.result["repeats"] + 1, check.iterations)))  # fmt: skip
+                run.result["repeats"] + 1, check.repeats)))  # fmt: skip
         elif growth and leaks:
             _fail_as_leak(item, report, run, growth)
         if not leaks and not self.config.getoption("kprof_dir"):
