@@ -22,15 +22,17 @@ static const int par_words[] = {12, 9};
 
 static bool writable_data(struct link_map *object, uintptr_t *start, uintptr_t *end)
 {
-    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->l_addr;
-    const ElfW(Phdr) *segment = (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
+    struct kp_segments segments = kp_scope_segments(object);
 
-    for (unsigned i = 0; i < header->e_phnum; i++)
-        if (segment[i].p_type == PT_LOAD && segment[i].p_flags & PF_W) {
-            *start = (object->l_addr + segment[i].p_vaddr + 15) & ~15ul;
-            *end = object->l_addr + segment[i].p_vaddr + segment[i].p_memsz;
+    for (unsigned i = 0; i < segments.count; i++) {
+        const ElfW(Phdr) *segment = &segments.table[i];
+
+        if (segment->p_type == PT_LOAD && segment->p_flags & PF_W) {
+            *start = (object->l_addr + segment->p_vaddr + 15) & ~15ul;
+            *end = object->l_addr + segment->p_vaddr + segment->p_memsz;
             return true;
         }
+    }
     return false;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Definitions of functions lie in the data of their object, seldom in what is read-only after
- * relocation. The loader's list says which. Host's threads, at import time.
+ * relocation, and in an old kind of program beside its code. The loader's list says which; what the
+ * page may be used for stays. Host's threads, at import time.
  */
 #include "patch_word.h"
 
-#include "scope.h"
 #include "sys.h"
 
 #include <link.h>
@@ -13,56 +13,69 @@
 
 #define PAGE 4096ul
 
-static bool part_is_read_only(const struct link_map *object, uintptr_t address)
+struct search {
+    uintptr_t address;
+    int access; /* PROT_*, of the page */
+};
+
+/* The loader protects whole pages only. */
+static bool is_inside(const struct dl_phdr_info *info, const ElfW(Phdr) *part, uintptr_t address)
 {
-    uintptr_t start, end;
-    bool inside = false;
+    uintptr_t from = info->dlpi_addr + part->p_vaddr, to = from + part->p_memsz;
 
-    kp_scope_range(object, &start, &end);
-    if (address < start || address >= end)
-        return false;
-    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)start;
-    const ElfW(Phdr) *part = (const ElfW(Phdr) *)(start + header->e_phoff);
-    for (unsigned i = 0; i < header->e_phnum; i++) {
-        uintptr_t from = object->l_addr + part[i].p_vaddr, to = from + part[i].p_memsz;
-        bool read_only = part[i].p_type == PT_GNU_RELRO ||
-                         (part[i].p_type == PT_LOAD && !(part[i].p_flags & PF_W));
-
-        inside |= read_only && address >= (from & ~(PAGE - 1)) && address < to;
-    }
-    return inside;
+    if (part->p_type == PT_GNU_RELRO)
+        to &= ~(PAGE - 1);
+    return address >= (from & ~(PAGE - 1)) && address < to;
 }
 
-static bool is_read_only(uintptr_t address)
+static int look_at(struct dl_phdr_info *info, size_t size, void *data)
 {
-    for (const struct link_map *object = kp_scope_program(); object; object = object->l_next)
-        if (object->l_name && part_is_read_only(object, address))
-            return true;
-    return false;
+    struct search *search = data;
+    bool found = false;
+
+    (void)size;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        bool is_relro = part->p_type == PT_GNU_RELRO;
+
+        if ((part->p_type != PT_LOAD && !is_relro) || !is_inside(info, part, search->address))
+            continue;
+        found = true;
+        if (is_relro || !(part->p_flags & PF_W))
+            search->access &= ~PROT_WRITE;
+        if (!is_relro && part->p_flags & PF_X)
+            search->access |= PROT_EXEC;
+    }
+    return found;
+}
+
+static bool allow(const struct kp_relro *relro, int access)
+{
+    return relro->from >= relro->to ||
+           KP_SYS3(SYS_mprotect, relro->from, relro->to - relro->from, access) == 0;
 }
 
 bool kp_relro_open(const struct kp_relro *relro)
 {
-    return relro->from >= relro->to || KP_SYS3(SYS_mprotect, relro->from, relro->to - relro->from,
-                                               PROT_READ | PROT_WRITE) == 0;
+    return allow(relro, PROT_READ | PROT_WRITE);
 }
 
 void kp_relro_close(const struct kp_relro *relro)
 {
-    if (relro->from < relro->to)
-        KP_SYS3(SYS_mprotect, relro->from, relro->to - relro->from, PROT_READ);
+    allow(relro, PROT_READ);
 }
 
 bool kp_patch_word(void **place, void *value)
 {
-    uintptr_t page = (uintptr_t)place & ~(PAGE - 1);
-    struct kp_relro relro = {page, page};
+    struct search search = {(uintptr_t)place, PROT_READ | PROT_WRITE};
+    struct kp_relro page = {(uintptr_t)place & ~(PAGE - 1), ((uintptr_t)place & ~(PAGE - 1)) + PAGE};
 
-    if (is_read_only((uintptr_t)place))
-        relro.to += PAGE;
-    if (!kp_relro_open(&relro))
+    dl_iterate_phdr(look_at, &search);
+    if (search.access & PROT_WRITE)
+        page.to = page.from;
+    if (!allow(&page, search.access | PROT_WRITE))
         return false;
     __atomic_store_n(place, value, __ATOMIC_RELEASE);
-    kp_relro_close(&relro);
+    allow(&page, search.access);
     return true;
 }

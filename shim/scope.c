@@ -10,7 +10,6 @@
 #include <dlfcn.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 struct symbols {
     const ElfW(Sym) *table;
@@ -150,30 +149,45 @@ struct link_map *kp_scope_self(void)
     return NULL;
 }
 
-/* The program's headers are where the kernel says: one that is not relocatable has l_addr 0. */
-static const ElfW(Phdr) *segments_of(const struct link_map *object, unsigned *count)
+static int take_segments(struct dl_phdr_info *info, size_t size, void *data)
 {
-    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->l_addr;
+    struct kp_segments *wanted = data;
 
-    if (object == _r_debug.r_map) {
-        *count = (unsigned)getauxval(AT_PHNUM);
-        return (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    (void)size;
+    for (unsigned i = 0; info->dlpi_addr == wanted->object->l_addr && i < info->dlpi_phnum; i++) {
+        const ElfW(Dyn) *dynamic =
+            (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+
+        if (info->dlpi_phdr[i].p_type != PT_DYNAMIC || dynamic != wanted->object->l_ld)
+            continue;
+        wanted->table = info->dlpi_phdr;
+        wanted->count = info->dlpi_phnum;
+        return 1;
     }
-    *count = header->e_phnum;
-    return (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
+    return 0;
+}
+
+/* The loader keeps the table where the file's own is not mapped: rewriters of objects (BOLT, which
+ * makes many a libpython) move it behind everything else. */
+struct kp_segments kp_scope_segments(const struct link_map *object)
+{
+    struct kp_segments segments = {.object = object};
+
+    dl_iterate_phdr(take_segments, &segments);
+    return segments;
 }
 
 void kp_scope_range(const struct link_map *object, uintptr_t *start, uintptr_t *end)
 {
-    unsigned count;
-    const ElfW(Phdr) *segment = segments_of(object, &count);
+    struct kp_segments segments = kp_scope_segments(object);
 
     *start = UINTPTR_MAX;
     *end = object->l_addr;
-    for (unsigned i = 0; i < count; i++) {
-        uintptr_t from = object->l_addr + segment[i].p_vaddr, to = from + segment[i].p_memsz;
+    for (unsigned i = 0; i < segments.count; i++) {
+        uintptr_t from = object->l_addr + segments.table[i].p_vaddr;
+        uintptr_t to = from + segments.table[i].p_memsz;
 
-        if (segment[i].p_type != PT_LOAD)
+        if (segments.table[i].p_type != PT_LOAD)
             continue;
         if (from < *start)
             *start = from;

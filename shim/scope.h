@@ -21,6 +21,14 @@ size_t kp_scope_size(const struct link_map *object, const char *name);
 /* The first definition from `from` on; *owner is the object that has it. */
 void *kp_scope_find_from(struct link_map *from, const char *name, struct link_map **owner);
 
+/* An object's program headers. */
+struct kp_segments {
+    const struct link_map *object;
+    const ElfW(Phdr) *table;
+    unsigned count; /* 0: the loader does not know the object */
+};
+struct kp_segments kp_scope_segments(const struct link_map *object);
+
 /* First and last address of an object's segments. */
 void kp_scope_range(const struct link_map *object, uintptr_t *start, uintptr_t *end);
 

@@ -24,16 +24,14 @@ static uintptr_t code_start, code_end; /* of libc */
 static void find_code(void)
 {
     struct link_map *libc = NULL;
-    const ElfW(Ehdr) *header;
 
     if (!kp_scope_find_from(kp_scope_program(), "gnu_get_libc_version", &libc))
         return;
-    header = (const ElfW(Ehdr) *)libc->l_addr;
-    const ElfW(Phdr) *segment = (const ElfW(Phdr) *)(libc->l_addr + header->e_phoff);
-    for (unsigned i = 0; i < header->e_phnum; i++)
-        if (segment[i].p_type == PT_LOAD && segment[i].p_flags & PF_X) {
-            code_start = libc->l_addr + segment[i].p_vaddr;
-            code_end = code_start + segment[i].p_memsz;
+    struct kp_segments segments = kp_scope_segments(libc);
+    for (unsigned i = 0; i < segments.count; i++)
+        if (segments.table[i].p_type == PT_LOAD && segments.table[i].p_flags & PF_X) {
+            code_start = libc->l_addr + segments.table[i].p_vaddr;
+            code_end = code_start + segments.table[i].p_memsz;
         }
 }
 
