@@ -20,7 +20,7 @@
 #define LARGE_BYTES (1 << 20)
 #define STRINGS 100.0
 #define KEY_CALLS 1.5        /* a key made, hashed and freed takes as long as so many calls */
-#define UTF8_SHARE 0.5       /* of the time of a string's reading, when it goes by a temporary */
+#define TEMPORARY_CALLS 2.3  /* likewise, a temporary bytes object, and the copy out of it */
 #define BLOCKED_S 1e-4       /* a wait on average: the GIL was held by somebody else */
 #define FAR_ABOVE 5.0
 #define BATCH 64.0 /* conversions each time that the GIL is had */
@@ -121,8 +121,8 @@ static bool temporary_utf8(const struct kp_entry *entry, struct kp_advice *advic
         .direction = KP_FROM_PYTHON,
         .times = strings,
         .bytes = bytes,
-        .saves_bytes = bytes + BYTES_OBJECT * strings,
-        .saves_s = UTF8_SHARE * way->time.value * fmin(1, 2 * strings / way->conversions),
+        .saves_bytes = 2 * bytes + BYTES_OBJECT * strings, /* it is copied once more, out of it */
+        .saves_s = way->time.value * fmin(1, TEMPORARY_CALLS * strings / way->conversions),
     };
     return true;
 }

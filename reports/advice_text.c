@@ -10,16 +10,26 @@
 #include <stdio.h>
 #include <string.h>
 
+static void say_wait(const struct kp_entry *entry, const struct kp_advice *a, char *out,
+                     size_t out_bytes)
+{
+    char bytes[KP_FORMAT_BYTES], wait[KP_FORMAT_BYTES];
+    double times = fmax(a->times, 1), chunk = a->bytes / times;
+    bool thread = strcmp(entry->kind, "thread") == 0;
+    kp_format_seconds(wait, a->saves_s / times);
+    kp_format_size(bytes, chunk);
+    snprintf(out, out_bytes,
+             "%.0f x more GIL wait than work, %.40s each time%s%.40s: converting in batches%s",
+             fmin(a->ratio, 1e6), wait, chunk >= 1 ? " for " : "", chunk >= 1 ? bytes : "",
+             thread ? ", or without spawn_blocking," : "");
+}
+
 static void say_what(const struct kp_entry *entry, const struct kp_advice *a, char *out,
                      size_t out_bytes)
 {
     char times[KP_FORMAT_BYTES], bytes[KP_FORMAT_BYTES];
-    double chunk = a->times > 0 ? a->bytes / a->times : 0;
-    char wait[KP_FORMAT_BYTES];
-    kp_format_seconds(wait, a->times > 0 ? a->saves_s / a->times : 0);
-    bool thread = strcmp(entry->kind, "thread") == 0;
     kp_format_count(times, a->times);
-    kp_format_size(bytes, a->rule == KP_RULE_GIL_WAIT ? chunk : a->bytes);
+    kp_format_size(bytes, a->bytes);
     switch (a->rule) {
     case KP_RULE_LIST_OF_BYTES:
         snprintf(out, out_bytes,
@@ -45,11 +55,7 @@ static void say_what(const struct kp_entry *entry, const struct kp_advice *a, ch
                  "buffer protocol",
                  times, a->times == 1 ? "copy" : "copies", bytes);
         break;
-    default:
-        snprintf(out, out_bytes,
-                 "%.0f x more GIL wait than work, %.40s each time%s%.40s: converting in batches%s",
-                 fmin(a->ratio, 1e6), wait, chunk >= 1 ? " for " : "", chunk >= 1 ? bytes : "",
-                 thread ? ", or without spawn_blocking," : "");
+    default: say_wait(entry, a, out, out_bytes);
     }
 }
 

@@ -104,6 +104,12 @@ def receive_chunk(engine, options):
         engine.receive_chunk(chunk(number))
 
 
+def receive_chunks(engine, options):
+    many = list(chunks(100))
+    for _ in range(options.times):
+        engine.receive_chunks(many)
+
+
 def receive_json(engine, options):
     dumps = fast_json.dumps
     for number in range(options.times * 100):
@@ -145,7 +151,8 @@ def stream_batched(engine, options):
 
 
 WAYS = (send_pythonize, send_list, send_serde_bytes, send_pybytes, send_in_place, send_view, send_json, send_by_json,
-        send_chunks, send_interned, receive_elements, receive_serde_bytes, receive_slice, receive_chunk, receive_json,
+        send_chunks, send_interned, receive_elements, receive_serde_bytes, receive_slice, receive_chunk, receive_chunks,
+        receive_json,
         stream_blocking, stream_direct, stream_batched)
 
 

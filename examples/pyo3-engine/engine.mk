@@ -14,7 +14,7 @@ demo-pyo3: ## build the PyO3 example, profile it and print what its conversions 
 	 echo "demo-pyo3 needs cargo 1.78 or later: install Rust with rustup (https://rustup.rs), then try again" >&2; exit 1; }
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory all $(ENGINE_DIR)/release/pyo3_engine.so $(ENGINE_DIR)/abi3/pyo3_engine.so
-	@examples/pyo3-engine/demo.sh $B "$(PYTHON)"
+	@examples/pyo3-engine/demo_engine.sh $B "$(PYTHON)"
 test-programs: $(ENGINES)
 $(ENGINE_DIR)/%/pyo3_engine.so: $(ENGINE_SRC)
 	@mkdir -p $(@D)

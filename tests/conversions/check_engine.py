@@ -91,12 +91,12 @@ def streams(entries, clock):
 
 
 def temporaries(entries, without):
-    said = rules_of(entries, "receive_chunk").get("temporary-utf8")
-    check(said, "strings read in abi3 of 3.9 are advised on: temporary-utf8", f"only {sorted(rules_of(entries, 'receive_chunk'))}")
-    check(not rules_of(without, "receive_chunk"), "without abi3 they are not", f"{sorted(rules_of(without, 'receive_chunk'))}")
+    said = rules_of(entries, "receive_chunks").get("temporary-utf8")
+    check(said, "strings read in abi3 of 3.9 are advised on: temporary-utf8", f"only {sorted(rules_of(entries, 'receive_chunks'))}")
+    check(not rules_of(without, "receive_chunks"), "without abi3 they are not", f"{sorted(rules_of(without, 'receive_chunks'))}")
     if not said:
         return
-    now, then = figures(entries, "receive_chunk", "from_python"), figures(without, "receive_chunk", "from_python")
+    now, then = figures(entries, "receive_chunks", "from_python"), figures(without, "receive_chunks", "from_python")
     check(near(said["saves_bytes"], now[0] - then[0], 0.2), "no temporaries: the bytes saved, within 20 %",
           f"{said['saves_bytes']:.0f}, it saved {now[0] - then[0]:.0f}")
     check(near(said["saves_s"], now[1] - then[1], 0.2), "no temporaries: the time saved, within 20 %",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # what is set here is for the scripts
 # For the tests with examples/pyo3-engine: its builds, and a run of it with what the report says.
 . "$(dirname "${BASH_SOURCE[0]}")/lib_conversions.sh"
 EXAMPLE=$ROOT/examples/pyo3-engine

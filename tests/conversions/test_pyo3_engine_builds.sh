@@ -45,8 +45,8 @@ build abi3 "" --release --features abi3 && exact_everywhere abi3 '^3\.(9|10|11|1
 export KPROF_RATE=4K
 temporaries()
 {
-    report_on "$TMP/abi3" "$python" "$EXAMPLE/app.py" --times 20 receive_chunk && mv report.json abi3.json
-    report_on "$TMP/release" "$python" "$EXAMPLE/app.py" --times 20 receive_chunk
+    report_on "$TMP/abi3" "$python" "$EXAMPLE/app.py" --times 20 receive_chunks && mv report.json abi3.json
+    report_on "$TMP/release" "$python" "$EXAMPLE/app.py" --times 20 receive_chunks
     python3 "$CONVERSIONS/check_engine.py" abi3.json temporaries report.json
 }
 attempts 5 temporaries

@@ -90,13 +90,13 @@ static void item_by_item(void)
 
 static void temporary_utf8(void)
 {
-    struct kp_entry bad = entry_of(KP_FROM_PYTHON, 5000, 0.004, 65000 * 60.0);
-    struct kp_entry good = entry_of(KP_FROM_PYTHON, 5000, 0.0025, 65000 * 10.0);
+    struct kp_entry bad = entry_of(KP_FROM_PYTHON, 5000, 0.004, 65000 * 77.0);
+    struct kp_entry good = entry_of(KP_FROM_PYTHON, 5000, 0.0008, 65000 * 10.0);
 
     bad.ways[KP_FROM_PYTHON].conversions = good.ways[KP_FROM_PYTHON].conversions = 150000;
     set(&bad, KP_API_ROW_PyUnicode_AsUTF8String, 65000, 65000 * 17.0);
     set(&good, KP_API_ROW_PyUnicode_AsUTF8AndSize, 65000, 65000 * 17.0);
-    check("strings by a temporary", &bad, &good, KP_RULE_TEMPORARY_UTF8, 65000 * 50.0, 0.00173);
+    check("strings by a temporary", &bad, &good, KP_RULE_TEMPORARY_UTF8, 65000 * 67.0, 0.0039);
 }
 
 static void repeated_keys(void)

@@ -22,11 +22,12 @@ struct Message {
 impl Request {
     pub fn sample(bytes: usize) -> Request {
         let message = |role: &str, content: String| Message { role: role.into(), content };
+        let text = "lorem ipsum ".repeat(bytes / 12 + 1);
         Request {
             model: "small-3b".into(),
             stream: true,
             temperature: 0.7,
-            messages: vec![message("system", "Be brief.".into()), message("user", "lorem ipsum ".repeat(bytes / 12 + 1))],
+            messages: vec![message("system", "Be brief.".into()), message("user", text)],
         }
     }
 }

@@ -31,8 +31,8 @@ show "kprof-report engine.db conversions"
 "$build/kprof-report" engine.db conversions
 
 if [ -e "$build/examples/pyo3-engine/abi3/pyo3_engine.so" ]; then
-    show "LD_PRELOAD=libkprof.so KPROF_DB=abi3.db python app.py receive_chunk        built with the feature abi3"
-    PYTHONPATH=$build/examples/pyo3-engine/abi3 LD_PRELOAD=$build/libkprof.so KPROF_DB=abi3.db "$python" app.py receive_chunk
+    show "LD_PRELOAD=libkprof.so KPROF_DB=abi3.db python app.py receive_chunks        built with the feature abi3"
+    PYTHONPATH=$build/examples/pyo3-engine/abi3 LD_PRELOAD=$build/libkprof.so KPROF_DB=abi3.db "$python" app.py receive_chunks
     show "kprof-report abi3.db conversions"
     "$build/kprof-report" abi3.db conversions
 fi

@@ -138,6 +138,12 @@ impl Engine {
         Ok(chunk.text_bytes())
     }
 
+    /// A list of chunks by depythonize.
+    fn receive_chunks(&self, chunks: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let chunks: Vec<Chunk> = clock::timed("receive_chunks", || pythonize::depythonize(chunks))?;
+        Ok(chunks.iter().map(Chunk::text_bytes).sum())
+    }
+
     /// One chunk as JSON.
     fn receive_json(&self, json: &[u8]) -> PyResult<usize> {
         let chunk: Chunk = clock::timed("receive_json", || serde_json::from_slice(json)).map_err(invalid)?;
