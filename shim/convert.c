@@ -14,6 +14,7 @@
 #include "entry.h"
 #include "got.h"
 #include "slots.h"
+#include "span_write.h"
 #include "spool.h"
 #include "start.h"
 
@@ -23,7 +24,7 @@
 __thread struct kp_convert kp_convert __attribute__((visibility("hidden")));
 void *kp_api_real[KP_API_ROWS] __attribute__((visibility("hidden")));
 
-static const uint8_t directions[KP_API_ROWS] = {
+const uint8_t kp_row_direction[KP_API_ROWS] = {
 #define ROW(name, class, direction, objects, copies, unit, read) KP_##direction,
     KP_CONVERSION_API(ROW)
 #undef ROW
@@ -92,7 +93,7 @@ static struct kp_counter_block *block_new(struct kp_converter *own, uint32_t ent
     block->entry = (uint16_t)entry;
     block->tid = (uint32_t)kp_sys_gettid();
     block->shim[KP_BLOCK_WEIGHT] = 1;
-    block->shim[KP_BLOCK_SINCE] = kp_ticks();
+    block->shim[KP_BLOCK_SINCE] = block->shim[KP_BLOCK_DRAWN] = kp_ticks();
     atomic_store_explicit(&own->chunk->used, own->chunk->used + (uint32_t)sizeof *block,
                           memory_order_release);
     return block;
@@ -180,18 +181,18 @@ struct kp_counter_row *kp_convert_begin(unsigned row, uint64_t amount, uintptr_t
     counted->amount += amount;
     self->now.last = counted;
     if (self->now.span)
-        kp_span_converts(self->now.span, directions[row]);
+        kp_span_converts(self->now.span, kp_row_direction[row]);
     else if (!self->now.entry)
         self->outside = block;
     return counted;
 }
 
-void kp_convert_end(unsigned row, uint64_t amount)
+void kp_convert_end(unsigned row)
 {
     struct kp_convert *self = &kp_convert;
 
     if (self->now.span)
-        kp_span_converted(self->now.span, directions[row], amount);
+        kp_span_converted(self->now.span, kp_row_direction[row]);
     else if (!self->now.entry)
         self->outside = NULL;
 }
@@ -224,11 +225,11 @@ uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, 
         kp_convert_begin(row, amount, (uintptr_t)__builtin_return_address(0));
     if (fills(row))
         count_fill(kp_row_block(counted, row), a, amount);
-    if (self->now.span && a && kp_span_wants_text(self->now.span, row, amount))
+    if (self->now.span && a && kp_span_makes_text(row))
         kp_span_text(self->now.span, (const char *)a, amount);
     result = KP_CALL(row, uintptr_t (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t,
                                         uintptr_t), a, b, c, d, e, f);
-    kp_convert_end(row, amount);
+    kp_convert_end(row);
     return result;
 }
 
@@ -250,7 +251,7 @@ uint16_t kp_convert_flags(const struct kp_slot *slot, uintptr_t sp)
         return 0;
     if (self->now.last) {
         flags = KP_ALLOC_CONVERTING;
-        if (directions[self->now.last - block->rows] == KP_FROM_PYTHON)
+        if (kp_row_direction[self->now.last - block->rows] == KP_FROM_PYTHON)
             flags |= KP_ALLOC_FROM_PYTHON;
     }
     return KP_ALLOC_FLAGS(block->entry, flags);

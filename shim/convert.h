@@ -66,7 +66,7 @@ uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, 
 
 /* The same in two halves. `caller` is an address in the code that called. */
 struct kp_counter_row *kp_convert_begin(unsigned row, uint64_t amount, uintptr_t caller);
-void kp_convert_end(unsigned row, uint64_t amount);
+void kp_convert_end(unsigned row);
 
 /* Block of the entry that runs, or of the module that this address belongs to. Never NULL. */
 struct kp_counter_block *kp_convert_block(uintptr_t caller);
@@ -77,6 +77,19 @@ struct kp_counter_block *kp_convert_block_of(uint32_t entry);
 /* KP_ALLOC_* of an allocation by a function whose stack pointer was `sp`. In a sample, after the
  * stack was walked. */
 uint16_t kp_convert_flags(const struct kp_slot *slot, uintptr_t sp);
+
+/* A hook for no function: to measure what hooks cost. */
+uintptr_t kp_convert_probe(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
+                           uintptr_t f);
+
+/* enum kp_direction of each row. */
+extern const uint8_t kp_row_direction[KP_API_ROWS] __attribute__((visibility("hidden")));
+
+/* No function's row, but a figure of our own. */
+static inline bool kp_row_is_own(unsigned row)
+{
+    return row < KP_API_ROW_PyBytes_FromStringAndSize; /* the first behind them */
+}
 
 /* The functions behind the hooks, by row. */
 extern void *kp_api_real[KP_API_ROWS] __attribute__((visibility("hidden")));

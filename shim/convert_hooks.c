@@ -13,6 +13,7 @@
 #include "python.h"
 #include "python_layout.h"
 #include "sample.h"
+#include "span.h"
 
 #include <string.h>
 
@@ -76,6 +77,8 @@ static bool will_keep_utf8(uintptr_t text)
 #define COUNT_UNLESS(special, row_, amount_)                                                       \
     struct kp_counter_block *block = kp_convert.now.block;                                         \
     uint64_t amount = (amount_);                                                                   \
+    if (KP_LIKELY_NOT(!block) && kp_span_passes(kp_convert.now.span, amount))                      \
+        block = kp_convert.now.entry;                                                              \
     if (KP_LIKELY_NOT(!block || (special))) {                                                                   \
         kp_convert.row = (row_);                                                                   \
         kp_convert.amount = amount;                                                                \
@@ -90,6 +93,8 @@ static bool will_keep_utf8(uintptr_t text)
 #define CALL_AND_COUNT(row_, type_, amount_, ...)                                                  \
     struct kp_counter_block *block = kp_convert.now.block;                                         \
     struct kp_counter_row *row;                                                                    \
+    if (KP_LIKELY_NOT(!block) && kp_span_passes(kp_convert.now.span, 0))                           \
+        block = kp_convert.now.entry;                                                              \
     if (KP_LIKELY_NOT(!block)) {                                                                   \
         row = kp_convert_begin(row_, 0, CALLER);                                                   \
     } else {                                                                                       \
@@ -100,7 +105,7 @@ static bool will_keep_utf8(uintptr_t text)
     uint64_t amount = (amount_);                                                                   \
     row->amount += amount;                                                                         \
     if (KP_LIKELY_NOT(!block))                                                                     \
-        kp_convert_end(row_, amount);                                                              \
+        kp_convert_end(row_);                                                                      \
     return result;
 
 static inline void note_iteration(uintptr_t object, uintptr_t caller)
@@ -176,6 +181,11 @@ KP_CONVERSION_BYTES(ROW)
 KP_CONVERSION_STRUCTURE(ROW)
 KP_CONVERSION_SCALAR(ROW)
 #undef ROW
+
+uintptr_t kp_convert_probe(WORDS)
+{
+    COUNT(R(in_place), 0)
+}
 
 const struct kp_hook kp_convert_hooks[] = {
 #define ROW(name, class, direction, objects, copies, unit, read)                                   \

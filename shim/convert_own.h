@@ -32,6 +32,8 @@ enum kp_block_word {
     KP_BLOCK_WEIGHT, /* of that one */
     KP_BLOCK_SINCE,  /* ticks at which the account of costs begins */
     KP_BLOCK_SPENT,  /* ticks that timing has cost since then */
+    KP_BLOCK_DRAWN,  /* ticks at the last draw */
+    KP_BLOCK_DRAWN_SPENT, /* and what was spent then */
 };
 
 /* A block that nobody reads. */

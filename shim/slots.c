@@ -9,6 +9,7 @@
 #include "slots.h"
 
 #include "stack_memo.h"
+#include "gap.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -122,7 +123,8 @@ struct kp_slot *kp_slot_take(struct kp_thread *self)
         slot->depth = 0;
         slot->stack_low = slot->stack_high = 0;
     }
-    self->epoch = kp_state.epoch;
+    if (self->epoch != kp_state.epoch)
+        kp_gap_seed(self);
     self->slot = slot;
     return slot;
 }

@@ -2,11 +2,10 @@
 /*
  * Timing. Host's threads; a span belongs to its thread, which alone writes it.
  *
- * A clock read at each conversion would cost as much as the conversion. So the clock is read before
- * the first, after each of the first 64, and then after ever rarer ones (never further apart than a
- * 64th of those so far), after a large one, and after the first since the GIL was away. What is
- * left behind the last reading counts at the mean of those before. What the readings themselves
- * have cost was measured beforehand (kp_span_calibrate) and is taken off.
+ * A clock read at each conversion would cost more than most conversions. So it is read at the first,
+ * then at ever rarer ones (never further apart than a 64th of those so far), at a large one, and at
+ * the first since the GIL was away; the others are counted as ever. What follows the last reading
+ * counts at the mean of those before. What all this costs was measured beforehand and is taken off.
  */
 #include "span.h"
 
@@ -20,15 +19,17 @@
 #include <errno.h>
 #include <string.h>
 
-#define DENSE 64u          /* conversions that are stamped one by one */
-#define LARGE_BYTES 1024u  /* a conversion that takes its time */
 #define SHORT_BYTES 64u
+#define SPARSE 64
+#define DENSE 16 /* of few conversions more are timed */
+#define FEW 256u
+#define FIRST_COST_MAX 4000u /* ticks; what a first stack costs more than this is paid once */
 #define CALLS 256
-#define RUNS 16
-#define ROW_OF_NOTHING KP_API_ROW_in_place /* no function of Python, but with a direction */
+#define RUNS 24
 
-/* Ticks by which a conversion takes longer: with a reading of the clock after it, and without. */
-static uint32_t cost_stamped, cost_plain;
+/* Ticks by which a conversion takes longer in a timed activation than in others: one that passes,
+ * one at which the clock is read, and the look at a text. */
+static uint32_t cost_passing, cost_stamped, cost_text;
 
 static struct kp_span *span_new(struct kp_convert *self)
 {
@@ -54,11 +55,14 @@ static void begin(struct kp_convert *self, struct kp_counter_block *block,
     span->serial = serial;
     span->block = block;
     span->weight = weight;
+    span->until = span->gap = 1;
     span->node = kp_unwind(slot, origin, KP_KIND_MALLOC);
+    for (unsigned i = 0; i < 2; i++)
+        span->directions[i].before = kp_span_conversions(block, i);
     self->now.span = span;
     self->now.block = NULL;
     span->began = kp_ticks();
-    span->cost = span->began - ticks;
+    span->cost = span->began - ticks < FIRST_COST_MAX ? span->began - ticks : FIRST_COST_MAX;
 }
 
 void kp_span_begin(struct kp_counter_block *block, const struct kp_origin *origin)
@@ -95,45 +99,37 @@ void kp_span_converts(struct kp_span *span, unsigned direction)
 {
     struct kp_stretch *stretch = &span->directions[direction & 1];
 
-    if (direction > 1 || stretch->count++)
-        return;
-    stretch->first = (struct kp_moment){kp_ticks(), span->off};
+    if (direction < 2 && !stretch->first.ticks)
+        stretch->first = (struct kp_moment){kp_ticks(), span->off};
 }
 
-static bool is_due(const struct kp_stretch *stretch)
+static void pay(struct kp_span *span, uint64_t ticks)
 {
-    return stretch->count <= DENSE ||
-           stretch->count - stretch->stamped >= stretch->count / DENSE;
+    span->off += ticks;
+    span->cost += ticks;
 }
 
-void kp_span_converted(struct kp_span *span, unsigned direction, uint64_t amount)
+void kp_span_converted(struct kp_span *span, unsigned direction)
 {
-    struct kp_stretch *stretch = &span->directions[direction & 1];
-    uint32_t cost = cost_plain;
+    uint32_t passed = (uint32_t)(span->gap - (span->until > 0 ? span->until : 0));
 
     if (direction > 1)
         return;
-    if (is_due(stretch) || amount > LARGE_BYTES || span->was_away) {
-        span->was_away = false;
-        stretch->last = (struct kp_moment){kp_ticks(), span->off};
-        stretch->stamped = stretch->count;
-        cost = cost_stamped;
-    }
-    span->off += cost;
-    span->cost += cost;
-}
-
-bool kp_span_wants_text(const struct kp_span *span, unsigned row, uint64_t amount)
-{
-    const struct kp_stretch *stretch = &span->directions[KP_TO_PYTHON];
-
-    return amount <= SHORT_BYTES && kp_span_makes_text(row) && is_due(stretch);
+    if (passed > 1)
+        pay(span, (uint64_t)(passed - 1) * cost_passing);
+    span->directions[direction].last = (struct kp_moment){kp_ticks(), span->off};
+    span->newest = direction;
+    span->count += passed;
+    span->gap = span->until = 1 + (int32_t)(span->count / (span->count < FEW ? DENSE : SPARSE));
+    pay(span, cost_stamped);
 }
 
 void kp_span_text(struct kp_span *span, const char *text, uint64_t bytes)
 {
-    uint64_t ticks = kp_ticks(), spent, hash = bytes * 0x9e3779b97f4a7c15u;
+    uint64_t hash = bytes * 0x9e3779b97f4a7c15u;
 
+    if (bytes > SHORT_BYTES)
+        return;
     for (uint64_t i = 0; i < bytes; i++)
         hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3u;
     uint32_t found = (uint32_t)(hash >> 32) | 1;
@@ -141,9 +137,7 @@ void kp_span_text(struct kp_span *span, const char *text, uint64_t bytes)
     span->strings++;
     span->repeated += *place == found;
     *place = found;
-    spent = kp_ticks() - ticks;
-    span->off += spent;
-    span->cost += spent;
+    pay(span, cost_text + 4 * bytes);
 }
 
 void kp_span_released(struct kp_span *span, uint64_t released_ticks, uint64_t waited_ticks)
@@ -151,19 +145,17 @@ void kp_span_released(struct kp_span *span, uint64_t released_ticks, uint64_t wa
     span->released += released_ticks;
     span->waited += waited_ticks;
     span->off += released_ticks;
-    span->was_away = true;
+    span->gap -= span->until - 1; /* the next conversion is the one to read the clock at */
+    span->until = 1;
 }
 
-static uintptr_t nothing(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
-                         uintptr_t f)
+static uintptr_t nothing(void)
 {
-    return a + b + c + d + e + f;
+    return 0;
 }
 
-typedef uintptr_t six_words(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
-
-/* The fastest of some runs: ticks of CALLS calls. */
-static uint64_t fastest(six_words *volatile call, struct kp_stretch *stretch, bool dense)
+/* The fastest of some runs: ticks of CALLS conversions with the clock read every `gap`. */
+static uint64_t fastest(struct kp_span *span, int32_t gap)
 {
     uint64_t best = UINT64_MAX;
 
@@ -171,10 +163,8 @@ static uint64_t fastest(six_words *volatile call, struct kp_stretch *stretch, bo
         uint64_t ticks = kp_ticks();
 
         for (unsigned i = 0; i < CALLS; i++) {
-            kp_convert.row = ROW_OF_NOTHING;
-            kp_convert.amount = 0;
-            stretch->count = stretch->stamped = dense ? 1 : 1u << 30;
-            call(0, 0, 0, 0, 0, 0);
+            span->gap = span->until = gap;
+            kp_convert_probe(0, 0, 0, 0, 0, 0);
         }
         ticks = kp_ticks() - ticks;
         best = ticks < best ? ticks : best;
@@ -182,20 +172,42 @@ static uint64_t fastest(six_words *volatile call, struct kp_stretch *stretch, bo
     return best;
 }
 
+static uint64_t fastest_text(struct kp_span *span)
+{
+    uint64_t best = UINT64_MAX;
+
+    for (unsigned run = 0; run < RUNS; run++) {
+        uint64_t ticks = kp_ticks();
+
+        for (unsigned i = 0; i < CALLS; i++)
+            kp_span_text(span, "", 0);
+        ticks = kp_ticks() - ticks;
+        best = ticks < best ? ticks : best;
+    }
+    return best;
+}
+
+static uint32_t above(uint64_t with, uint64_t without)
+{
+    return (uint32_t)(with > without ? (with - without) / CALLS : 0);
+}
+
 void kp_span_calibrate(void)
 {
     struct kp_counter_block *block = kp_convert_scratch();
     struct kp_span span = {.block = block};
     struct kp_convert kept = kp_convert;
-    struct kp_stretch *stretch = &span.directions[KP_TO_PYTHON];
-    uint64_t plain, dense, without = fastest(nothing, stretch, false);
+    uint64_t plain, passing, stamped;
 
-    kp_api_real[ROW_OF_NOTHING] = (void *)nothing;
-    kp_convert.now = (struct kp_activation){
-        .entry = block, .span = &span, .epoch = kp_state.epoch};
-    plain = fastest(kp_convert_slowly, stretch, false);
-    dense = fastest(kp_convert_slowly, stretch, true);
+    kp_api_real[KP_API_ROW_in_place] = (void *)nothing; /* the row of the probe */
+    kp_convert.now = (struct kp_activation){.block = block, .entry = block, .epoch = kp_state.epoch};
+    plain = fastest(&span, 1);
+    kp_convert.now.block = NULL;
+    kp_convert.now.span = &span;
+    passing = fastest(&span, 1 << 30);
+    stamped = fastest(&span, 1);
+    cost_text = above(fastest_text(&span), 0);
     kp_convert = kept;
-    cost_plain = (uint32_t)((plain > without ? plain - without : 0) / CALLS);
-    cost_stamped = (uint32_t)((dense > without ? dense - without : 0) / CALLS);
+    cost_passing = above(passing, plain);
+    cost_stamped = above(stamped, plain);
 }

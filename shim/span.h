@@ -13,24 +13,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define KP_SPAN_SMALL 1024u /* bytes: a larger conversion takes its time */
+
 /* A moment, and how many ticks up to then were not the program's own: spent by us, or without the
  * GIL. */
 struct kp_moment {
     uint64_t ticks, off;
 };
 
-/* The conversions of one direction, or all of them. */
+/* From the begin of the first conversion in a direction to the end of the last, as far as the clock
+ * was read. */
 struct kp_stretch {
-    struct kp_moment first, last;
-    uint32_t count;
-    uint32_t stamped; /* of the conversion that `last` is the end of */
+    struct kp_moment first, last; /* ticks 0: none */
+    uint64_t before; /* conversions of the entry in this direction, when the activation began */
 };
 
 struct kp_span {
     struct kp_counter_block *block;
     uint32_t node, weight, serial;
     uint32_t strings, repeated;
-    bool was_away;           /* without the GIL, since the last reading of the clock */
+    int32_t until;           /* conversions until the clock is read again */
+    int32_t gap;             /* what that began at */
+    uint32_t count;          /* conversions up to the last reading */
+    uint32_t newest;         /* its direction */
     uint64_t began;
     uint64_t off;            /* ticks that were not the program's own, so far */
     uint64_t waited, released; /* ticks */
@@ -45,12 +50,17 @@ void kp_span_begin(struct kp_counter_block *block, const struct kp_origin *origi
 /* The activation is over. Keeps errno. */
 void kp_span_end(struct kp_span *span);
 
-/* Before and after a conversion in this direction. */
-void kp_span_converts(struct kp_span *span, unsigned direction);
-void kp_span_converted(struct kp_span *span, unsigned direction, uint64_t amount);
+/* A conversion in a timed activation need only be counted, like any other. */
+static inline bool kp_span_passes(struct kp_span *span, uint64_t amount)
+{
+    return span && --span->until > 0 && amount <= KP_SPAN_SMALL;
+}
 
-/* Is this row one that makes a short string, and is it to be looked at? */
-bool kp_span_wants_text(const struct kp_span *span, unsigned row, uint64_t amount);
+/* Before and after a conversion in this direction that does not. */
+void kp_span_converts(struct kp_span *span, unsigned direction);
+void kp_span_converted(struct kp_span *span, unsigned direction);
+
+/* A conversion is about to make a string of this text: has it been made before? */
 void kp_span_text(struct kp_span *span, const char *text, uint64_t bytes);
 
 /* The GIL was given away for so long, and waited for. */

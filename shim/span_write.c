@@ -3,9 +3,9 @@
  * What becomes of a span. Host's threads, with the guard set but for the draw.
  *
  * The number of activations to the next timed one is geometric: each is drawn with probability
- * 1/weight whatever its shape, so that no rhythm of the program can hide anything. The weight
- * doubles while timing costs more than a 128th of the time that passes, and halves while it is far
- * below; it is fixed before the activations that it applies to are known, so that the estimate
+ * 1/weight whatever its shape, so that no rhythm of the program can hide anything. The weight is
+ * such that timing costs a 128th of the time that passes, by what the last one cost and how fast
+ * they came; it is fixed before the activations that it applies to are known, so that the estimate
  * stays without bias.
  */
 #include "span_write.h"
@@ -51,17 +51,27 @@ uint64_t kp_ticks_ns(uint64_t ticks)
     return (uint64_t)((double)ticks * (ns_per_tick > 0 ? ns_per_tick : 0.4));
 }
 
-static struct kp_moment end_of(const struct kp_stretch *stretch, uint64_t ended, uint64_t off)
+uint64_t kp_span_conversions(const struct kp_counter_block *block, unsigned direction)
 {
-    struct kp_moment end = stretch->last;
-    uint64_t measured = end.ticks - stretch->first.ticks;
+    uint64_t sum = 0;
 
-    if (stretch->count > stretch->stamped && stretch->stamped) {
-        end.ticks += measured / stretch->stamped * (stretch->count - stretch->stamped);
-        if (end.ticks > ended)
-            end = (struct kp_moment){ended, off};
-    }
-    return end;
+    for (unsigned row = 0; row < KP_API_ROWS; row++)
+        if (kp_row_direction[row] == direction && !kp_row_is_own(row))
+            sum += block->rows[row].calls;
+    return sum;
+}
+
+/* The end of a direction: what was not timed behind the last reading is taken like what was. */
+static struct kp_moment end_of(const struct kp_span *span, unsigned direction, uint64_t ended)
+{
+    const struct kp_stretch *stretch = &span->directions[direction];
+    struct kp_moment end = stretch->last;
+    uint64_t more = (uint64_t)(span->gap - span->until), ticks = end.ticks - stretch->first.ticks;
+
+    if (direction != span->newest || !more || !span->count)
+        return end;
+    end.ticks += (ticks - (end.off - stretch->first.off)) / span->count * more;
+    return end.ticks < ended ? end : (struct kp_moment){ended, end.off};
 }
 
 static uint64_t between_ns(struct kp_moment first, struct kp_moment last)
@@ -77,10 +87,10 @@ static void fill_times(struct kp_rec_activation *record, const struct kp_span *s
 
     for (unsigned i = 0; i < 2; i++) {
         const struct kp_stretch *stretch = &span->directions[i];
-        struct kp_moment end = end_of(stretch, ended, span->off);
+        struct kp_moment end = end_of(span, i, ended);
 
-        record->conversions[i] = stretch->count;
-        if (!stretch->count)
+        record->conversions[i] = (uint32_t)(kp_span_conversions(span->block, i) - stretch->before);
+        if (!stretch->first.ticks)
             continue;
         record->direction_ns[i] = between_ns(stretch->first, end);
         if (stretch->first.ticks < first.ticks)
@@ -117,20 +127,40 @@ void kp_span_write(const struct kp_span *span, uint64_t ended)
     atomic_fetch_add(&kp_state.info->activations, 1);
 }
 
+/* What is long ago is half forgotten. */
+static void age(uint64_t *word, uint64_t now)
+{
+    if (now - word[KP_BLOCK_SINCE] <= ACCOUNT_TICKS)
+        return;
+    word[KP_BLOCK_SINCE] = now - ACCOUNT_TICKS / 2;
+    word[KP_BLOCK_SPENT] /= 2;
+    word[KP_BLOCK_DRAWN_SPENT] = word[KP_BLOCK_SPENT];
+}
+
+/* The weight at which the last one's cost is the allowed share of the time that passes. */
+static uint64_t fitting_weight(const uint64_t *word, uint64_t now)
+{
+    uint64_t cost = word[KP_BLOCK_SPENT] - word[KP_BLOCK_DRAWN_SPENT];
+    uint64_t passed = now - word[KP_BLOCK_DRAWN];
+    double each = (double)passed / (double)word[KP_BLOCK_WEIGHT];
+    double weight = (double)cost * SHARE / (each > 1 ? each : 1);
+
+    return weight < 1 ? 1 : weight > WEIGHT_MAX ? WEIGHT_MAX : (uint64_t)weight;
+}
+
 void kp_span_draw(struct kp_counter_block *block)
 {
-    uint64_t *word = block->shim, now = kp_ticks(), weight = word[KP_BLOCK_WEIGHT];
+    uint64_t *word = block->shim, now = kp_ticks(), weight = 1, allowed;
 
-    if (now - word[KP_BLOCK_SINCE] > ACCOUNT_TICKS) { /* what is long ago is half forgotten */
-        word[KP_BLOCK_SINCE] = now - ACCOUNT_TICKS / 2;
-        word[KP_BLOCK_SPENT] /= 2;
-    }
-    uint64_t passed = now - word[KP_BLOCK_SINCE], spent = word[KP_BLOCK_SPENT];
-    if (spent > CREDIT_TICKS + passed / SHARE && weight < WEIGHT_MAX)
+    age(word, now);
+    allowed = (now - word[KP_BLOCK_SINCE]) / SHARE;
+    if (word[KP_BLOCK_SPENT] > CREDIT_TICKS / 2)
+        weight = fitting_weight(word, now);
+    if (word[KP_BLOCK_SPENT] > CREDIT_TICKS + allowed && weight < WEIGHT_MAX)
         weight *= 2;
-    else if (spent < passed / (4 * SHARE) && weight > 1)
-        weight /= 2;
     word[KP_BLOCK_WEIGHT] = weight;
+    word[KP_BLOCK_DRAWN] = now;
+    word[KP_BLOCK_DRAWN_SPENT] = word[KP_BLOCK_SPENT];
     word[KP_BLOCK_LEFT] = weight > 1 ? kp_gap_geometric(&kp_self, weight) : 0;
 }
 
