@@ -22,7 +22,7 @@ struct location {
 #define AT(path, line) {path, sizeof path - 1, line, 9}
 static const struct location model = AT("src/model.rs", 212), model_2 = AT("src/model.rs", 220),
                              far = AT("src/far.rs", 7),
-                             dict = AT("/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/"
+                             dict = AT("/home/u/.cargo/registry/src/index-1949cf8c6b5b557f/"
                                        "pyo3-0.28.3/src/types/dict.rs", 55),
                              vec = AT("/rustc/59807616e1fa/library/alloc/src/vec/mod.rs", 99),
                              crates = AT("crates/orders-core/src/lib.rs", 3),
