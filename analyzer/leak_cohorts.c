@@ -149,8 +149,8 @@ static double falling_rate(const struct kp_cohort_input *in, double at)
 }
 
 /* Growth like that of the logarithm never ends, but is no leak: a set of things that are seen for
- * the first time more and more seldom. Where nothing has begun late, what is left must look more like a
- * constant rate than like one that falls as 1/t. */
+ * the first time more and more seldom. Where nothing has begun late, what is left must look more
+ * like a constant rate than like one that falls as 1/t. */
 static bool is_logarithmic(const struct kp_cohort_input *in, double from, double to)
 {
     struct span span = span_of(in, from, to);

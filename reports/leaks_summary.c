@@ -27,7 +27,8 @@ static void describe(const struct kp_leaks *leaks, char *out, size_t bytes)
     else if (leaks->cause == KP_CAUSE_HELD)
         snprintf(out, bytes, "none; what grows is free memory that the allocator keeps");
     else if (leaks->cause == KP_CAUSE_NONE)
-        snprintf(out, bytes, "none above %s per iteration", kp_format_size(since, leaks->detectable));
+        snprintf(out, bytes, "none above %s per iteration",
+                 kp_format_size(since, leaks->detectable));
     else
         snprintf(out, bytes, "not in the heap; mappings outside of it grow");
 }

@@ -129,48 +129,74 @@ static void leak_lines(const struct kp_leaks_view *view)
     time_line(view);
 }
 
+static const char *unit_of(const struct kp_leaks *leaks)
+{
+    return leaks->has_marks ? "iteration" : "second";
+}
+
+static void nothing_line(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    char least[KP_FORMAT_BYTES];
+    if (leaks->verdict == KP_LEAK_UNSURE)
+        kp_emit_line(view->context->out, 2,
+                     "Not enough evidence: places grow, but not evenly, and what is in use as a "
+                     "whole was not read often enough.");
+    else
+        kp_emit_line(view->context->out, 2, "No leak: nothing grows by more than %s per %s.",
+                     kp_format_size(least, leaks->detectable *
+                                               (leaks->has_marks ? 1 : leaks->per_second)),
+                     unit_of(leaks));
+}
+
+static const char *cause_text(const struct kp_leaks *leaks)
+{
+    switch (leaks->cause) {
+    case KP_CAUSE_LIVE:
+        return leaks->verdict == KP_LEAK_SLOWING
+                   ? "No leak so far: memory in use grows by %s, but ever more slowly, as a cache "
+                     "or a warm-up does."
+                   : "Not enough evidence: memory in use grows by %s, and no place has enough "
+                     "samples to be named.";
+    case KP_CAUSE_HELD:
+        return "No leak: what grows is free memory that the allocator keeps, by %s.";
+    case KP_CAUSE_THREADS:
+        return "The heap does not grow, but mappings outside of it do, by %s: stacks of threads.";
+    case KP_CAUSE_OTHER:
+        return "The heap does not grow, but mappings outside of it do, by %s: an allocator of an "
+               "extension's own, or files.";
+    default:
+        return "Not known: RSS grows by %s, and the allocator has not said how much of that is in "
+               "use.";
+    }
+}
+
+static const struct kp_trend *trend_of_cause(const struct kp_leaks *leaks)
+{
+    switch (leaks->cause) {
+    case KP_CAUSE_LIVE: return &leaks->live;
+    case KP_CAUSE_HELD: return leaks->held.is_known ? &leaks->held : &leaks->rss;
+    case KP_CAUSE_THREADS:
+    case KP_CAUSE_OTHER: return &leaks->other;
+    default: return &leaks->rss;
+    }
+}
+
 static void cause_lines(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
-    struct kp_emitter *out = view->context->out;
-    char rate[KP_LEAKS_RATE_BYTES];
-    switch (leaks->cause) {
-    case KP_CAUSE_LIVE:
-        kp_leaks_rate(leaks, &leaks->live.rate, rate);
-        if (leaks->verdict == KP_LEAK_SLOWING)
-            kp_emit_line(out, 2, "No leak so far: memory in use grows by %s, but ever more slowly, as a cache or a warm-up does.", rate);
-        else
-            kp_emit_line(out, 2, "Not enough evidence: memory in use grows by %s, and no place has enough samples to be named.", rate);
-        break;
-    case KP_CAUSE_HELD:
-        kp_emit_line(out, 2, "No leak: what grows is free memory that the allocator keeps, by %s.",
-                     kp_leaks_rate(leaks, leaks->held.is_known ? &leaks->held.rate : &leaks->rss.rate, rate));
-        break;
-    case KP_CAUSE_THREADS:
-        kp_emit_line(out, 2, "The heap does not grow, but threads do: %lld at first, %lld at the end; their stacks take %s.",
-                     (long long)leaks->threads_first, (long long)leaks->threads_last,
-                     kp_leaks_rate(leaks, &leaks->other.rate, rate));
-        break;
-    case KP_CAUSE_OTHER:
-        kp_emit_line(out, 2, "The heap does not grow, but mappings outside of it do, by %s: an allocator of an extension's own, or files.",
-                     kp_leaks_rate(leaks, &leaks->other.rate, rate));
-        break;
-    case KP_CAUSE_UNKNOWN:
-        kp_emit_line(out, 2, "Not known: RSS grows by %s, and the allocator has not said how much of that is in use.",
-                     kp_leaks_rate(leaks, &leaks->rss.rate, rate));
-        break;
-    case KP_CAUSE_NONE: {
-        if (leaks->verdict == KP_LEAK_UNSURE) {
-            kp_emit_line(out, 2, "Not enough evidence: places grow, but not evenly, and what is in use as a whole was not read often enough.");
-            break;
-        }
-        char least[KP_FORMAT_BYTES];
-        kp_emit_line(out, 2, "No leak: nothing grows by more than %s per %s.",
-                     kp_format_size(least, leaks->detectable * (leaks->has_marks ? 1 : leaks->per_second)),
-                     leaks->has_marks ? "iteration" : "second");
-        break;
+    char rate[KP_LEAKS_RATE_BYTES], text[TEXT_BYTES];
+    if (leaks->cause == KP_CAUSE_NONE) {
+        nothing_line(view);
+        return;
     }
-    }
+    kp_leaks_rate(leaks, &trend_of_cause(leaks)->rate, rate);
+    const char *format = cause_text(leaks), *gap = strstr(format, "%s");
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(gap - format), format, rate, gap + 2);
+    kp_emit_line(view->context->out, 2, "%s", text);
+    if (leaks->cause == KP_CAUSE_THREADS)
+        kp_emit_line(view->context->out, 2, "There were %lld threads at first, %lld at the end.",
+                     (long long)leaks->threads_first, (long long)leaks->threads_last);
 }
 
 static void compare_line(const struct kp_leaks_view *view)
@@ -190,7 +216,8 @@ static void compare_line(const struct kp_leaks_view *view)
 static char *signed_size(char *out, double bytes)
 {
     char size[KP_FORMAT_BYTES];
-    snprintf(out, KP_FORMAT_BYTES, "%s%.60s", bytes < 0 ? "-" : "", kp_format_size(size, fabs(bytes)));
+    snprintf(out, KP_FORMAT_BYTES, "%s%.60s", bytes < 0 ? "-" : "",
+             kp_format_size(size, fabs(bytes)));
     return out;
 }
 
@@ -234,11 +261,13 @@ static void needed_line(const struct kp_leaks_view *view)
     double times = leaks->has_marks ? 1 : leaks->per_second;
     kp_emit_line(view->context->out, 0, "%s", "");
     if (isfinite(leaks->detectable))
-        kp_emit_line(view->context->out, 2, "smallest leak that this run could have named: %s per %s",
-                     kp_format_size(size, leaks->detectable * times), leaks->has_marks ? "iteration" : "second");
+        kp_emit_line(view->context->out, 2,
+                     "smallest leak that this run could have named: %s per %s",
+                     kp_format_size(size, leaks->detectable * times), unit_of(leaks));
     if (leaks->needed > 0 && leaks->has_marks)
         kp_emit_line(view->context->out, 2,
-                     "to be sure of the rest: run at least %s iterations, or record with a smaller KPROF_RATE",
+                     "to be sure of the rest: run at least %s iterations, or record with a "
+                     "smaller KPROF_RATE",
                      kp_format_count(count, ceil(leaks->needed / 100) * 100));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a leak runs into: the limit of our control group (version 2, then 1) where there is one, else
- * the memory of the machine. Read when a report is made, which is seldom elsewhere than the program
+ * What a leak runs into: the limit of our control group (version 2, then 1) where there is one,
+ * else the memory of the machine. Read when a report is made, which is seldom elsewhere than the program
  * was. Any thread.
  */
 #include "leaks_view.h"

@@ -30,7 +30,8 @@ static int compare(struct kp_leaks_view *view, const struct kp_leak_request *req
     struct kp_leak_request same = *request;
     same.pid = 0; /* it was another one then */
     view->before = view->context->options->baseline;
-    int result = kp_recording_settle(view->before, view->context->options->no_wait, &settled, error);
+    int result =
+        kp_recording_settle(view->before, view->context->options->no_wait, &settled, error);
     if (result == 0)
         result = kp_query_open(&query, settled.path, error);
     if (result == 0)
@@ -74,7 +75,8 @@ static int show_site(const struct kp_leaks_view *view, struct kp_error *error)
     char rate[KP_LEAKS_RATE_BYTES], side[256];
     kp_leaks_side(leak, side, sizeof side);
     kp_emit_line(view->context->out, 2,
-                 "place %zu: %s, %s, %s; %zu samples of %zu iterations since iteration %.0f, p %.2g",
+                 "place %zu: %s, %s, %s; %zu samples of %zu iterations since iteration %.0f, "
+                 "p %.2g",
                  number, kp_leak_verdict_name(leak->verdict),
                  kp_leaks_rate(view->leaks, &leak->cohort.rate, rate), side,
                  leak->cohort.survivors, leak->cohort.generations, leak->cohort.onset,

@@ -384,8 +384,9 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
     if (result == 0)
         result = kp_query_entries(context->query, &context->filter, &f.entries, error);
     if (result == 0)
-        result = kp_query_leaks(context->query, &(struct kp_leak_request){.pid = context->filter.pid},
-                                &f.leaks, error);
+        result = kp_query_leaks(context->query,
+                                &(struct kp_leak_request){.pid = context->filter.pid}, &f.leaks,
+                                error);
     if (result == 0) {
         sum_processes(&context->processes, &f);
         sum_sites(&f);

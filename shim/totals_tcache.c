@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cache fills slowly, with sizes that are seldom freed: to whoever reads mallinfo2 it looks like
- * a leak of some bytes per iteration, for a thousand iterations and more. It is a struct in the
- * first chunk of the heap, made by the first malloc; its layout (64 counts of 16 bits, 64 lists) has
- * been the same from glibc 2.30 to 2.41, and the size of the chunk tells it from others. Only read,
+ * The cache fills slowly, with sizes that are seldom freed: to whoever reads mallinfo2 it looks
+ * like a leak of some bytes per iteration, for a thousand iterations and more. It is a struct in the
+ * first chunk of the heap, made by the first malloc; its layout (64 counts of 16 bits, 64 lists)
+ * has been the same from glibc 2.30 to 2.41, and the size of the chunk tells it from others. Only read,
  * and only by one thread at a time, with the totals; the main thread may change a count meanwhile,
  * which makes a figure that was true a moment before.
  */
