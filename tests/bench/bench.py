@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import bench_conversions
 import bench_python
 import bench_wheel
 from bench_run import BENCH, BUILD, LIBRARY, REPORT, clean, cpu_of, environment, output
@@ -158,7 +159,8 @@ def ingest():
 
 def main():
     parts = {"pairs": pairs, "flat": flat, "programs": programs, "children": children, "auto": auto, "ingest": ingest,
-             "python": bench_python.run, "wheel": bench_wheel.run}
+             "python": bench_python.run, "wheel": bench_wheel.run,
+             "conversions": bench_conversions.run}
     wanted = sys.argv[1:] or list(parts)
     with tempfile.TemporaryDirectory() as here:
         os.chdir(here)
