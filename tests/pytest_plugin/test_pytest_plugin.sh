@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# limit: 200
+# limit: 400
 # long-limit: 3600
 # pytest --kprof: finds the leaks of a small suite and nothing else, run after run; is polite to
 # tests that fail, skip, crash or are run by other plugins; says what is missing. The suite is in
