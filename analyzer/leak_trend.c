@@ -22,6 +22,8 @@
 #define ROUNDING 0.004 /* of the rate: what allocators add to sizes is not known better */
 #define SLOWING_SHARE (2.0 / 3)
 #define SLOWING_P 0.005
+#define STEADY_SHARE 0.9
+#define STEADY_ERROR 0.15 /* of the first slope */
 
 struct valleys {
     double at[BLOCKS_MAX], value[BLOCKS_MAX];
@@ -205,16 +207,18 @@ static double correlation_factor(const struct valleys *v, const struct line *lin
 }
 
 /* Slopes of the two halves, each with its own scatter. */
-static bool is_slowing(const struct valleys *v)
+static void compare_halves(const struct valleys *v, struct kp_trend *trend)
 {
     size_t half = v->count / 2;
     if (half < 3)
-        return false;
+        return;
     struct line first = fit(v, 0, half), second = fit(v, half, v->count);
     double error = hypot(error_of(&first, half), error_of(&second, v->count - half));
     double less = first.slope - second.slope;
-    return second.slope < SLOWING_SHARE * first.slope &&
-           kp_t_tail(less / fmax(error, 1e-12), (double)v->count - 4) < SLOWING_P;
+    trend->slowing = second.slope < SLOWING_SHARE * first.slope &&
+                     kp_t_tail(less / fmax(error, 1e-12), (double)v->count - 4) < SLOWING_P;
+    trend->steady = second.slope + error > STEADY_SHARE * first.slope &&
+                    error < STEADY_ERROR * first.slope;
 }
 
 static void judge(const struct kp_reading_point *points, size_t count, double start, double end,
@@ -222,7 +226,7 @@ static void judge(const struct kp_reading_point *points, size_t count, double st
 {
     struct valleys v;
     struct line line = find_line(points, count, start, end, SLOPE_BLOCKS_MAX, &v);
-    trend->is_known = v.count >= BLOCKS_MIN - 1;
+    trend->is_known = v.count >= KP_TREND_READINGS_FEW - 1;
     if (!trend->is_known)
         return;
     trend->df = (double)v.count - 2;
@@ -230,8 +234,9 @@ static void judge(const struct kp_reading_point *points, size_t count, double st
                          ROUNDING * line.slope);
     double half = kp_t_quantile(0.025, trend->df) * trend->error;
     trend->rate = (struct kp_estimate){line.slope, line.slope - half, line.slope + half};
-    trend->grows = test_valleys(points, count, start, end);
-    trend->slowing = is_slowing(&v);
+    trend->grows = count < KP_TREND_READINGS_MIN ? trend->rate.low > 0
+                                                 : test_valleys(points, count, start, end);
+    compare_halves(&v, trend);
     trend->needed = kp_t_quantile(0.05, trend->df) * trend->error;
 }
 
@@ -240,7 +245,7 @@ struct kp_trend kp_trend_judge(const struct kp_reading_point *all, size_t count,
 {
     struct kp_trend trend = {.start = start};
     struct kp_reading_point *points = thin(all, &count, start, end);
-    if (points && count >= KP_TREND_READINGS_MIN)
+    if (points && count >= KP_TREND_READINGS_FEW)
         judge(points, count, start, end, &trend);
     free(points);
     return trend;

@@ -26,7 +26,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define KP_TREND_READINGS_MIN 20
+#define KP_TREND_READINGS_MIN 20 /* for the valley test, and to find a start */
+#define KP_TREND_READINGS_FEW 5  /* a line through so many is better than nothing */
 
 struct kp_reading_point {
     double at, value; /* in order of `at` */
@@ -35,6 +36,7 @@ struct kp_reading_point {
 struct kp_trend {
     bool is_known; /* there were enough readings */
     bool grows, slowing;
+    bool steady; /* the second half is surely about as steep as the first */
     double start;
     struct kp_estimate rate; /* per iteration */
     double error, df;

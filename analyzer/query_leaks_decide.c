@@ -40,7 +40,7 @@ static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stan
 static void settle_late(const struct kp_leaks *leaks, struct kp_cohort *cohort)
 {
     const struct kp_estimate *live = &leaks->live.rate;
-    if (cohort->may_be_late && leaks->live.is_known && leaks->live.grows && !leaks->live.slowing &&
+    if (cohort->may_be_late && leaks->live.is_known && leaks->live.grows && leaks->live.steady &&
         live->low <= cohort->rate.high && live->high >= cohort->rate.low)
         cohort->shape = KP_COHORT_LINEAR;
 }
