@@ -20,6 +20,9 @@
 #include <unistd.h>
 
 #define SAMPLE_EVERY_NS 5000000u
+#define REST_NS 10000000000u
+#define MARGIN_KIB 1024 /* what kprof-ab itself may grow by until it forks */
+#define FIRST_SAMPLES 10
 #define SAMPLES_MAX 16384
 #define GRACE_NS 2000000000u /* between SIGTERM and SIGKILL */
 #define WAIT_NS 500000000u   /* for what ends by itself when the program has */
@@ -95,8 +98,9 @@ static void add_usage(struct kp_ab_watch *watch, const struct rusage *usage)
     watch->cpu_s += (double)usage->ru_utime.tv_sec + (double)usage->ru_utime.tv_usec / 1e6 +
                     (double)usage->ru_stime.tv_sec + (double)usage->ru_stime.tv_usec / 1e6;
     watch->minor_faults += (double)usage->ru_minflt;
-    if (usage->ru_maxrss > watch->own_max_rss && (double)usage->ru_maxrss * 1024 > watch->max_rss)
-        watch->max_rss = (double)usage->ru_maxrss * 1024;
+    double max_rss = (double)usage->ru_maxrss * 1024;
+    if (usage->ru_maxrss > watch->own_max_rss + MARGIN_KIB && max_rss > watch->max_rss)
+        watch->max_rss = max_rss;
 }
 
 /* True when the program itself has ended. Orphans that end count with it. */
@@ -150,6 +154,8 @@ static bool watch_it(struct kp_ab_launcher *launcher, pid_t program, struct kp_a
 {
     for (;;) {
         struct timespec pause = {0, (long)watch->sample_every_ns};
+        if (watch->count < FIRST_SAMPLES) /* programs that are over soon are seen too */
+            pause.tv_nsec /= 10;
         if (pause.tv_nsec > 100000000)
             pause.tv_nsec = 100000000;
         int number = sigtimedwait(&awaited, NULL, &pause);
@@ -241,6 +247,13 @@ int kp_ab_launch(struct kp_ab_launcher *launcher, char **environment, struct kp_
     }
     close(errors);
     return program > 0 ? 0 : -1;
+}
+
+void kp_ab_launch_rest(void)
+{
+    uint64_t began = now_ns();
+    for (pid_t pid = 0; pid >= 0 && now_ns() - began < REST_NS; usleep(1000))
+        pid = waitpid(-1, NULL, WNOHANG);
 }
 
 void kp_ab_watch_release(struct kp_ab_watch *watch)

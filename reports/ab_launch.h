@@ -41,6 +41,8 @@ struct kp_ab_watch {
 /* environment: all variables of the run. Returns 0 when there was a run, however it ended. */
 int kp_ab_launch(struct kp_ab_launcher *launcher, char **environment, struct kp_ab_watch *watch,
                  struct kp_error *error);
+/* Waits for the collector of a recorded run: what it takes is none of the next run's. */
+void kp_ab_launch_rest(void);
 void kp_ab_watch_release(struct kp_ab_watch *watch);
 
 /* Once, before the first run: signals are waited for, orphans adopted. */

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A run with the profiler is there for two answers: what the profiler costs, and whether live memory
- * grows, which no resident set can tell. The second is that of the leak report. One thread.
+ * grows, which no resident set can tell. The second is that of the leak report, asked in a process
+ * of its own: the largest resident set that the kernel tells of a program begins with that of whoever
+ * started it, so that kprof-ab must stay small. One thread.
  */
 #include "ab_measure.h"
 #include "query_leaks.h"
 #include "recording.h"
 
-void kp_ab_measure_recording(const char *database, struct kp_ab_run *run)
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void ask(const char *database, struct kp_ab_run *run)
 {
     struct kp_settled settled;
     struct kp_error error = {""};
@@ -25,4 +31,24 @@ void kp_ab_measure_recording(const char *database, struct kp_ab_run *run)
     }
     kp_query_close(query);
     kp_settled_release(&settled);
+}
+
+void kp_ab_measure_recording(const char *database, struct kp_ab_run *run)
+{
+    struct kp_ab_run asked = *run;
+    int answer[2];
+    if (pipe(answer) != 0)
+        return;
+    pid_t pid = fork();
+    if (pid == 0) {
+        ask(database, run);
+        ssize_t wrote = write(answer[1], run->figures, sizeof run->figures);
+        _exit(wrote == sizeof run->figures ? 0 : 1);
+    }
+    close(answer[1]);
+    if (pid > 0 && read(answer[0], asked.figures, sizeof asked.figures) == sizeof asked.figures)
+        *run = asked;
+    close(answer[0]);
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
 }

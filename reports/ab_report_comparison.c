@@ -61,11 +61,12 @@ static void fill_cells(const struct kp_ab_row *row, enum kp_ab_figure time, bool
     strcpy(cells->peak, "-");
     strcpy(cells->steady, "-");
     strcpy(cells->time, "-");
-    if (row->good_runs == 0)
-        return;
-    kp_format_size(cells->peak, row->figures[KP_AB_PEAK_RSS].value);
-    kp_format_size(cells->steady, row->figures[KP_AB_STEADY_RSS].value);
-    kp_format_seconds(cells->time, row->figures[time].value);
+    if (!isnan(row->figures[KP_AB_PEAK_RSS].value)) /* a millisecond may be too short to look */
+        kp_format_size(cells->peak, row->figures[KP_AB_PEAK_RSS].value);
+    if (!isnan(row->figures[KP_AB_STEADY_RSS].value))
+        kp_format_size(cells->steady, row->figures[KP_AB_STEADY_RSS].value);
+    if (!isnan(row->figures[time].value))
+        kp_format_seconds(cells->time, row->figures[time].value);
 }
 
 static void emit_configuration(const struct kp_ab_comparison *c, size_t i,

@@ -127,8 +127,10 @@ static int run_once(struct rounds *rounds, const struct kp_ab_configuration *c,
         if (c->is_recorded && kp_ab_run_is_good(run))
             kp_ab_measure_recording(database, run);
     }
-    if (c->is_recorded)
+    if (c->is_recorded) {
+        kp_ab_launch_rest();
         remove_recording(database);
+    }
     kp_ab_watch_release(&watch);
     kp_ab_words_free(environment);
     return result;
