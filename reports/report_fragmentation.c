@@ -318,7 +318,7 @@ static int show(struct kp_fragmentation *f, struct kp_error *error)
 
 int kp_report_fragmentation(struct kp_report_context *context, struct kp_error *error)
 {
-    struct kp_fragmentation f = {.context = context};
+    struct kp_fragmentation f = {.context = context, .picture = {.why = ""}};
     enum kp_snapshot_choice choice = context->options->at;
     int result = kp_query_heap_processes(context->query, &context->filter, choice, &f.processes, error);
 
