@@ -27,8 +27,8 @@ show() { printf '\n$ %s\n' "$*"; }
 
 show "LD_PRELOAD=libkprof.so KPROF_DB=engine.db python app.py"
 PYTHONPATH=$build/examples/pyo3-engine/release LD_PRELOAD=$build/libkprof.so KPROF_DB=engine.db "$python" app.py
-show "kprof-report engine.db conversions"
-"$build/kprof-report" engine.db conversions
+show "kprof-report engine.db conversions --top 30"
+"$build/kprof-report" engine.db conversions --top 30
 
 if [ -e "$build/examples/pyo3-engine/abi3/pyo3_engine.so" ]; then
     show "LD_PRELOAD=libkprof.so KPROF_DB=abi3.db python app.py receive_chunks        built with the feature abi3"

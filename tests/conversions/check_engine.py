@@ -90,6 +90,7 @@ def streams(entries, clock):
     check(allocated["engine-blocking"] > 0 and allocated["stream_direct"] > 0, "what each allocates is told", str(allocated))
 
 
+# Bytes only: times of two runs are not held against each other.
 def temporaries(entries, without):
     said = rules_of(entries, "receive_chunks").get("temporary-utf8")
     check(said, "strings read in abi3 of 3.9 are advised on: temporary-utf8", f"only {sorted(rules_of(entries, 'receive_chunks'))}")
@@ -99,8 +100,6 @@ def temporaries(entries, without):
     now, then = figures(entries, "receive_chunks", "from_python"), figures(without, "receive_chunks", "from_python")
     check(near(said["saves_bytes"], now[0] - then[0], 0.2), "no temporaries: the bytes saved, within 20 %",
           f"{said['saves_bytes']:.0f}, it saved {now[0] - then[0]:.0f}")
-    check(near(said["saves_s"], now[1] - then[1], 0.2), "no temporaries: the time saved, within 20 %",
-          f"{said['saves_s'] * 1e3:.3f} ms, it saved {(now[1] - then[1]) * 1e3:.3f} ms")
 
 
 def leak(entries, times, size):
