@@ -229,6 +229,10 @@ uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, 
         kp_span_text(self->now.span, (const char *)a, amount);
     result = KP_CALL(row, uintptr_t (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t,
                                         uintptr_t), a, b, c, d, e, f);
+    if (row == KP_API_ROW_PyBytes_FromStringAndSize && !a) {
+        self->filling = result;
+        self->filling_bytes = amount;
+    }
     kp_convert_end(row);
     return result;
 }

@@ -36,6 +36,8 @@ struct kp_convert {
     struct kp_counter_block *outside; /* of the call that runs outside of any entry */
     uint64_t amount;                  /* arguments of kp_convert_slowly() */
     unsigned row;
+    uintptr_t filling;      /* bytes made to be filled, or resized, last */
+    uint64_t filling_bytes; /* what was counted for them */
     uint32_t spans;        /* of this thread that are running */
     uint32_t windows;      /* PyGILState_Ensure without its Release, in a native thread */
     uint64_t window_ticks; /* when it got the GIL */

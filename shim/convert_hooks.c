@@ -56,6 +56,20 @@ static uint64_t size_of_bytes(uintptr_t object)
     return object && is_bytes(object) ? word_of(object, KP_PY_BYTES_SIZE) : 0;
 }
 
+/* Of bytes that are being filled: what was counted for them. Their author may have written another
+ * size into the object before he asks for it. */
+static uint64_t size_told(uintptr_t object)
+{
+    return object && object == kp_convert.filling ? kp_convert.filling_bytes : size_of_bytes(object);
+}
+
+static uint64_t tell_size(const uintptr_t *object, uint64_t bytes)
+{
+    kp_convert.filling = *object;
+    kp_convert.filling_bytes = bytes;
+    return bytes;
+}
+
 static uint64_t plain_bytes(uintptr_t characters, uintptr_t largest)
 {
     return characters * ((uint32_t)largest < 0x100 ? 1 : (uint32_t)largest < 0x10000 ? 2 : 4);
@@ -135,11 +149,17 @@ static inline uint64_t kept(bool keeps, uint64_t bytes, uintptr_t caller)
 #define HOOK_TEXT(name) HOOK(name) { COUNT(R(name), a ? strlen((const char *)a) : 0) }
 #define HOOK_KIND(name) HOOK(name) { COUNT(R(name), (uint32_t)a * c) }
 #define HOOK_PLAIN(name) HOOK(name) { COUNT(R(name), plain_bytes(a, b)) }
-#define HOOK_RESIZE(name) HOOK(name) { COUNT(R(name), b - size_of_bytes(*(uintptr_t *)a)) }
 #define HOOK_VIEW(name) HOOK(name) { COUNT(R(name), word_of(a, VIEW_LENGTH)) }
 #define HOOK_OBJECT(name) HOOK(name) { COUNT(R(name), size_of_bytes(a)) }
 #define HOOK_ARRAY(name) HOOK(name) { COUNT(R(name), word_of(a, KP_PY_BYTES_SIZE)) }
 #define HOOK_ITER(name) HOOK(name) { note_iteration(a, CALLER); COUNT(R(name), 0) }
+#define HOOK_RESIZE(name)                                                                          \
+    HOOK(name)                                                                                     \
+    {                                                                                              \
+        uint64_t before = size_told(*(const uintptr_t *)a);                                        \
+                                                                                                   \
+        CALL_AND_COUNT(R(name), words *, tell_size((const uintptr_t *)a, b) - before, GIVEN)       \
+    }
 #define HOOK_RESULT(name)                                                                          \
     HOOK(name) { CALL_AND_COUNT(R(name), words *, size_of_bytes(result), GIVEN) }
 #define HOOK_BUFFER(name)                                                                          \

@@ -110,6 +110,21 @@ static PyObject *grow(PyObject *self, PyObject *count)
     return bytes;
 }
 
+/* As orjson ends: the size is in the object already when it asks for it. */
+static PyObject *shrink(PyObject *self, PyObject *count)
+{
+    long n = PyLong_AsLong(count);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, 2 * n);
+
+    (void)self;
+    memset(PyBytes_AS_STRING(bytes), 'x', (size_t)n);
+    PyBytes_AS_STRING(bytes)[n] = 0;
+    ((PyVarObject *)bytes)->ob_size = n;
+    if (_PyBytes_Resize(&bytes, n))
+        return NULL;
+    return bytes;
+}
+
 static PyObject *call(PyObject *self, PyObject *callable)
 {
     (void)self;
@@ -179,6 +194,7 @@ static PyMethodDef methods[] = {
     {"make", make, METH_O, make_doc},
     {"lengths", (PyCFunction)(void *)lengths, METH_FASTCALL, NULL},
     {"grow", grow, METH_O, NULL},
+    {"shrink", shrink, METH_O, NULL},
     {"call", call, METH_O, NULL},
     {"in_threads", (PyCFunction)(void *)in_threads, METH_FASTCALL, NULL},
     {"next_is_real", next_is_real, METH_NOARGS, NULL},

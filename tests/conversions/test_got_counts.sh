@@ -85,6 +85,8 @@ shim "$TMP/sizes.db" "$path" -c '
 import convmod
 for _ in range(10):
     convmod.grow(351561)
+for _ in range(10):
+    convmod.shrink(5000)
 convmod.lengths("abc", "\u00e4\u00f6\u00fc")
 word = "\u20ac" * 100
 convmod.lengths(word)
@@ -93,6 +95,9 @@ convmod.Counter()()'
 settle "$TMP/sizes.db"
 assert_eq "bytes that were resized have their last size [$label]" 3515610 \
     "$(sql "$TMP/sizes.db" "SELECT sum(amount) FROM conversion JOIN entry USING (process_id, entry) WHERE name = 'grow'
+        AND api IN ('PyBytes_FromStringAndSize', '_PyBytes_Resize')")"
+assert_eq "also if it was in the object before it was asked for [$label]" 50000 \
+    "$(sql "$TMP/sizes.db" "SELECT sum(amount) FROM conversion JOIN entry USING (process_id, entry) WHERE name = 'shrink'
         AND api IN ('PyBytes_FromStringAndSize', '_PyBytes_Resize')")"
 assert_eq "made without a copy [$label]" 10 "$(calls_of "$TMP/sizes.db" method grow in_place)"
 assert_eq "UTF-8 is as long as it is [$label]" 609 \
