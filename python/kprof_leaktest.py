@@ -138,12 +138,17 @@ class Run:
             if self.result["raised"]:
                 return None
             growth = self._growth()
-            if self.fails(growth) or (growth.live is not None and growth.live <= self.asked.below):
+            if self.fails(growth) or self.is_clear(growth):
                 break
         return growth
 
     def fails(self, growth: Growth) -> bool:
         return growth.is_leak and growth.low > self.asked.below
+
+    def is_clear(self, growth: Growth) -> bool:
+        """Nothing seems to grow at all. (Python counts its blocks, not their bytes: what does grow
+        may be several times what the totals say.)"""
+        return growth.verdict == "no leak" and growth.live is not None and growth.live <= self.asked.below
 
     def explanation(self) -> str:
         return self._report("leaks").stdout.rstrip()
