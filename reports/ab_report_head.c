@@ -22,7 +22,7 @@ struct kp_ab_row *kp_ab_rows(const struct kp_ab_comparison *comparison)
 
 struct kp_value kp_ab_estimate(struct kp_estimate estimate)
 {
-    return isnan(estimate.value) ? kp_unknown() : (struct kp_value){.estimate = estimate};
+    return isnan(estimate.value) ? kp_unknown() : kp_estimated(estimate);
 }
 
 struct kp_value kp_ab_number(double number)

@@ -34,9 +34,14 @@ struct kp_value kp_amount(double amount)
     return (struct kp_value){.amount = amount};
 }
 
+struct kp_value kp_estimated(struct kp_estimate estimate)
+{
+    return (struct kp_value){.estimate = estimate};
+}
+
 struct kp_value kp_sum_value(const struct kp_sum *sum)
 {
-    return (struct kp_value){.estimate = kp_estimate_of(sum)};
+    return kp_estimated(kp_estimate_of(sum));
 }
 
 struct kp_value kp_stack(const struct kp_frame *frames, size_t count)

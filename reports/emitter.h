@@ -51,6 +51,7 @@ struct kp_value kp_text(const char *text);
 struct kp_value kp_texts(const char *text, const char *shorter);
 struct kp_value kp_whole(int64_t whole);
 struct kp_value kp_amount(double amount);
+struct kp_value kp_estimated(struct kp_estimate estimate);
 struct kp_value kp_sum_value(const struct kp_sum *sum);
 struct kp_value kp_stack(const struct kp_frame *frames, size_t count);
 

@@ -47,8 +47,7 @@ void kp_leaks_summary(struct kp_report_context *context, const struct kp_leaks *
     kp_emit_object(context->out, "leaks");
     kp_emit_value(context->out, "verdict", KP_TYPE_TEXT,
                   kp_text(kp_leak_verdict_name(leaks->verdict)));
-    kp_emit_value(context->out, "rate", KP_TYPE_BYTES_ESTIMATE,
-                  (struct kp_value){.estimate = leaks->rate});
+    kp_emit_value(context->out, "rate", KP_TYPE_BYTES_ESTIMATE, kp_estimated(leaks->rate));
     kp_emit_value(context->out, "iterations", KP_TYPE_WHOLE,
                   kp_whole(llround(leaks->iterations)));
     kp_emit_object_end(context->out);

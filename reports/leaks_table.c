@@ -81,7 +81,7 @@ static void emit_site(const struct kp_leaks_view *view, const struct kp_leak_sit
     bool is_rate = site->verdict >= KP_LEAK_UNSURE || !kp_emitter_is_text(view->context->out);
     struct kp_value row[COLUMNS] = {
         kp_whole((int64_t)number),
-        is_rate ? (struct kp_value){.estimate = site->cohort.rate} : kp_unknown(),
+        is_rate ? kp_estimated(site->cohort.rate) : kp_unknown(),
         kp_text(kp_leak_verdict_name(site->verdict)),
         kp_text(kp_leak_side_name(site->side)),
         *site->module ? kp_text(site->module) : kp_unknown(),
@@ -127,7 +127,7 @@ void kp_leaks_table(const struct kp_leaks_view *view)
 
 static void emit_estimate(struct kp_emitter *out, const char *key, const struct kp_estimate *e)
 {
-    kp_emit_value(out, key, KP_TYPE_BYTES_ESTIMATE, (struct kp_value){.estimate = *e});
+    kp_emit_value(out, key, KP_TYPE_BYTES_ESTIMATE, kp_estimated(*e));
 }
 
 static void emit_slope(struct kp_emitter *out, const char *key, const struct kp_trend *trend)
@@ -149,8 +149,7 @@ static void emit_slopes(struct kp_emitter *out, const struct kp_leaks *leaks)
     kp_emit_object(out, "slope_intervals");
     for (int i = 0; i < 4; i++)
         kp_emit_value(out, keys[i], KP_TYPE_BYTES_ESTIMATE,
-                      trends[i]->is_known ? (struct kp_value){.estimate = trends[i]->rate}
-                                          : kp_unknown());
+                      trends[i]->is_known ? kp_estimated(trends[i]->rate) : kp_unknown());
     kp_emit_object_end(out);
 }
 
@@ -159,8 +158,8 @@ static struct kp_value duration(double bytes, const struct kp_estimate *rate, do
 {
     if (!(rate->value > 0) || !(rate->low > 0) || !(scale > 0))
         return kp_unknown();
-    return (struct kp_value){.estimate = {bytes / rate->value * scale, bytes / rate->high * scale,
-                                          bytes / rate->low * scale}};
+    return kp_estimated((struct kp_estimate){
+        bytes / rate->value * scale, bytes / rate->high * scale, bytes / rate->low * scale});
 }
 
 static void emit_times(const struct kp_leaks_view *view)
@@ -188,8 +187,8 @@ static struct kp_value attributed(const struct kp_leaks *leaks)
     double all = leaks->rate.value;
     if (!(all > 0))
         return kp_unknown();
-    return (struct kp_value){.estimate = {leaks->named.value / all, leaks->named.low / all,
-                                          leaks->named.high / all}};
+    return kp_estimated((struct kp_estimate){leaks->named.value / all, leaks->named.low / all,
+                                             leaks->named.high / all});
 }
 
 static const char *cause_name(enum kp_leak_cause cause)
