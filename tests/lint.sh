@@ -192,7 +192,8 @@ static_checks()
 second_compiler()
 {
     local common=(-std=gnu11 -D_GNU_SOURCE '-DKP_VERSION=""' '-DKP_LIBEXECDIR=""' '-DKP_LIBDIR=""' -fsyntax-only
-        -Wall -Wextra -Wshadow -Wno-unknown-attributes -Wimplicit-fallthrough -Wcomma -Wunreachable-code)
+        -Wall -Wextra -Wshadow -Wno-unknown-attributes -Wno-unknown-pragmas -Wimplicit-fallthrough -Wcomma
+        -Wunreachable-code)
     clang "${common[@]}" -iquote shim -iquote shim/record shim/*.c shim/record/*.c
     clang "${common[@]}" -iquote analyzer -iquote shim/record -iquote "$BUILD" analyzer/*.c
     clang "${common[@]}" -iquote reports -iquote analyzer -iquote shim/record reports/*.c

@@ -96,6 +96,7 @@ assert_eq "--help has every variable of the table" "" "$missing"
 assert_match "--version" "^kprof-run [0-9]" "$("$RUN" --version)"
 
 # Inside another recording: one of its own, again and again.
+# shellcheck disable=SC2016 # for the inner shell
 shim "$TMP/outer.db" sh -c '"$0" -o inner.db sh -c "exit 0"; "$0" -o inner.db -- /bin/echo again' "$RUN" > stderr.txt 2>&1
 settle "$TMP/inner.db"
 assert_eq "inside another recording it makes its own, which the next one replaces" "inner.db|echo" \
