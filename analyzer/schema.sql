@@ -261,7 +261,7 @@ CREATE TABLE entry (                    -- where native code is entered from Pyt
 CREATE TABLE conversion (               -- calls of Python's C API by an entry; exact
     process_id INTEGER NOT NULL,
     entry      INTEGER NOT NULL,
-    api        TEXT NOT NULL,           -- the function; lower case: a figure of our own, see docs/database.md
+    api        TEXT NOT NULL,           -- the function; lower case: a figure of our own, docs/conversions-report.md
     direction  TEXT NOT NULL,           -- 'to_python', 'from_python', '': neither
     calls      INTEGER NOT NULL,
     unit       TEXT NOT NULL,           -- of amount: 'bytes', 'items', 'ns', '': it counts nothing

@@ -167,6 +167,15 @@ variables()
         <(grep -E '^\.It Ev KPROF_' docs/man/libkprof.7 | grep -oE 'KPROF_[A-Z_]+' | sort -u)
 }
 
+# What the page says is kept: the rows of its tables that begin with a name.
+tables()
+{
+    same_names analyzer/schema.sql docs/database.md \
+        <(grep -oE '^CREATE (TABLE|VIEW) [a-z_]+' analyzer/schema.sql | awk '{ print $3 }' | sort -u) \
+        <(sed -n '/^## What is kept/,/^## Python/p' docs/database.md | grep '^| `' | cut -d'|' -f2 |
+            grep -oE '[a-z_]+' | sort -u)
+}
+
 # Two objects of one library that define a name: whoever links gets one of them, by chance.
 clashes()
 {
@@ -210,6 +219,7 @@ check 'structs have no typedef' typedefs
 check 'lines of the sources have at most 120 columns' long_lines
 check 'man pages and --help have the same options' options
 check 'man page and shim have the same variables' variables
+check 'docs/database.md and schema have the same tables and views' tables
 check_with shellcheck 'scripts pass shellcheck' scripts
 check_with mandoc 'man pages pass mandoc' manuals
 check_with cppcheck 'sources pass cppcheck' static_checks
