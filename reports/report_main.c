@@ -44,7 +44,7 @@ static void print_help(const struct kp_report *report)
     } else {
         printf("reports:\n");
         for (const struct kp_report *r = kp_reports; r->name; r++)
-            printf("  %-12s %s\n", r->name, r->help);
+            printf("  %-14s %s\n", r->name, r->help);
         printf("\noptions (kprof-report REPORT --help: those of one report):\n");
     }
     kp_options_print(kp_report_option_table, report ? report->bit : KP_REPORT_EACH, stdout);
