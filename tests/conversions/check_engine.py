@@ -4,6 +4,7 @@
 usage: check_engine.py REPORT.json spans CLOCK.json | advice | streams CLOCK.json | temporaries OTHER.json | leak TIMES BYTES
 """
 import json
+import os
 import sys
 
 
@@ -38,6 +39,8 @@ def figures(entries, name, *directions):
     return sum(row["allocated"]["value"] for row in rows), sum(row["time_s"]["value"] for row in rows)
 
 
+LONG = os.environ.get("KPROF_TEST_LONG") == "1"
+
 # Rule, the way that it is for, the way that cures it, direction.
 CURES = (
     ("list-of-bytes", "send_list", "send_serde_bytes", "to_python"),
@@ -58,8 +61,9 @@ def advice(entries):
         bytes_then, time_then = figures(entries, cure, direction)
         check(near(said["saves_bytes"], bytes_now - bytes_then, 0.2), f"{case}: the bytes that the cure saves, within 20 %",
               f"{said['saves_bytes']:.0f}, it saved {bytes_now - bytes_then:.0f}")
-        check(near(said["saves_s"], time_now - time_then, 0.2), f"{case}: the time that the cure saves, within 20 %",
-              f"{said['saves_s'] * 1e3:.3f} ms, it saved {(time_now - time_then) * 1e3:.3f} ms")
+        if LONG:  # a timing: not for a machine with other work
+            check(near(said["saves_s"], time_now - time_then, 0.2), f"{case}: the time that the cure saves, within 20 %",
+                  f"{said['saves_s'] * 1e3:.3f} ms, it saved {(time_now - time_then) * 1e3:.3f} ms")
     for name in ("send_view", "send_in_place", "receive_slice", "send_interned", "stream_batched"):
         check(not rules_of(entries, name), f"{name}: nothing to advise on", f"{sorted(rules_of(entries, name))}")
 
