@@ -78,6 +78,8 @@ struct kp_ab_comparison {
     char *directory;
     bool is_python;
     double warm_iterations; /* marks of the run to warm up */
+    int64_t wanted_runs;    /* of each configuration */
+    int64_t idle_s, timeout_s; /* --idle and --timeout, 0: none */
     struct kp_ab_configuration *configurations;
     size_t configuration_count;
     struct kp_ab_run *runs;

@@ -27,7 +27,8 @@ struct kp_ab_store {
 static const char schema[] =
     "CREATE TABLE comparison (id INTEGER PRIMARY KEY CHECK (id = 1), version TEXT NOT NULL,"
     " command TEXT NOT NULL, directory TEXT NOT NULL, is_python INTEGER NOT NULL,"
-    " warm_iterations REAL NOT NULL);"
+    " warm_iterations REAL NOT NULL, wanted_runs INTEGER NOT NULL, idle_s INTEGER NOT NULL,"
+    " timeout_s INTEGER NOT NULL);"
     "CREATE TABLE configuration (id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
     " is_recorded INTEGER NOT NULL);"
     "CREATE TABLE setting (configuration_id INTEGER NOT NULL, name TEXT NOT NULL,"
@@ -180,9 +181,10 @@ int kp_ab_store_plan(struct kp_ab_store *store, const struct kp_ab_comparison *c
                          "DELETE FROM setting",
                          error);
     if (result == 0)
-        result = write_row(store, "INSERT INTO comparison VALUES (1,?,?,?,?,?)", error, "tttid",
-                           KP_VERSION, comparison->command, comparison->directory,
-                           (int64_t)comparison->is_python, comparison->warm_iterations);
+        result = write_row(store, "INSERT INTO comparison VALUES (1,?,?,?,?,?,?,?,?)", error,
+                           "tttidiii", KP_VERSION, comparison->command, comparison->directory,
+                           (int64_t)comparison->is_python, comparison->warm_iterations,
+                           comparison->wanted_runs, comparison->idle_s, comparison->timeout_s);
     for (size_t i = 0; result == 0 && i < comparison->configuration_count; i++)
         result = write_configuration(store, (int64_t)i + 1, &comparison->configurations[i], error);
     return finish(store, result, error);
@@ -253,6 +255,9 @@ static void read_comparison(sqlite3_stmt *query, struct kp_ab_comparison *compar
     comparison->directory = copy_of(query, 1);
     comparison->is_python = sqlite3_column_int(query, 2) != 0;
     comparison->warm_iterations = sqlite3_column_double(query, 3);
+    comparison->wanted_runs = sqlite3_column_int64(query, 4);
+    comparison->idle_s = sqlite3_column_int64(query, 5);
+    comparison->timeout_s = sqlite3_column_int64(query, 6);
 }
 
 static void read_configuration(sqlite3_stmt *query, struct kp_ab_comparison *comparison)
@@ -293,7 +298,9 @@ int kp_ab_store_load(struct kp_ab_store *store, struct kp_ab_comparison *compari
         const char *sql;
         void (*read)(sqlite3_stmt *query, struct kp_ab_comparison *comparison);
     } tables[] = {
-        {"SELECT command, directory, is_python, warm_iterations FROM comparison", read_comparison},
+        {"SELECT command, directory, is_python, warm_iterations, wanted_runs, idle_s, timeout_s"
+         " FROM comparison",
+         read_comparison},
         {"SELECT id, name, is_recorded FROM configuration ORDER BY id", read_configuration},
         {"SELECT configuration_id, name, value, is_swept FROM setting ORDER BY rowid",
          read_setting},

@@ -115,7 +115,7 @@ static int compare(const struct kp_ab_options *o, char **command)
 
 int main(int argc, char **argv)
 {
-    struct kp_ab_options o = {.runs = 5};
+    struct kp_ab_options o = {0};
     struct kp_error error = {""};
     struct kp_command_line line = {.options = options, .values = &o, .stop_at_word = true};
     if (argc == 4 && strcmp(argv[1], KP_AB_REPLAY_WORKER) == 0)

@@ -105,7 +105,7 @@ static void remove_recording(const char *database)
 static uint64_t rest_at(const struct rounds *rounds)
 {
     double marks = rounds->session->comparison.warm_iterations;
-    return rounds->session->options->idle_s > 0 && marks > 0 ? (uint64_t)marks : 0;
+    return rounds->session->comparison.idle_s > 0 && marks > 0 ? (uint64_t)marks : 0;
 }
 
 /* One run of a configuration into `run`. 1: the user has had enough, and there is none. */
@@ -117,7 +117,7 @@ static int run_once(struct rounds *rounds, const struct kp_ab_configuration *c,
     snprintf(database, sizeof database, "%s/recording.db", rounds->directory);
     char **environment = environment_of(rounds, c, c->is_recorded ? database : NULL);
     kp_ab_ring_reset(&rounds->ring, run->round >= 0 ? rest_at(rounds) : 0,
-                     (uint64_t)rounds->session->options->idle_s * 1000000000u);
+                     (uint64_t)rounds->session->comparison.idle_s * 1000000000u);
     rounds->what = c->name;
     int result = kp_ab_launch(&rounds->launcher, environment, &watch, error);
     if (result == 0 && watch.interrupted)
@@ -218,8 +218,11 @@ static int prepare(struct rounds *rounds, struct kp_error *error)
     static const struct kp_ab_configuration plain = {.name = (char *)"to warm up"};
     struct kp_ab_session *session = rounds->session;
     bool is_sweep = session->options->sweeps.count > 0;
-    if (session->comparison.configuration_count > 0)
+    bool is_planned = session->comparison.configuration_count > 0;
+    if (is_planned && !session->is_changed)
         return 0;
+    if (is_planned)
+        return kp_ab_store_plan(session->store, &session->comparison, error);
     int result = is_sweep ? make_plan(session, error) : 0;
     if (result == 0)
         result = warm_up(rounds, is_sweep ? &session->comparison.configurations[0] : &plain, error);
@@ -233,11 +236,11 @@ static int all_rounds(struct rounds *rounds, struct kp_error *error)
     struct kp_ab_comparison *comparison = &rounds->session->comparison;
     int result = prepare(rounds, error);
     size_t configurations = comparison->configuration_count;
-    rounds->wanted = configurations * (size_t)rounds->session->options->runs;
+    rounds->wanted = configurations * (size_t)comparison->wanted_runs;
     for (size_t i = 0; i < comparison->run_count; i++)
-        rounds->done += comparison->runs[i].round < rounds->session->options->runs;
+        rounds->done += comparison->runs[i].round < comparison->wanted_runs;
     clock_gettime(CLOCK_MONOTONIC, &rounds->began);
-    for (int64_t round = 0; result == 0 && round < rounds->session->options->runs; round++) {
+    for (int64_t round = 0; result == 0 && round < comparison->wanted_runs; round++) {
         for (size_t i = 0; result == 0 && i < configurations; i++) {
             size_t which = round % 2 == 0 ? i : configurations - 1 - i;
             if (is_measured(comparison, which, round))
@@ -263,7 +266,7 @@ int kp_ab_session_run(struct kp_ab_session *session, struct kp_error *error)
         result = kp_ab_ring_open(&rounds.ring, error);
     if (result == 0) {
         rounds.launcher = (struct kp_ab_launcher){.command = session->command,
-                                                  .timeout_s = (double)session->options->timeout_s,
+                                                  .timeout_s = (double)session->comparison.timeout_s,
                                                   .keep_output = session->options->keep_output,
                                                   .ring = &rounds.ring,
                                                   .tick = show_progress,

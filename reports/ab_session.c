@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define RUNS_BY_DEFAULT 5
+
 static char *json_of(char *const *words)
 {
     char *text = NULL;
@@ -100,13 +102,27 @@ static int check_new(struct kp_ab_session *session, struct kp_error *error)
     return 0;
 }
 
+/* A number that was asked for stays so, also when the comparison is taken up again. */
+static void ask_for(struct kp_ab_session *session, int64_t *number, int64_t given)
+{
+    session->is_changed |= given > 0 && given != *number;
+    if (given > 0)
+        *number = given;
+}
+
 int kp_ab_session_open(struct kp_ab_session *session, struct kp_error *error)
 {
     session->store = kp_ab_store_open(session->options->output, error);
     if (!session->store ||
         kp_ab_store_load(session->store, &session->comparison, error) != 0)
         return -1;
-    return session->comparison.command ? check_same(session, error) : check_new(session, error);
+    struct kp_ab_comparison *comparison = &session->comparison;
+    if (!comparison->command)
+        comparison->wanted_runs = RUNS_BY_DEFAULT;
+    ask_for(session, &comparison->wanted_runs, session->options->runs);
+    ask_for(session, &comparison->idle_s, session->options->idle_s);
+    ask_for(session, &comparison->timeout_s, session->options->timeout_s);
+    return comparison->command ? check_same(session, error) : check_new(session, error);
 }
 
 void kp_ab_session_close(struct kp_ab_session *session)

@@ -14,7 +14,7 @@
 struct kp_ab_options {
     const char *allocators, *output;
     struct kp_option_texts sweeps;
-    int64_t runs, idle_s, timeout_s;
+    int64_t runs, idle_s, timeout_s; /* 0: not given */
     bool json, no_probe, keep_output, help, version;
 };
 
@@ -26,6 +26,7 @@ struct kp_ab_session {
     char **stored_command; /* that one, once it is needed */
     char *left_out; /* lines, NULL: nothing was */
     int python; /* as in struct kp_ab_tree, of the warm-up */
+    bool is_changed; /* other numbers are asked for than the database has */
     bool is_interrupted;
     bool usage; /* the failure is one of usage */
 };
