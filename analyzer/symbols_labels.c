@@ -463,8 +463,3 @@ bool kp_labels_function(const struct kp_labels *labels, uint64_t address, uint64
     }
     return function != NULL;
 }
-
-bool kp_labels_rust(const struct kp_labels *labels)
-{
-    return labels->places.count > 0;
-}

@@ -40,7 +40,5 @@ bool kp_labels_find(const struct kp_labels *labels, uint64_t address, struct kp_
 /* The function around `address`, by the unwind tables; false when they have none. */
 bool kp_labels_function(const struct kp_labels *labels, uint64_t address, uint64_t *start,
                         uint64_t *end);
-/* Does the file keep Rust's panic messages? */
-bool kp_labels_rust(const struct kp_labels *labels);
 
 #endif
