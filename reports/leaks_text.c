@@ -85,20 +85,24 @@ static void since_text(const struct kp_leaks *leaks, char *out)
                  leaks->iterations * leaks->slice_s);
 }
 
-/* "93 % of it comes from ..., on the bridge." */
+/* "93 % of it comes from ..., on the bridge.", "It is in Python." */
 static void place_line(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
     const struct kp_leak_site *site = &leaks->sites[0];
-    char where[512], shorter[256], side[300], share[KP_FORMAT_BYTES];
+    char where[512], shorter[256], side[300], source[840], share[KP_FORMAT_BYTES];
     kp_leaks_where(view, site, where, sizeof where, shorter, sizeof shorter);
     kp_leaks_side(site, side, sizeof side);
+    if (view->group == KP_LEAK_BY_SIDE)
+        snprintf(source, sizeof source, "is %s", side);
+    else
+        snprintf(source, sizeof source, "comes from %s, %s", where, side);
     double part = leaks->rate.value > 0 ? site->cohort.rate.value / leaks->rate.value : 1;
     if (part > 0.995 || (part > 0.9 && leaks->exact)) /* samples are less exact than the whole */
-        kp_emit_line(view->context->out, 2, "It comes from %s, %s.", where, side);
+        kp_emit_line(view->context->out, 2, "It %s.", source);
     else
-        kp_emit_line(view->context->out, 2, "%s of it comes from %s, %s.",
-                     kp_format_share(share, fmin(part, 1)), where, side);
+        kp_emit_line(view->context->out, 2, "%s of it %s.", kp_format_share(share, fmin(part, 1)),
+                     source);
 }
 
 static void time_line(const struct kp_leaks_view *view)
