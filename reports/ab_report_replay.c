@@ -37,10 +37,11 @@ static void emit_head(struct kp_ab_replay *replay, struct kp_emitter *out)
 {
     const struct kp_replay_record *r = &replay->record;
     char allocations[KP_FORMAT_BYTES], frees[KP_FORMAT_BYTES];
-    kp_emit_line(out, 2, "%s, process %lld: %s allocations and %s frees of malloc on %u threads",
+    kp_emit_line(out, 2, "%s, process %lld: %s allocations and %s frees of malloc on %u thread%s",
                  replay->database, (long long)r->pid,
                  kp_format_whole(allocations, (int64_t)r->allocations),
-                 kp_format_whole(frees, (int64_t)(r->event_count - r->allocations)), r->threads);
+                 kp_format_whole(frees, (int64_t)(r->event_count - r->allocations)), r->threads,
+                 r->threads == 1 ? "" : "s");
     if (r->lost > 0)
         kp_emit_line(out, 2, "LOST  %lld calls are not in the recording: raise KPROF_SPOOL_MAX",
                      (long long)r->lost);
