@@ -5,7 +5,9 @@
  */
 #include "exit_watch.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,13 +22,22 @@ static uint64_t boottime_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* False: it is time to stop. */
+static bool wait_for_news(const struct kp_exit_watch *watch)
+{
+    struct pollfd both[] = {{.fd = watch->notify, .events = POLLIN},
+                            {.fd = watch->stop, .events = POLLIN}};
+
+    return poll(both, 2, -1) > 0 && !both[1].revents;
+}
+
 static void *wait_for_ends(void *context)
 {
     struct kp_exit_watch *watch = context;
     _Alignas(struct inotify_event) char events[4096];
     ssize_t bytes;
 
-    while ((bytes = read(watch->notify, events, sizeof events)) > 0) {
+    while (wait_for_news(watch) && (bytes = read(watch->notify, events, sizeof events)) > 0) {
         uint64_t now_ns = boottime_now_ns();
 
         for (size_t at = 0; at < (size_t)bytes;) {
@@ -57,24 +68,32 @@ static bool start_thread(struct kp_exit_watch *watch)
     return is_started;
 }
 
+static void close_both(const struct kp_exit_watch *watch)
+{
+    if (watch->notify >= 0)
+        close(watch->notify);
+    if (watch->stop >= 0)
+        close(watch->stop);
+}
+
 void kp_exit_watch_start(struct kp_exit_watch *watch, const char *spool_path)
 {
-    *watch = (struct kp_exit_watch){.notify = inotify_init1(IN_CLOEXEC)};
-    if (watch->notify < 0)
-        return;
-    watch->runs = inotify_add_watch(watch->notify, spool_path, IN_CLOSE_WRITE) >= 0 &&
+    *watch = (struct kp_exit_watch){.notify = inotify_init1(IN_CLOEXEC),
+                                    .stop = eventfd(0, EFD_CLOEXEC)};
+    watch->runs = watch->notify >= 0 && watch->stop >= 0 &&
+                  inotify_add_watch(watch->notify, spool_path, IN_CLOSE_WRITE) >= 0 &&
                   start_thread(watch);
     if (!watch->runs)
-        close(watch->notify);
+        close_both(watch);
 }
 
 void kp_exit_watch_stop(struct kp_exit_watch *watch)
 {
     if (!watch->runs)
         return;
-    pthread_cancel(watch->thread);
+    eventfd_write(watch->stop, 1);
     pthread_join(watch->thread, NULL);
-    close(watch->notify);
+    close_both(watch);
     watch->runs = false;
 }
 

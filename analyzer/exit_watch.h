@@ -21,6 +21,7 @@
 struct kp_exit_watch {
     bool runs;
     int notify;
+    int stop; /* an event: the thread is to end */
     pthread_t thread;
     _Atomic uint64_t count; /* ever */
     _Atomic uint64_t gone_ns[KP_EXITS_KEPT]; /* CLOCK_BOOTTIME; 0: taken */
