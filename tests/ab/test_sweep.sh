@@ -27,7 +27,8 @@ assert_eq "all succeed" 1 "$(point 'WORKERS=2 POOL=processes' success)"
 expected=$(sqlite3 sweep.db "SELECT sum(jobs_s) / sum(longest_job_s) FROM v_runs WHERE configuration = 'WORKERS=1 POOL=processes'")
 actual=$(sqlite3 :memory: "SELECT json_extract(readfile('sweep.json'), '\$.scaling[0].job_bound')")
 assert_range "the bound of the longest job is all jobs by that" "$(awk "BEGIN { print 0.95 * $expected }")" "$(awk "BEGIN { print 1.05 * $expected }")" "$actual"
-assert_range "it is near what the sizes of the documents say: 2.26" 1.9 2.7 "$actual"
+[ "$KPROF_TEST_LONG" = 1 ] && # a timing: not for a machine with other work
+    assert_range "it is near what the sizes of the documents say: 2.26" 1.9 2.7 "$actual"
 speed_up=$(point 'WORKERS=2 POOL=processes' speed_up.value)
 assert_eq "efficiency is speed-up by workers" "$(awk "BEGIN { printf \"%.2f\", $speed_up / 2 }")" \
     "$(awk "BEGIN { printf \"%.2f\", $(point 'WORKERS=2 POOL=processes' efficiency) }")"
