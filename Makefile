@@ -126,9 +126,9 @@ DEPS_LINT  := shellcheck cppcheck mandoc
 deps: ## install what is missing to build and test (as root, or with sudo)
 	@tests/install_packages.sh $(DEPS_BUILD) $(DEPS_CHECK)
 	@$(MAKE) --no-print-directory deps-python
-deps-bench: deps
+deps-bench: deps ## what `make bench` compares with, too
 	@tests/install_packages.sh $(DEPS_BENCH)
-deps-lint: deps
+deps-lint: deps ## what `make lint` needs, too
 	@tests/install_packages.sh $(DEPS_LINT)
 
 include examples/examples.mk
@@ -164,6 +164,6 @@ clean: ## remove build/
 
 help: ## this list
 	@echo "make [CONFIG=release|debug|asan|coverage] [TARGET]"; echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | \
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | \
 	 while IFS='	' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
 	@echo; echo "Start with \`make demo\`, then \`make check\`. Programs are in build/, see README.md."
