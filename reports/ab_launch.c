@@ -217,7 +217,7 @@ static void read_last_line(int errors, char *out, size_t out_bytes)
     while (length > 0 && (unsigned char)text[length - 1] <= ' ')
         text[--length] = '\0';
     const char *line = strrchr(text, '\n');
-    snprintf(out, out_bytes, "%s", line ? line + 1 : text);
+    snprintf(out, out_bytes, "%.*s", (int)out_bytes - 1, line ? line + 1 : text);
 }
 
 int kp_ab_launch(struct kp_ab_launcher *launcher, char **environment, struct kp_ab_watch *watch,
