@@ -3,7 +3,7 @@
 # `make demo-pyo3`: profiles the engine the way a user would and prints what its conversions cost:
 # every way of crossing the bridge side by side, with what kprof advises. Then the chunks again, read
 # by a build against the stable ABI.
-# usage: demo.sh BUILD [PYTHON]
+# usage: demo_engine.sh BUILD [PYTHON]
 set -eu
 build=$(cd "$1" && pwd)
 python=${2:-python3}
