@@ -188,13 +188,11 @@ static void multiply(struct kp_ab_comparison *comparison, const char *sweep)
             kp_ab_add_setting(to, text, v, true);
         }
     }
-    grid.command = comparison->command;
-    grid.directory = comparison->directory;
-    grid.is_python = comparison->is_python;
-    grid.warm_iterations = comparison->warm_iterations;
-    comparison->command = comparison->directory = NULL;
-    kp_ab_comparison_release(comparison);
-    *comparison = grid;
+    struct kp_ab_comparison before = {.configurations = comparison->configurations,
+                                      .configuration_count = comparison->configuration_count};
+    comparison->configurations = grid.configurations;
+    comparison->configuration_count = grid.configuration_count;
+    kp_ab_comparison_release(&before);
 }
 
 /* The baseline once more, with the profiler. */
