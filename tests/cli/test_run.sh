@@ -95,9 +95,10 @@ done < <(sed -n 's/^ *X("\(KPROF_[A-Z_]*\)".*/\1/p' "$ROOT/shim/record/settings_
 assert_eq "--help has every variable of the table" "" "$missing"
 assert_match "--version" "^kprof-run [0-9]" "$("$RUN" --version)"
 
-# Inside another recording: one of its own, again and again.
+# Inside another recording: one of its own, again and again (the first is finished then: it would stay otherwise).
 # shellcheck disable=SC2016 # for the inner shell
-shim "$TMP/outer.db" sh -c '"$0" -o inner.db sh -c "exit 0"; "$0" -o inner.db -- /bin/echo again' "$RUN" > stderr.txt 2>&1
+shim "$TMP/outer.db" sh -c '"$0" -o inner.db sh -c "exit 0"; while [ -e inner.db-spool ]; do sleep 0.05; done; "$0" -o inner.db -- /bin/echo again' \
+    "$RUN" > stderr.txt 2>&1
 settle "$TMP/inner.db"
 assert_eq "inside another recording it makes its own, which the next one replaces" "inner.db|echo" \
     "$(echo inner*.db)|$(sql inner.db "SELECT DISTINCT replace(exe, rtrim(exe, replace(exe, '/', '')), '') FROM process")"
