@@ -24,7 +24,7 @@ fi
 ok "a collector is at work"
 sleep 0.3
 assert_eq "its descriptors are /dev/null, the spool, its watch and the database, nothing of the program's" "" \
-    "$(for fd in /proc/"$collector"/fd/*; do readlink "$fd"; done | grep -vxE "/dev/null|$db(-spool|-wal|-shm)?|anon_inode:inotify")"
+    "$(for fd in /proc/"$collector"/fd/*; do readlink "$fd"; done | grep -vxE "/dev/null|$db(-spool|-wal|-shm)?|anon_inode:(inotify|\[eventfd\])")"
 assert_eq "it stands in no folder of the program" no \
     "$([ "$(readlink /proc/"$collector"/cwd)" = "$TMP/elsewhere" ] && echo yes || echo no)"
 field() { awk -v n="$1" '{ sub(/.*\) /, ""); split($0, f, " "); print f[n - 2] }' "/proc/$2/stat"; }
