@@ -17,9 +17,11 @@ ask() { timeout 100 "$PYTHON" "$REAL/ask.py" "$TMP/web" "$1" >> answers 2>> ask.
 workers() { cat "/proc/$server/task/$server/children" 2> /dev/null; }
 
 ask 100
+both_work() { [ "$(workers | wc -w)" = 2 ]; }
+wait_for 20 both_work # it starts them one after another, and the first may answer all
 read -r -a first < <(workers)
 if [ ${#first[@]} != 2 ]; then
-    not_ok "gunicorn starts its two workers" "$(tail -3 out log ask.err 2>&1)"
+    not_ok "gunicorn starts its two workers" "$(tail -n 3 out log ask.err 2>&1)"
     kill -KILL $server "${first[@]}"
     exit 1
 fi
