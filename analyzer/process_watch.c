@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define START_SLACK_NS 50000000u
+#define FLAG_EXITING 4u /* PF_EXITING of the kernel's include/linux/sched.h */
 
 static uint64_t boottime_ns(void)
 {
@@ -86,13 +87,13 @@ static ssize_t read_proc(uint32_t pid, const char *name, char *buffer, size_t si
     return got;
 }
 
-/* The last number of the line "NSpid:"; 0: it has ended, or it has one number only, which means
+/* The last number of the line "NSpid:"; 0: it is gone, or it has one number only, which means
  * that it is no process of an inner namespace. */
 static uint32_t innermost_pid(uint32_t pid)
 {
     char text[4096];
 
-    if (read_proc(pid, "status", text, sizeof text) <= 0 || strstr(text, "\nState:\tZ"))
+    if (read_proc(pid, "status", text, sizeof text) <= 0)
         return 0;
     const char *line = strstr(text, "\nNSpid:");
     const char *end = line ? strchr(line + 1, '\n') : NULL;
@@ -158,6 +159,7 @@ static uint32_t find_outer(struct kp_watch *watch, const struct kp_watched *watc
 
 struct stat_line {
     char state;
+    unsigned flags;
     uint32_t threads;
     uint64_t start_ticks, rss_pages;
 };
@@ -171,14 +173,22 @@ static bool parse_stat(const char *text, struct stat_line *line)
 
     if (!after_name ||
         sscanf(after_name + 1,
-               " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu "
+               " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu "
                "%*u %lld",
-               &line->state, &threads, &start, &pages) != 4)
+               &line->state, &line->flags, &threads, &start, &pages) != 5)
         return false;
     line->threads = (uint32_t)threads;
     line->start_ticks = start;
     line->rss_pages = pages > 0 ? (uint64_t)pages : 0;
     return true;
+}
+
+/* The state is that of the first thread, which may end long before the others. One that is the last
+ * and on its way out runs nothing of the program any more, however long the kernel takes for the
+ * rest. */
+static bool has_ended(const struct stat_line *line)
+{
+    return line->threads <= 1 && (strchr("ZXx", line->state) || line->flags & FLAG_EXITING);
 }
 
 /* Without /proc there is still kill(). */
@@ -205,7 +215,7 @@ static bool look(struct kp_watch *watch, struct kp_watched *watched)
                exists_by_kill(watched->outer_pid);
     if (!parse_stat(text, &line))
         return exists_by_kill(watched->outer_pid);
-    if (line.state == 'Z' || line.state == 'X' || line.state == 'x')
+    if (has_ended(&line))
         return false;
     if (watched->start_ticks ? line.start_ticks != watched->start_ticks
                              : is_younger(watch, watched, line.start_ticks))

@@ -36,3 +36,6 @@ run tls 1 "$T/tls_destructors"
 assert_range "blocks made by destructors of thread_local objects" 200 201 \
     "$(under "$db" block_of_tls_destructor live_count)"
 run tls-auto auto "$T/tls_destructors"
+run leader 1 "$T/threads" leader 150
+assert_eq "a process whose first thread has ended lives on: all blocks of the other one" "150|exit" \
+    "$(under "$db" one_block_stays live_count)|$(sql "$db" 'SELECT "end" FROM process')"

@@ -7,14 +7,18 @@
  *   threads endings N      N threads, each ended by return, pthread_exit or cancellation, with a
  *                          key whose destructor frees a block and leaves one of 96 bytes
  *   threads handover N     N threads free what the thread before has allocated
+ *   threads leader N       the first thread ends at once; another one allocates N blocks of 48 bytes,
+ *                          100 a second, and ends the process
  */
 #include "target.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 static pthread_key_t key;
 static pthread_barrier_t barrier;
 static void *from_before;
+static pthread_t first;
 
 NOINLINE void *one_block_stays(void) { return keep_pointer(malloc(48)); }
 
@@ -65,6 +69,24 @@ static void *handover(void *unused)
     return unused;
 }
 
+static void *outlives_main(void *number)
+{
+    for (uintptr_t i = 0; i < (uintptr_t)number; i++) {
+        one_block_stays();
+        usleep(10000);
+    }
+    check_equal(0, pthread_tryjoin_np(first, NULL), "the first thread has ended");
+    exit(finish());
+}
+
+static void main_ends_first(int count)
+{
+    pthread_t thread;
+    first = pthread_self();
+    pthread_create(&thread, NULL, outlives_main, (void *)(uintptr_t)count);
+    pthread_exit(NULL);
+}
+
 static void run(int count, void *(*body)(void *), int cancel_every_third)
 {
     int bad = 0;
@@ -104,6 +126,8 @@ int main(int argc, char **argv)
         run(count, ends_somehow, 1);
     else if (!strcmp(argv[1], "handover"))
         run(count, handover, 0);
+    else if (!strcmp(argv[1], "leader"))
+        main_ends_first(count);
     else
         return 2;
     return finish();
