@@ -40,6 +40,14 @@ void kp_iteration_called(void)
     kp_mark(KP_MARK_AT_BEGIN);
 }
 
+bool kp_iteration_takes_mark(void)
+{
+    if (!atomic_load_explicit(&kp_iteration.calls, memory_order_relaxed))
+        return true;
+    atomic_fetch_add_explicit(&kp_iteration.replaced, 1, memory_order_relaxed);
+    return false;
+}
+
 static bool is_safe_moment(const char *event)
 {
     return strcmp(event, "import") == 0 || strcmp(event, "exec") == 0 ||
@@ -175,6 +183,15 @@ static void tell_late(void)
         kp_spool_text(KP_TEXT_NOTE, note, sizeof note - 1);
 }
 
+static void tell_replaced(void)
+{
+    static const char note[] = "KPROF_ITERATION says what an iteration is: the marks that the "
+                               "program sets itself were not counted besides";
+
+    if (kp_iteration.replaced)
+        kp_spool_text(KP_TEXT_NOTE, note, sizeof note - 1);
+}
+
 void kp_iteration_finish(void)
 {
     char text[1400], *at = text, *end = text + sizeof text - 1;
@@ -184,6 +201,7 @@ void kp_iteration_finish(void)
 
     tell_displaced();
     tell_late();
+    tell_replaced();
     if (!kp_iteration.is_watching || kp_iteration.calls || kp_host.spool->named_calls ||
         kp_state.info->origin == KP_ORIGIN_FORK)
         return;

@@ -31,6 +31,7 @@ struct kp_iteration {
     const void *other_code; /* then that code */
     bool is_displaced;     /* another library has taken the hook that we watch by */
     _Atomic uint64_t calls;
+    _Atomic uint64_t replaced; /* marks of the program that were not counted */
     char reason[768];      /* why it is not counted, or what else was meant; for the note */
 };
 extern struct kp_iteration kp_iteration __attribute__((visibility("hidden")));
@@ -40,6 +41,10 @@ bool kp_iteration_parse(const char *text);
 
 /* The function is called. Any thread. */
 void kp_iteration_called(void);
+
+/* The program marks an iteration itself. False, and counted: what was named counts in its place, once
+ * it has been called. */
+bool kp_iteration_takes_mark(void);
 
 /* With the guard set, at the end of the process: the note, if there is need for one. */
 void kp_iteration_finish(void);

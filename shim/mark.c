@@ -9,6 +9,7 @@
 #include "mark.h"
 
 #include "clock.h"
+#include "iteration.h"
 #include "slots.h"
 #include "snapshot.h"
 #include "spool.h"
@@ -111,7 +112,8 @@ void kp_mark_first_begin(void)
 
 KP_EXPORT void kprof_iteration(void)
 {
-    kp_mark(0);
+    if (kp_iteration_takes_mark())
+        kp_mark(0);
 }
 
 /* Jobs are iterations here; their names and times are for kprof-ab (shim/bare). */
@@ -124,5 +126,5 @@ KP_EXPORT uint64_t kprof_job_begin(void)
 KP_EXPORT void kprof_job_end(uint64_t begun, const char *name, int succeeded)
 {
     (void)begun, (void)name, (void)succeeded;
-    kp_mark(0);
+    kprof_iteration();
 }

@@ -60,6 +60,24 @@ assert_same_file "the program finds the same modules and tools, but for ours" pl
 assert_whole "a million calls by name" "$TMP/million.db"
 assert_eq "a million calls are a million marks" 1000000 "$(sql "$TMP/million.db" 'SELECT max(iteration) FROM mark')"
 
+# A program that marks itself, and a name beside: the name counts once it is called, and else the marks.
+cat > both.py << 'EOF'
+import kprof
+def step():
+    pass
+for _ in kprof.iterations(range(30)):
+    step()
+EOF
+both() # name, what, expected: marks|a note
+{
+    KPROF_ITERATION=__main__:$1 shim "$TMP/both.db" "$PY" both.py
+    settle "$TMP/both.db"
+    assert_eq "$2" "$3" "$(sql "$TMP/both.db" "SELECT (SELECT max(iteration) FROM mark), (SELECT count(*) FROM note WHERE text LIKE '%not counted besides%')")"
+    rm -f "$TMP/both.db"*
+}
+both step "a program that marks itself is not counted twice, and that is told" '30|1'
+both stop "its marks count where the named function is never called" '30|0'
+
 # Up to 3.11: somebody else takes the evaluation hook.
 cat > displaced.py << 'EOF'
 import ctypes
