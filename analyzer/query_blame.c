@@ -156,26 +156,10 @@ struct ranges {
     size_t count;
 };
 
-/* libc's own frames say nothing about who wanted it. */
-static const char *module_of(const struct kp_stacks *s, int64_t stack_id)
-{
-    uint32_t node = kp_stacks_find(s, stack_id);
-
-    for (; node != KP_NO_INDEX; node = s->nodes[node].parent) {
-        uint32_t location = s->nodes[node].location;
-        const char *module =
-            location == KP_NO_INDEX ? "" : s->frames[s->locations[location].first_frame].module;
-
-        if (*module && !strstr(module, "/libc.so") && !strstr(module, "/libkprof"))
-            return module;
-    }
-    return "";
-}
-
 static int add_range(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
     struct ranges *ranges = to;
-    const char *module = module_of(query->stacks, sqlite3_column_int64(st, 0));
+    const char *module = kp_stacks_mapper(query->stacks, sqlite3_column_int64(st, 0));
     struct range *range;
 
     for (size_t i = 0; i < ranges->count; i++)

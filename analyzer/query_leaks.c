@@ -135,11 +135,15 @@ int kp_query_leaks(struct kp_query *query, const struct kp_leak_request *request
         result = load_rates(query, leaks, error);
     }
     if (result == 0)
-        result = kp_leaks_load_sites(query, request->group, leaks, error);
+        result = kp_leaks_load_sites(query, leaks, error);
     if (result == 0)
         result = kp_leaks_load_series(query, leaks, error);
     if (result == 0)
+        result = kp_leaks_load_outside(query, leaks, error);
+    if (result == 0)
         kp_leaks_decide(leaks);
+    if (result == 0 && request->group != KP_LEAK_BY_PLACE)
+        result = kp_leaks_group(query, request->group, leaks, error);
     return result;
 }
 

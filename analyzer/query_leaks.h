@@ -58,11 +58,19 @@ enum kp_leak_cause { /* of growth that is no leak; KP_CAUSE_NONE: RSS does not g
     KP_CAUSE_HELD,     /* free memory that the allocator keeps */
     KP_CAUSE_OTHER,    /* mappings that no allocator has told of */
     KP_CAUSE_THREADS,  /* the same, and there are ever more threads */
+    KP_CAUSE_OWN,      /* mappings of a module that brings its own allocator */
     KP_CAUSE_UNKNOWN,  /* RSS grows, and nobody has said why */
 };
 
 struct kp_leak_extra { /* see query_leaks_sites.c */
     double at, bytes, blocks;
+};
+
+#define KP_OUTSIDE_SHARE 0.5 /* of the growth of RSS: then it is named */
+struct kp_leak_outside { /* the module whose mappings grow most; see query_leaks_outside.c */
+    const char *module, *allocator; /* path, "" none; what is built into it, "" nothing known */
+    int64_t stack_id;               /* that mapped most of it */
+    double bytes, rss_bytes;        /* by which it and RSS grew between two snapshots */
 };
 
 struct kp_leaks {
@@ -80,6 +88,7 @@ struct kp_leaks {
     size_t rate_count;
     struct kp_leak_extra *extras;
     size_t extra_count;
+    struct kp_leak_outside outside;
     double rss_bytes;        /* at the last reading */
     int64_t readings;        /* marks with totals in the window */
     int64_t threads_first, threads_last;
@@ -102,8 +111,11 @@ void kp_leaks_release(struct kp_leaks *leaks);
 
 /* The parts, for query_leaks*.c only. */
 int kp_leaks_load_series(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);
-int kp_leaks_load_sites(struct kp_query *query, enum kp_leak_group group, struct kp_leaks *leaks,
-                        struct kp_error *error);
+int kp_leaks_load_sites(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);
+int kp_leaks_load_outside(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);
 void kp_leaks_decide(struct kp_leaks *leaks);
+void kp_leaks_sort(struct kp_leaks *leaks);
+int kp_leaks_group(struct kp_query *query, enum kp_leak_group group, struct kp_leaks *leaks,
+                   struct kp_error *error);
 
 #endif

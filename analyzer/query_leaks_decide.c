@@ -86,6 +86,12 @@ static int compare_sites(const void *left, const void *right)
     return (a->stack_id > b->stack_id) - (a->stack_id < b->stack_id);
 }
 
+void kp_leaks_sort(struct kp_leaks *leaks)
+{
+    if (leaks->site_count > 0)
+        qsort(leaks->sites, leaks->site_count, sizeof *leaks->sites, compare_sites);
+}
+
 /* Places are sampled independently of each other. */
 static struct kp_measured sum_named(struct kp_leaks *leaks)
 {
@@ -185,9 +191,18 @@ static bool has_uneven_growth(const struct kp_leaks *leaks)
     return false;
 }
 
+/* Mappings count as in use from the moment that they are made: those of an allocator are not. */
+static bool is_own_allocator(const struct kp_leaks *leaks)
+{
+    return *leaks->outside.allocator && matters(leaks, &leaks->rss) &&
+           leaks->outside.bytes > KP_OUTSIDE_SHARE * leaks->outside.rss_bytes;
+}
+
 static void decide_cause(struct kp_leaks *leaks)
 {
-    if (is_live_growth(leaks))
+    if (is_own_allocator(leaks))
+        leaks->cause = KP_CAUSE_OWN;
+    else if (is_live_growth(leaks))
         leaks->cause = KP_CAUSE_LIVE;
     else if (matters(leaks, &leaks->held) && leaks->held.rate.value >= leaks->other.rate.value)
         leaks->cause = KP_CAUSE_HELD;
@@ -224,8 +239,7 @@ void kp_leaks_decide(struct kp_leaks *leaks)
     for (size_t i = 0; i < leaks->site_count; i++)
         settle_late(leaks, &leaks->sites[i].cohort);
     decide_sites(leaks);
-    if (leaks->site_count > 0)
-        qsort(leaks->sites, leaks->site_count, sizeof *leaks->sites, compare_sites);
+    kp_leaks_sort(leaks);
     struct kp_measured named = sum_named(leaks);
     double length = leaks->end - leaks->onset;
     leaks->detectable = length > 0 ? KP_COHORT_SURVIVORS_SURE * leaks->gap / length : INFINITY;

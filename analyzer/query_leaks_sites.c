@@ -8,28 +8,21 @@
 #include "lifetime.h"
 #include "query_db.h"
 #include "query_leaks.h"
-#include "query_stacks.h"
+#include "query_leaks_key.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_PARTS 8
 #define SMALL_OBJECT 512 /* what Python's own allocator serves, at most */
 #define OBJECT_BYTES 64.0 /* of a block of Python's, where no sample says it */
 
-struct place_key {
-    uintptr_t part[KEY_PARTS];
-};
-
 struct member { /* a row of table site */
-    struct place_key key;
+    struct kp_place_key key;
     int64_t site_id, stack_id;
     size_t place; /* index of its group */
     unsigned kind;
     enum kp_leak_side side;
-    const struct kp_frame *frame;
-    const char *module;
     double survivors;
 };
 
@@ -40,7 +33,6 @@ struct birth_row {
 
 struct loader {
     struct kp_leaks *leaks;
-    enum kp_leak_group group;
     struct member *members; /* by site_id, later by key */
     struct birth_row *births;
     struct kp_frame *frames; /* room for a stack */
@@ -102,47 +94,12 @@ static enum kp_leak_side side_of(const struct kp_frame *frames, size_t count, un
     return KP_SIDE_NATIVE;
 }
 
-static void add_frame(struct place_key *key, size_t at, const struct kp_frame *frame, bool line)
-{
-    if (!frame)
-        return;
-    key->part[at] = (uintptr_t)(frame->python ? frame->file : frame->module);
-    key->part[at + 1] = (uintptr_t)frame->function;
-    key->part[at + 2] = line ? (uintptr_t)frame->line + 1 : 0;
-}
-
-static const struct kp_frame *frame_at(const struct kp_stacks *s, uint32_t index)
-{
-    return index == KP_NO_INDEX ? NULL : &s->frames[index];
-}
-
-static void set_key(struct kp_query *query, enum kp_leak_group group, struct member *m)
-{
-    struct kp_stack_telling telling = {KP_NO_INDEX, KP_NO_INDEX, KP_NO_INDEX};
-    uint32_t node = kp_stacks_find(query->stacks, m->stack_id);
-    if (node != KP_NO_INDEX)
-        telling = kp_stacks_telling(query->stacks, node);
-    const struct kp_frame *line = frame_at(query->stacks, telling.line);
-    const struct kp_frame *native = frame_at(query->stacks, telling.native);
-    m->module = native ? native->module : "";
-    m->frame = group == KP_LEAK_BY_MODULE && native ? native : line;
-    if (group == KP_LEAK_BY_PLACE || group == KP_LEAK_BY_LINE || group == KP_LEAK_BY_FUNCTION)
-        add_frame(&m->key, 0, line, group != KP_LEAK_BY_FUNCTION);
-    if (group == KP_LEAK_BY_PLACE)
-        add_frame(&m->key, 3, native, true);
-    if (group == KP_LEAK_BY_MODULE && m->frame)
-        m->key.part[0] = (uintptr_t)(m->frame->python ? m->frame->file : m->frame->module);
-    if (group == KP_LEAK_BY_PLACE || group == KP_LEAK_BY_SIDE)
-        m->key.part[6] = (uintptr_t)m->side + 1;
-    if (group == KP_LEAK_BY_PLACE || group == KP_LEAK_BY_SIDE)
-        m->frame = NULL;
-}
-
 static int add_member(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
     struct loader *l = to;
     const char *kind = (const char *)sqlite3_column_text(st, 2);
     unsigned bit = kind ? kp_kinds_parse(kind) : 0;
+    const struct kp_frame *named;
     if (!(bit & KP_KINDS_COUNTED))
         return 0;
     struct member *m = kp_append(&l->members, &l->member_count, sizeof *m);
@@ -153,14 +110,14 @@ static int add_member(struct kp_query *query, sqlite3_stmt *st, void *to)
                          .kind = bit};
     size_t count = kp_query_frames(query, m->stack_id, l->frames, KP_FRAMES_MAX);
     m->side = side_of(l->frames, count, bit, sqlite3_column_int(st, 3) != 0);
-    set_key(query, l->group, m);
+    m->key = kp_place_key_of(query, KP_LEAK_BY_PLACE, m->stack_id, m->side, &named);
     return 0;
 }
 
 static int compare_keys(const void *left, const void *right)
 {
     return memcmp(&((const struct member *)left)->key, &((const struct member *)right)->key,
-                  sizeof(struct place_key));
+                  sizeof(struct kp_place_key));
 }
 
 static int compare_site_ids(const void *left, const void *right)
@@ -321,7 +278,7 @@ static int compare_births(const void *left, const void *right)
 }
 
 /* The member with the most survivors tells what the place is. */
-static void describe_places(const struct loader *l)
+static void describe_places(struct kp_query *query, const struct loader *l)
 {
     double *most = calloc(l->place_count + 1, sizeof *most);
     for (size_t i = 0; most && i < l->member_count; i++) {
@@ -334,13 +291,12 @@ static void describe_places(const struct loader *l)
         site->stack_id = m->stack_id;
         site->process_id = l->leaks->process_id;
         site->side = m->side;
-        site->group = m->frame;
-        site->module = m->module;
+        site->module = kp_place_module(query, m->stack_id);
     }
     free(most);
 }
 
-static int judge_places(struct loader *l, struct kp_error *error)
+static int judge_places(struct kp_query *query, struct loader *l, struct kp_error *error)
 {
     struct kp_leaks *leaks = l->leaks;
     struct kp_birth *births = calloc(l->birth_count + 1, sizeof *births);
@@ -358,7 +314,7 @@ static int judge_places(struct loader *l, struct kp_error *error)
         leaks->sites[l->births[i].place].live_bytes += births[i].bytes;
     }
     leaks->site_count = l->place_count;
-    describe_places(l);
+    describe_places(query, l);
     for (size_t i = 0; i < l->place_count; i++) {
         struct kp_cohort_input *in = &l->inputs[i];
         in->begin = leaks->begin;
@@ -373,14 +329,13 @@ static int judge_places(struct loader *l, struct kp_error *error)
     return 0;
 }
 
-int kp_leaks_load_sites(struct kp_query *query, enum kp_leak_group group, struct kp_leaks *leaks,
-                        struct kp_error *error)
+int kp_leaks_load_sites(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error)
 {
-    struct loader l = {.leaks = leaks, .group = group};
+    struct loader l = {.leaks = leaks};
     l.frames = calloc(KP_FRAMES_MAX, sizeof *l.frames);
     int result = l.frames ? load_rows(query, &l, error) : kp_query_no_memory(error);
     if (result == 0)
-        result = judge_places(&l, error);
+        result = judge_places(query, &l, error);
     leaks->live_asked = l.used > 0 ? l.asked / l.used : 1;
     leaks->object_bytes = l.object_blocks > 0 ? l.object_bytes / l.object_blocks : OBJECT_BYTES;
     free(l.frames);

@@ -328,6 +328,22 @@ struct kp_stack_telling kp_stacks_telling(const struct kp_stacks *s, uint32_t no
     return telling;
 }
 
+/* libc's own frames say nothing about who wanted it. */
+const char *kp_stacks_mapper(const struct kp_stacks *s, int64_t stack_id)
+{
+    uint32_t node = kp_stacks_find(s, stack_id);
+
+    for (; node != KP_NO_INDEX; node = s->nodes[node].parent) {
+        uint32_t location = s->nodes[node].location;
+        const char *module =
+            location == KP_NO_INDEX ? "" : s->frames[s->locations[location].first_frame].module;
+
+        if (*module && !strstr(module, "/libc.so") && !strstr(module, "/libkprof"))
+            return module;
+    }
+    return "";
+}
+
 bool kp_stacks_has_native(const struct kp_stacks *s, uint32_t node)
 {
     for (; node != KP_NO_INDEX; node = s->nodes[node].parent)

@@ -49,6 +49,8 @@ struct kp_stack_telling {
     uint32_t line, python, native;
 };
 struct kp_stack_telling kp_stacks_telling(const struct kp_stacks *stacks, uint32_t node);
+/* Path of the module that asked libc for a mapping; "" not known. */
+const char *kp_stacks_mapper(const struct kp_stacks *stacks, int64_t stack_id);
 bool kp_stacks_has_native(const struct kp_stacks *stacks, uint32_t node);
 uint32_t kp_stacks_find(const struct kp_stacks *stacks, int64_t stack_id);
 const struct kp_module *kp_stacks_module(const struct kp_stacks *stacks, const char *path);

@@ -32,6 +32,27 @@ static const struct kp_column columns[] = {
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
+/* What the evidence is, and what it lacks. */
+static void explain_doubt(const struct kp_leak_site *site, char *note, char *next, size_t bytes)
+{
+    const struct kp_cohort *cohort = &site->cohort;
+    char samples[256], iterations[256];
+    if (site->balanced) {
+        snprintf(note, bytes, ": as much goes elsewhere");
+        snprintf(next, bytes, "nothing: what is in use as a whole does not grow");
+        return;
+    }
+    kp_format_plural(samples, (int64_t)cohort->survivors, "sample", "");
+    kp_format_plural(iterations, (int64_t)cohort->generations, "iteration", "");
+    if (cohort->shape == KP_COHORT_UNEVEN)
+        snprintf(note, bytes, ": %.30s, in bursts", samples);
+    else if (cohort->generations < KP_COHORT_GENERATIONS_MIN)
+        snprintf(note, bytes, ": %.30s of %.30s", samples, iterations);
+    else
+        snprintf(note, bytes, ": %.30s, too little to tell from chance", samples);
+    snprintf(next, bytes, "run for longer, or record with a smaller KPROF_RATE");
+}
+
 /* Why it is no leak, or not surely one; and what to do. */
 static void explain(const struct kp_leak_site *site, char *note, char *next, size_t bytes)
 {
@@ -54,15 +75,7 @@ static void explain(const struct kp_leak_site *site, char *note, char *next, siz
             snprintf(note, bytes, ": %s", live);
         snprintf(next, bytes, "run for longer: does it stop?");
         break;
-    case KP_LEAK_UNSURE:
-        if (site->balanced) {
-            snprintf(note, bytes, ": as much goes elsewhere");
-            snprintf(next, bytes, "nothing: what is in use as a whole does not grow");
-            break;
-        }
-        snprintf(note, bytes, ": %zu samples", site->cohort.survivors);
-        snprintf(next, bytes, "run for longer, or record with a smaller KPROF_RATE");
-        break;
+    case KP_LEAK_UNSURE: explain_doubt(site, note, next, bytes); break;
     case KP_LEAK_NONE: snprintf(next, bytes, "nothing"); break;
     }
 }
@@ -194,8 +207,29 @@ static struct kp_value attributed(const struct kp_leaks *leaks)
 static const char *cause_name(enum kp_leak_cause cause)
 {
     static const char *const names[] = {"none", "live", "held by the allocator", "other mappings",
-                                        "threads", "unknown"};
+                                        "threads", "own allocator", "unknown"};
     return names[cause];
+}
+
+/* The module whose mappings grow most, and where most of them were made. */
+static void emit_outside(const struct kp_leaks_view *view)
+{
+    const struct kp_leak_outside *outside = &view->leaks->outside;
+    struct kp_emitter *out = view->context->out;
+    char where[512] = "", shorter[256];
+    if (*outside->module)
+        kp_leaks_place(view, outside->stack_id, where, sizeof where, shorter, sizeof shorter);
+    kp_emit_object(out, "outside");
+    kp_emit_value(out, "module", KP_TYPE_TEXT,
+                  *outside->module ? kp_text(outside->module) : kp_unknown());
+    kp_emit_value(out, "allocator", KP_TYPE_TEXT,
+                  *outside->allocator ? kp_text(outside->allocator) : kp_unknown());
+    kp_emit_value(out, "share", KP_TYPE_SHARE,
+                  outside->rss_bytes > 0 && *outside->module
+                      ? kp_amount(fmin(fmax(outside->bytes / outside->rss_bytes, 0), 1))
+                      : kp_unknown());
+    kp_emit_value(out, "where", KP_TYPE_TEXT, *where ? kp_text(where) : kp_unknown());
+    kp_emit_object_end(out);
 }
 
 static void emit_comparison(const struct kp_leaks_view *view)
@@ -229,6 +263,7 @@ void kp_leaks_values(const struct kp_leaks_view *view)
     kp_emit_value(out, "exact", KP_TYPE_BOOL, kp_whole(leaks->exact));
     kp_emit_object_end(out);
     emit_slopes(out, leaks);
+    emit_outside(view);
     kp_emit_value(out, "smallest_detectable", KP_TYPE_BYTES,
                   isfinite(leaks->detectable) ? kp_amount(leaks->detectable) : kp_unknown());
     kp_emit_value(out, "attributed", KP_TYPE_COUNT_ESTIMATE, attributed(leaks));

@@ -40,18 +40,24 @@ void kp_leaks_side(const struct kp_leak_site *site, char *out, size_t out_bytes)
         snprintf(out, out_bytes, "in native code%s%s", *module ? " of " : "", module);
 }
 
-void kp_leaks_where(const struct kp_leaks_view *view, const struct kp_leak_site *site, char *out,
+void kp_leaks_place(const struct kp_leaks_view *view, int64_t stack_id, char *out,
                     size_t out_bytes, char *shorter, size_t shorter_bytes)
 {
     struct kp_frame frames[KP_FRAMES_MAX];
     struct kp_where where;
+    size_t count = kp_query_frames(view->context->query, stack_id, frames, KP_FRAMES_MAX);
+    kp_where_of(frames, count, &where);
+    snprintf(out, out_bytes, "%s", where.text);
+    snprintf(shorter, shorter_bytes, "%s", where.shorter);
+}
+
+void kp_leaks_where(const struct kp_leaks_view *view, const struct kp_leak_site *site, char *out,
+                    size_t out_bytes, char *shorter, size_t shorter_bytes)
+{
     if (view->group == KP_LEAK_BY_SIDE) {
         snprintf(out, out_bytes, "%s", kp_leak_side_name(site->side));
     } else if (view->group == KP_LEAK_BY_PLACE || !site->group) {
-        size_t count = kp_query_frames(view->context->query, site->stack_id, frames, KP_FRAMES_MAX);
-        kp_where_of(frames, count, &where);
-        snprintf(out, out_bytes, "%s", where.text);
-        snprintf(shorter, shorter_bytes, "%s", where.shorter);
+        kp_leaks_place(view, site->stack_id, out, out_bytes, shorter, shorter_bytes);
         return;
     } else {
         static const enum kp_group like[] = {KP_GROUP_STACK, KP_GROUP_LINE, KP_GROUP_FUNCTION,
@@ -153,6 +159,11 @@ static void nothing_line(const struct kp_leaks_view *view)
                      unit_of(leaks));
 }
 
+static bool is_outside_named(const struct kp_leaks *leaks)
+{
+    return leaks->outside.bytes > KP_OUTSIDE_SHARE * leaks->outside.rss_bytes;
+}
+
 static const char *cause_text(const struct kp_leaks *leaks)
 {
     switch (leaks->cause) {
@@ -167,8 +178,12 @@ static const char *cause_text(const struct kp_leaks *leaks)
     case KP_CAUSE_THREADS:
         return "The heap does not grow, but mappings outside of it do, by %s: stacks of threads.";
     case KP_CAUSE_OTHER:
-        return "The heap does not grow, but mappings outside of it do, by %s: an allocator of an "
-               "extension's own, or files.";
+        return is_outside_named(leaks)
+                   ? "The heap does not grow, but mappings outside of it do, by %s."
+                   : "The heap does not grow, but mappings outside of it do, by %s: an allocator "
+                     "of an extension's own, or files.";
+    case KP_CAUSE_OWN:
+        return "What grows is mapped by an allocator of an extension's own, by %s.";
     default:
         return "Not known: RSS grows by %s, and the allocator has not said how much of that is in "
                "use.";
@@ -182,8 +197,29 @@ static const struct kp_trend *trend_of_cause(const struct kp_leaks *leaks)
     case KP_CAUSE_HELD: return leaks->held.is_known ? &leaks->held : &leaks->rss;
     case KP_CAUSE_THREADS:
     case KP_CAUSE_OTHER: return &leaks->other;
+    case KP_CAUSE_OWN: return leaks->other.grows ? &leaks->other : &leaks->rss;
     default: return &leaks->rss;
     }
+}
+
+/* "98 % of it is libpolars.so's, with its own jemalloc; mapped at ..." */
+static void outside_line(const struct kp_leaks_view *view)
+{
+    const struct kp_leak_outside *outside = &view->leaks->outside;
+    char module[256], where[512], shorter[256], share[KP_FORMAT_BYTES];
+    if (!is_outside_named(view->leaks))
+        return;
+    kp_leaks_place(view, outside->stack_id, where, sizeof where, shorter, sizeof shorter);
+    kp_module_label(outside->module, module, sizeof module);
+    kp_format_share(share, fmin(outside->bytes / outside->rss_bytes, 1));
+    if (*outside->allocator)
+        kp_emit_line(view->context->out, 2,
+                     "%s of it is in %s, which has %s built in: its blocks are not seen. Mapped at "
+                     "%s.",
+                     share, module, outside->allocator, where);
+    else
+        kp_emit_line(view->context->out, 2, "%s of it is mapped by %s, at %s.", share, module,
+                     where);
 }
 
 static void cause_lines(const struct kp_leaks_view *view)
@@ -198,6 +234,8 @@ static void cause_lines(const struct kp_leaks_view *view)
     const char *format = cause_text(leaks), *gap = strstr(format, "%s");
     snprintf(text, sizeof text, "%.*s%s%s", (int)(gap - format), format, rate, gap + 2);
     kp_emit_line(view->context->out, 2, "%s", text);
+    if (leaks->cause == KP_CAUSE_OWN || leaks->cause == KP_CAUSE_OTHER)
+        outside_line(view);
     if (leaks->cause == KP_CAUSE_THREADS)
         kp_emit_line(view->context->out, 2, "There were %lld threads at first, %lld at the end.",
                      (long long)leaks->threads_first, (long long)leaks->threads_last);
@@ -217,10 +255,11 @@ static void compare_line(const struct kp_leaks_view *view)
                                         : "which may be chance");
 }
 
-static char *signed_size(char *out, double bytes)
+/* " + 1.22 KB", " - 3 B" */
+static char *term(char *out, double bytes)
 {
     char size[KP_FORMAT_BYTES];
-    snprintf(out, KP_FORMAT_BYTES, "%s%.60s", bytes < 0 ? "-" : "",
+    snprintf(out, KP_FORMAT_BYTES, " %c %.60s", bytes <= -0.5 ? '-' : '+',
              kp_format_size(size, fabs(bytes)));
     return out;
 }
@@ -228,22 +267,23 @@ static char *signed_size(char *out, double bytes)
 static void slopes_line(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
-    double times = leaks->has_marks ? 1 : leaks->per_second;
-    char rss[KP_FORMAT_BYTES], live[KP_FORMAT_BYTES], held[KP_FORMAT_BYTES], other[KP_FORMAT_BYTES];
+    double times = leaks->has_marks ? 1 : leaks->per_second, live = leaks->live.rate.value;
+    char rss[KP_FORMAT_BYTES], first[KP_FORMAT_BYTES], held[KP_FORMAT_BYTES],
+        other[KP_FORMAT_BYTES];
     if (!leaks->rss.is_known)
         return;
+    bool fell = leaks->rss.rate.value * times <= -0.5;
     kp_emit_line(view->context->out, 0, "%s", "");
-    signed_size(rss, leaks->rss.rate.value * times);
+    kp_format_size(rss, fabs(leaks->rss.rate.value * times));
     if (!leaks->live.is_known)
-        kp_emit_line(view->context->out, 2, "RSS grew %s per %s", rss,
-                     leaks->has_marks ? "iteration" : "second");
+        kp_emit_line(view->context->out, 2, "RSS %s %s per %s", fell ? "fell" : "grew", rss,
+                     unit_of(leaks));
     else
         kp_emit_line(view->context->out, 2,
-                     "RSS grew %s per iteration = %s live + %s held by the allocator + %s other",
-                     rss, signed_size(live, leaks->live.rate.value),
-                     signed_size(held, leaks->held.rate.value),
-                     signed_size(other, leaks->rss.rate.value - leaks->live.rate.value -
-                                            leaks->held.rate.value));
+                     "RSS %s %s per iteration%s %s%s live%s held by the allocator%s other",
+                     fell ? "fell" : "grew", rss, fell ? ":" : " =", live <= -0.5 ? "-" : "", kp_format_size(first, fabs(live)),
+                     term(held, leaks->held.rate.value),
+                     term(other, leaks->rss.rate.value - live - leaks->held.rate.value));
 }
 
 void kp_leaks_headline(const struct kp_leaks_view *view)
@@ -299,6 +339,11 @@ void kp_leaks_footer(const struct kp_leaks_view *view)
         kp_emit_line(context->out, 0, "%s", "");
         kp_emit_line(context->out, 6, "next: kprof-ab -- %s%s   which allocator keeps less",
                      p && *p->python ? "python " : "", program);
+    } else if (leaks->cause == KP_CAUSE_OWN) {
+        kp_emit_line(context->out, 0, "%s", "");
+        kp_emit_line(context->out, 6,
+                     "next: record a build of it without %s: then its places are named",
+                     leaks->outside.allocator);
     } else if (leaks->cause == KP_CAUSE_OTHER || leaks->cause == KP_CAUSE_THREADS) {
         kp_report_next(context, "sites --kind mmap", "who maps memory");
     } else {
