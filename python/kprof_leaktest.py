@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 # A test is first repeated with few samples: what the allocators say of themselves at each mark shows
 # whether anything grows, and most tests are through with that. For one that may grow the repeats
 # begin again, with so many samples that a leak of `below` leaves about 40 of them behind.
-_BUDGET = "5%"
+_BUDGET = "1%"
 _SURVIVORS = 40
 _FINEST, _COARSEST = 64, 1 << 20  # bytes between samples
 _TUNING = ("KPROF_RATE", "KPROF_BUDGET")  # of a user who knows better
@@ -127,6 +127,7 @@ class Run:
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", nodeid)[-_NAME_MAX:].strip("-.")
         self.recording = kept / ("%s-%04x.db" % (name, zlib.crc32(nodeid.encode()) & 0xFFFF))
         self.result: dict[str, Any] = {}
+        self.is_settled = False  # a report has been made, and nothing is recorded any more
 
     def check(self, test: list[str], arguments: list[str], directory: str) -> Growth | None:
         """None when something was raised, so that nothing can be said."""
@@ -155,7 +156,8 @@ class Run:
 
     def forget(self) -> None:
         """Deletes the recording, after the last of it has been written."""
-        self._report("processes")
+        if not self.is_settled:
+            self._report("processes")
         with contextlib.suppress(OSError):
             self.recording.unlink()
 
@@ -171,6 +173,7 @@ class Run:
             "warm_up": self.asked.warm_up, "repeats": self.asked.repeats, "basetemp": str(self.folder / "tmp"),
             "result": str(self.folder / "result.json"), "progress": str(self.folder / "progress"),
         }  # fmt: skip
+        self.is_settled = False
         (self.folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         status = self._run_child(samples, directory)
         try:
@@ -206,6 +209,7 @@ class Run:
         except (ValueError, KeyError, TypeError):
             reason = said.stderr.strip() or "kprof-report ended with status %d" % said.returncode
             raise Unusable("the recording cannot be read: %s%s" % (reason, self._output())) from None
+        self.is_settled = True
         if growth.iterations != self.asked.iterations:
             raise Unusable("kprof has recorded %d of %d repeats%s" % (
                 growth.iterations, self.asked.iterations, self._output()))  # fmt: skip
