@@ -64,9 +64,11 @@ void kp_conversions_add_block(struct kp_conversion_table *table, const struct kp
 
     if (!entry)
         return;
-    entry->fresh.threads++;
+    uint64_t rest = block->is_timed ? KP_TIMED_REST : 0;
+
+    entry->fresh.threads += !block->is_timed;
     for (int row = 0; row < KP_API_ROWS; row++) {
-        entry->fresh.calls[row] += block->rows[row].calls;
+        entry->fresh.calls[row] += block->rows[row].calls - rest;
         entry->fresh.amounts[row] += block->rows[row].amount;
     }
 }

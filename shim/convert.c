@@ -21,11 +21,14 @@
 #include <errno.h>
 #include <string.h>
 
-__thread struct kp_convert kp_convert __attribute__((visibility("hidden")));
+__thread struct kp_convert kp_convert __attribute__((visibility("hidden"))) = {
+    .now = KP_NO_ACTIVATION(0)};
+struct kp_counter_block kp_convert_trap = {
+    .rows = {[0 ... KP_API_ROWS - 1] = {.calls = (uint64_t)INT64_MIN}}};
 void *kp_api_real[KP_API_ROWS] __attribute__((visibility("hidden")));
 
-const uint8_t kp_row_direction[KP_API_ROWS] = {
-#define ROW(name, class, direction, objects, copies, unit, read) KP_##direction,
+const struct kp_row_kind kp_row_kinds[KP_API_ROWS] = {
+#define ROW(name, class, direction, objects, copies, unit, read) {KP_##direction, objects, copies},
     KP_CONVERSION_API(ROW)
 #undef ROW
 };
@@ -41,7 +44,7 @@ struct kp_counter_block *kp_convert_scratch(void)
 
 void kp_convert_forget(void)
 {
-    memset(&kp_convert, 0, sizeof kp_convert);
+    kp_convert = (struct kp_convert){.now = KP_NO_ACTIVATION(0)};
 }
 
 static struct kp_converter *converter_of(const struct kp_slot *slot)
@@ -74,7 +77,8 @@ static bool chunk_has_room(const struct kp_chunk_header *chunk)
     return chunk && sizeof *chunk + chunk->used + sizeof(struct kp_counter_block) <= KP_CHUNK_BYTES;
 }
 
-static struct kp_counter_block *block_new(struct kp_converter *own, uint32_t entry)
+/* Of an entry that the reader knows. It is published when its thread is through with the making. */
+static struct kp_counter_block *block_begin(struct kp_converter *own, uint32_t entry)
 {
     struct kp_slot *slot = kp_slot_get(&kp_self);
 
@@ -92,10 +96,37 @@ static struct kp_counter_block *block_new(struct kp_converter *own, uint32_t ent
     memset(block, 0, sizeof *block);
     block->entry = (uint16_t)entry;
     block->tid = (uint32_t)kp_sys_gettid();
-    block->shim[KP_BLOCK_WEIGHT] = 1;
-    block->shim[KP_BLOCK_SINCE] = block->shim[KP_BLOCK_DRAWN] = kp_ticks();
+    return block;
+}
+
+static void block_publish(struct kp_converter *own, const struct kp_counter_block *block)
+{
     atomic_store_explicit(&own->chunk->used, own->chunk->used + (uint32_t)sizeof *block,
                           memory_order_release);
+}
+
+static struct kp_counter_block *block_new(struct kp_converter *own, uint32_t entry)
+{
+    struct kp_counter_block *block = block_begin(own, entry);
+
+    if (!block)
+        return NULL;
+    block->shim[KP_BLOCK_WEIGHT] = 1;
+    block->shim[KP_BLOCK_SINCE] = block->shim[KP_BLOCK_DRAWN] = kp_ticks();
+    block_publish(own, block);
+    return block;
+}
+
+struct kp_counter_block *kp_convert_timed_block(struct kp_converter *own, uint32_t entry)
+{
+    struct kp_counter_block *block = block_begin(own, entry);
+
+    if (!block)
+        return NULL;
+    block->is_timed = true;
+    for (unsigned row = 0; row < KP_API_ROWS; row++)
+        block->rows[row].calls = KP_TIMED_REST;
+    block_publish(own, block);
     return block;
 }
 
@@ -171,19 +202,24 @@ struct kp_counter_block *kp_convert_block(uintptr_t caller)
     return block_of_caller(caller);
 }
 
-struct kp_counter_row *kp_convert_begin(unsigned row, uint64_t amount, uintptr_t caller)
+struct kp_counter_row *kp_convert_begin(unsigned row, uintptr_t caller)
 {
     struct kp_convert *self = &kp_convert;
+
+    self->now.block->rows[row].calls--;
     struct kp_counter_block *block = kp_convert_block(caller);
     struct kp_counter_row *counted = &block->rows[row];
-
-    counted->calls++;
-    counted->amount += amount;
-    self->now.last = counted;
+    if (self->now.span && self->now.span->block != block) {
+        /* On a stack that was left and came back: it has become another activation's. */
+        self->now.span = NULL;
+        self->now.block = block;
+    }
     if (self->now.span)
-        kp_span_converts(self->now.span, kp_row_direction[row]);
+        kp_span_converts(self->now.span, row);
     else if (!self->now.entry)
         self->outside = block;
+    counted->calls++;
+    self->now.last = counted;
     return counted;
 }
 
@@ -192,7 +228,7 @@ void kp_convert_end(unsigned row)
     struct kp_convert *self = &kp_convert;
 
     if (self->now.span)
-        kp_span_converted(self->now.span, kp_row_direction[row]);
+        kp_span_converted(self->now.span, row);
     else if (!self->now.entry)
         self->outside = NULL;
 }
@@ -203,15 +239,18 @@ static bool fills(unsigned row)
            row == KP_API_ROW_PyByteArray_FromStringAndSize;
 }
 
-/* A figure on top of the row's own: bytes that are filled in place, or copied though many. */
-static void count_fill(struct kp_counter_block *block, uintptr_t from, uint64_t bytes)
+/* Figures on top of the row's own: bytes that are filled in place, or copied though many. */
+static void count_apart(struct kp_counter_block *block, unsigned row, uintptr_t from, uint64_t bytes)
 {
-    unsigned row = from ? KP_API_ROW_large_copies : KP_API_ROW_in_place;
+    bool in_place = fills(row) && !from;
+    struct kp_counter_row *counted =
+        &block->rows[in_place ? KP_API_ROW_in_place : KP_API_ROW_large_copies];
 
-    if (from && bytes <= KP_LARGE_COPY)
+    if (!in_place && (!kp_row_kinds[row].copies || bytes <= KP_LARGE_COPY ||
+                      kp_row_kinds[row].direction != KP_TO_PYTHON))
         return;
-    block->rows[row].calls++;
-    block->rows[row].amount += bytes;
+    counted->calls++;
+    counted->amount += bytes;
 }
 
 uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
@@ -220,15 +259,18 @@ uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, 
     struct kp_convert *self = &kp_convert;
     unsigned row = self->row;
     uint64_t amount = self->amount;
-    uintptr_t result;
     struct kp_counter_row *counted =
-        kp_convert_begin(row, amount, (uintptr_t)__builtin_return_address(0));
-    if (fills(row))
-        count_fill(kp_row_block(counted, row), a, amount);
+        kp_convert_begin(row, (uintptr_t)__builtin_return_address(0));
+    uintptr_t result;
+
     if (self->now.span && a && kp_span_makes_text(row))
         kp_span_text(self->now.span, (const char *)a, amount);
     result = KP_CALL(row, uintptr_t (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t,
                                         uintptr_t), a, b, c, d, e, f);
+    if (amount <= KP_AMOUNT_MAX && (result || !kp_row_kinds[row].makes)) {
+        counted->amount += amount;
+        count_apart(kp_row_block(counted, row), row, a, amount);
+    }
     if (row == KP_API_ROW_PyBytes_FromStringAndSize && !a) {
         self->filling = result;
         self->filling_bytes = amount;
@@ -243,6 +285,16 @@ static bool python_runs_inside(const struct kp_slot *slot, uintptr_t frame)
     return slot->py_depth && slot->py[slot->py_depth - 1].anchor < frame;
 }
 
+/* Of the last conversion: in the span's block, or in that where it belongs. */
+static unsigned last_row(const struct kp_activation *now, const struct kp_counter_block *block)
+{
+    uintptr_t in_first = (uintptr_t)now->last - (uintptr_t)now->block->rows;
+
+    if (in_first >= sizeof block->rows)
+        in_first = (uintptr_t)now->last - (uintptr_t)block->rows;
+    return (unsigned)(in_first / sizeof *now->last);
+}
+
 uint16_t kp_convert_flags(const struct kp_slot *slot, uintptr_t sp)
 {
     const struct kp_convert *self = &kp_convert;
@@ -255,7 +307,7 @@ uint16_t kp_convert_flags(const struct kp_slot *slot, uintptr_t sp)
         return 0;
     if (self->now.last) {
         flags = KP_ALLOC_CONVERTING;
-        if (kp_row_direction[self->now.last - block->rows] == KP_FROM_PYTHON)
+        if (kp_row_kinds[last_row(&self->now, block)].direction == KP_FROM_PYTHON)
             flags |= KP_ALLOC_FROM_PYTHON;
     }
     return KP_ALLOC_FLAGS(block->entry, flags);

@@ -20,7 +20,8 @@ struct kp_span;
 
 /* What an activation of an entry replaces, and brings back at its end. */
 struct kp_activation {
-    /* Where a call is counted. NULL: kp_convert_begin() knows, as nothing runs, or it is timed. */
+    /* Where a call is counted first, see kp_counts_call(): the entry's block, that of the span, or
+     * kp_convert_trap. */
     struct kp_counter_block *block;
     struct kp_counter_block *entry; /* of the entry that runs, NULL: none */
     struct kp_counter_row *last;    /* of the last conversion in it, NULL: none yet */
@@ -29,6 +30,8 @@ struct kp_activation {
     uint64_t released_ticks;        /* when it gave the GIL away, 0: it has it */
     uint64_t epoch;                 /* of the process that all this is good for */
 };
+
+#define KP_NO_ACTIVATION(epoch_) {.block = &kp_convert_trap, .epoch = (epoch_)}
 
 struct kp_convert {
     struct kp_activation now;
@@ -44,6 +47,20 @@ struct kp_convert {
 };
 extern __thread struct kp_convert kp_convert __attribute__((visibility("hidden")));
 
+/* Where calls are counted while no entry runs: each row says that more is to be done. */
+extern struct kp_counter_block kp_convert_trap __attribute__((visibility("hidden")));
+
+/* Counts a call; true when more is to be done than that: its row has come to 2^63. That never
+ * happens in an entry's block, always in the trap, and in a span's block when the clock is to be
+ * read. So activations that are timed take the same way as all others. */
+static inline bool kp_counts_call(struct kp_counter_row *row)
+{
+    bool negative;
+
+    __asm__("addq $1, %[calls]" : [calls] "+m"(row->calls), "=@ccs"(negative));
+    return __builtin_expect(negative, 0);
+}
+
 /* In the constructor, and when a module is about to be initialised: hooks what has been loaded.
  * Without the guard, where the loader may be asked. */
 void kp_convert_look(void);
@@ -53,6 +70,8 @@ void kp_convert_forget(void);
 
 /* Copies of more bytes than this are counted apart, too. */
 #define KP_LARGE_COPY 65536u
+/* A call that is asked for more has failed, or been given a size below 0: its bytes count nothing. */
+#define KP_AMOUNT_MAX (1ull << 46)
 
 /* The block that has this row. */
 static inline struct kp_counter_block *kp_row_block(struct kp_counter_row *counted, unsigned row)
@@ -61,13 +80,13 @@ static inline struct kp_counter_block *kp_row_block(struct kp_counter_row *count
                                        offsetof(struct kp_counter_block, rows));
 }
 
-/* A call that can't simply be counted: row and amount are in kp_convert. Calls the function with
- * these arguments. */
+/* A call that can't simply be counted but has been, in now.block: row and amount are in kp_convert.
+ * Calls the function with these arguments. */
 uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
                             uintptr_t f);
 
-/* The same in two halves. `caller` is an address in the code that called. */
-struct kp_counter_row *kp_convert_begin(unsigned row, uint64_t amount, uintptr_t caller);
+/* The same in two halves, but for the amount. `caller` is an address in the code that called. */
+struct kp_counter_row *kp_convert_begin(unsigned row, uintptr_t caller);
 void kp_convert_end(unsigned row);
 
 /* Block of the entry that runs, or of the module that this address belongs to. Never NULL. */
@@ -84,8 +103,12 @@ uint16_t kp_convert_flags(const struct kp_slot *slot, uintptr_t sp);
 uintptr_t kp_convert_probe(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
                            uintptr_t f);
 
-/* enum kp_direction of each row. */
-extern const uint8_t kp_row_direction[KP_API_ROWS] __attribute__((visibility("hidden")));
+/* As the table says. */
+struct kp_row_kind {
+    uint8_t direction; /* enum kp_direction */
+    bool makes, copies;
+};
+extern const struct kp_row_kind kp_row_kinds[KP_API_ROWS] __attribute__((visibility("hidden")));
 
 /* No function's row, but a figure of our own. */
 static inline bool kp_row_is_own(unsigned row)

@@ -39,6 +39,9 @@ enum kp_block_word {
 /* A block that nobody reads. */
 struct kp_counter_block *kp_convert_scratch(void);
 
+/* A new block for activations that are timed, at rest; NULL: no room. With the guard set. */
+struct kp_counter_block *kp_convert_timed_block(struct kp_converter *own, uint32_t entry);
+
 /* Of this thread and process; NULL when there can't be one. With the guard set. */
 struct kp_converter *kp_converter_get(void);
 

@@ -134,7 +134,7 @@ void kp_entry_leave(struct thunk_frame *frame)
         self->now = frame->outer;
         self->spans = frame->spans;
     } else {
-        self->now = (struct kp_activation){.epoch = self->now.epoch};
+        self->now = (struct kp_activation)KP_NO_ACTIVATION(self->now.epoch);
     }
 }
 

@@ -75,7 +75,7 @@ static void close_window(void)
         add(self->now.entry, KP_API_ROW_gil_hold, kp_ticks() - self->window_ticks);
     if (self->now.span)
         kp_span_end(self->now.span);
-    self->now = (struct kp_activation){.epoch = self->now.epoch};
+    self->now = (struct kp_activation)KP_NO_ACTIVATION(self->now.epoch);
     self->windows = 0;
 }
 

@@ -33,8 +33,8 @@ static void add(const struct kp_hook *hook)
 
 void kp_hooks_resolve(void)
 {
-    const struct kp_hook *const tables[] = {kp_convert_hooks, kp_gil_hooks, kp_entry_hooks,
-                                            kp_type_hooks};
+    const struct kp_hook *const tables[] = {kp_convert_hooks, kp_variadic_hooks, kp_gil_hooks,
+                                            kp_entry_hooks, kp_type_hooks};
 
     for (unsigned i = 0; i < sizeof tables / sizeof *tables; i++)
         for (const struct kp_hook *hook = tables[i]; hook->name; hook++) {

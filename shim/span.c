@@ -2,10 +2,11 @@
 /*
  * Timing. Host's threads; a span belongs to its thread, which alone writes it.
  *
- * A clock read at each conversion would cost more than most conversions. So it is read at the first,
- * then at ever rarer ones (never further apart than a 64th of those so far), at a large one, and at
- * the first since the GIL was away; the others are counted as ever. What follows the last reading
- * counts at the mean of those before. What all this costs was measured beforehand and is taken off.
+ * A clock read at each conversion would cost more than most conversions. So it is read at the first
+ * of each row, then at ever rarer ones; what follows the last reading counts at the mean of those
+ * before. The others take the way that all calls take in any other activation: they are counted in
+ * a block of the span's own, whose rows come to 2^63 when the clock is to be read. The entry's block
+ * has counted them ahead, so that the sum of both is right at any moment.
  */
 #include "span.h"
 
@@ -20,22 +21,83 @@
 #include <string.h>
 
 #define SHORT_BYTES 64u
-#define SPARSE 64
-#define DENSE 16 /* of few conversions more are timed */
-#define FEW 256u
+#define DENSE 16      /* at first, one more reading of the clock for so many calls */
+#define SPARSE 64     /* later it is read when so much more of the time has passed... */
+#define APART 40000.0 /* ...but not before so many ticks, which is a hundred times its price */
+#define SHARING 4     /* rows that share that; of more, each takes as much again */
 #define FIRST_COST_MAX 4000u /* ticks; what a first stack costs more than this is paid once */
 #define CALLS 256
 #define RUNS 24
 
-/* Ticks by which a conversion takes longer in a timed activation than in others: one that passes,
- * one at which the clock is read, and the look at a text. */
-static uint32_t cost_passing, cost_stamped, cost_text;
+/* Ticks that it takes to read the clock at a conversion, and to look at a text. */
+static uint32_t cost_stamped, cost_text;
 
-static struct kp_span *span_new(struct kp_convert *self)
+/* What was counted ahead of this row and not called is taken back. */
+static void settle(struct kp_span *span, unsigned row)
 {
+    struct kp_counter_row *ahead = &span->ahead->rows[row], *counted = &span->block->rows[row];
+    uint64_t left = KP_TIMED_REST - ahead->calls;
+
+    span->counts[row] -= left;
+    counted->calls -= left;
+    ahead->calls = KP_TIMED_REST;
+    counted->amount += ahead->amount;
+    ahead->amount = 0;
+}
+
+static void settle_all(struct kp_span *span)
+{
+    for (unsigned row = 0; row < KP_API_ROWS; row++)
+        if (span->ahead->rows[row].calls != KP_TIMED_REST || span->ahead->rows[row].amount)
+            settle(span, row);
+    span->is_running = false;
+}
+
+/* So many calls of this row are to pass. */
+static void count_ahead(struct kp_span *span, unsigned row, uint64_t calls)
+{
+    settle(span, row);
+    span->counts[row] += calls;
+    span->block->rows[row].calls += calls;
+    span->ahead->rows[row].calls = KP_TIMED_REST - calls;
+}
+
+/* Half as many at least and half as many more at most, lest a rhythm of the program be met. */
+static uint64_t about(struct kp_span *span, double calls)
+{
+    span->random = span->random * 6364136223846793005u + 1442695040888963407u;
+    return (uint64_t)(calls * (0.5 + (double)(span->random >> 40) * 0x1p-24));
+}
+
+/* How many may pass now. Each row has its own readings, but a moment serves them all. */
+static uint64_t gap(struct kp_span *span, unsigned row, uint64_t now)
+{
+    double rows = span->rows < SHARING ? span->rows : SHARING;
+    double count = rows * (double)span->counts[row], passed = (double)(now - span->began);
+    double apart = passed / SPARSE > APART ? passed / SPARSE : APART;
+    double by_time = count * apart / passed, by_count = count / DENSE;
+
+    return about(span, by_time < by_count ? by_time : by_count);
+}
+
+/* One that nobody uses, with a block. What is left in it of an activation that was never left (its
+ * stack is gone) is settled. */
+static struct kp_span *span_new(struct kp_convert *self, uint32_t entry)
+{
+    struct kp_span *span;
+
     if (!self->own || self->spans >= KP_SPANS_MAX)
         return NULL;
-    return &self->own->spans[self->spans++];
+    span = &self->own->spans[self->spans];
+    if (span->is_running)
+        settle_all(span);
+    if (!span->ahead)
+        span->ahead = kp_convert_timed_block(self->own, entry);
+    if (!span->ahead)
+        return NULL;
+    span->ahead->entry = (uint16_t)entry;
+    self->spans++;
+    return span;
 }
 
 /* With the guard set. */
@@ -44,23 +106,21 @@ static void begin(struct kp_convert *self, struct kp_counter_block *block,
 {
     uint64_t ticks = kp_ticks();
     struct kp_slot *slot = kp_start_ready() ? kp_slot_get(&kp_self) : NULL;
-    struct kp_span *span = slot ? span_new(self) : NULL;
+    struct kp_span *span = slot ? span_new(self, block->entry) : NULL;
 
     if (!span) {
         atomic_fetch_add(&kp_state.info->lost_activations, 1);
         return;
     }
-    uint32_t serial = span->serial + 1;
-    memset(span, 0, sizeof *span);
-    span->serial = serial;
-    span->block = block;
-    span->weight = weight;
-    span->until = span->gap = 1;
-    span->node = kp_unwind(slot, origin, KP_KIND_MALLOC);
-    for (unsigned i = 0; i < 2; i++)
-        span->directions[i].before = kp_span_conversions(block, i);
+    *span = (struct kp_span){.block = block,
+                             .ahead = span->ahead,
+                             .weight = weight,
+                             .serial = span->serial + 1,
+                             .is_running = true,
+                             .random = ticks,
+                             .node = kp_unwind(slot, origin, KP_KIND_MALLOC)};
     self->now.span = span;
-    self->now.block = NULL;
+    self->now.block = span->ahead;
     span->began = kp_ticks();
     span->cost = span->began - ticks < FIRST_COST_MAX ? span->began - ticks : FIRST_COST_MAX;
 }
@@ -87,6 +147,7 @@ void kp_span_end(struct kp_span *span)
 
     self->now.span = NULL;
     span->serial++;
+    settle_all(span);
     if (kp_guard_enter(&cookie)) {
         kp_span_write(span, ticks);
         kp_guard_leave();
@@ -95,33 +156,45 @@ void kp_span_end(struct kp_span *span)
     errno = error;
 }
 
-void kp_span_converts(struct kp_span *span, unsigned direction)
+static struct kp_moment moment_now(const struct kp_span *span)
 {
-    struct kp_stretch *stretch = &span->directions[direction & 1];
-
-    if (direction < 2 && !stretch->first.ticks)
-        stretch->first = (struct kp_moment){kp_ticks(), span->off};
+    return (struct kp_moment){kp_ticks(), span->spent, span->released};
 }
 
 static void pay(struct kp_span *span, uint64_t ticks)
 {
-    span->off += ticks;
+    span->spent += ticks;
     span->cost += ticks;
 }
 
-void kp_span_converted(struct kp_span *span, unsigned direction)
+void kp_span_converts(struct kp_span *span, unsigned row)
 {
-    uint32_t passed = (uint32_t)(span->gap - (span->until > 0 ? span->until : 0));
+    struct kp_stretch *stretch = &span->directions[kp_row_kinds[row].direction & 1];
 
-    if (direction > 1)
-        return;
-    if (passed > 1)
-        pay(span, (uint64_t)(passed - 1) * cost_passing);
-    span->directions[direction].last = (struct kp_moment){kp_ticks(), span->off};
-    span->newest = direction;
-    span->count += passed;
-    span->gap = span->until = 1 + (int32_t)(span->count / (span->count < FEW ? DENSE : SPARSE));
+    settle(span, row);
+    span->rows += span->counts[row]++ == 0;
+    if (!stretch->first.ticks)
+        stretch->first = moment_now(span);
+}
+
+void kp_span_converted(struct kp_span *span, unsigned row)
+{
+    struct kp_stretch *stretch = &span->directions[kp_row_kinds[row].direction & 1];
+
+    settle(span, row);
+    stretch->last = moment_now(span);
+    stretch->row = row;
+    stretch->count = span->counts[row];
+    stretch->is_open = false;
+    count_ahead(span, row, gap(span, row, stretch->last.ticks));
     pay(span, cost_stamped);
+}
+
+void kp_span_leaves_open(struct kp_span *span, unsigned row)
+{
+    kp_span_converted(span, row);
+    span->directions[kp_row_kinds[row].direction & 1].is_open =
+        kp_row_kinds[row].direction == KP_TO_PYTHON;
 }
 
 void kp_span_text(struct kp_span *span, const char *text, uint64_t bytes)
@@ -144,9 +217,6 @@ void kp_span_released(struct kp_span *span, uint64_t released_ticks, uint64_t wa
 {
     span->released += released_ticks;
     span->waited += waited_ticks;
-    span->off += released_ticks;
-    span->gap -= span->until - 1; /* the next conversion is the one to read the clock at */
-    span->until = 1;
 }
 
 static uintptr_t nothing(void)
@@ -154,8 +224,8 @@ static uintptr_t nothing(void)
     return 0;
 }
 
-/* The fastest of some runs: ticks of CALLS conversions with the clock read every `gap`. */
-static uint64_t fastest(struct kp_span *span, int32_t gap)
+/* The fastest of some runs: ticks of CALLS conversions. */
+static uint64_t fastest(struct kp_span *span)
 {
     uint64_t best = UINT64_MAX;
 
@@ -163,8 +233,8 @@ static uint64_t fastest(struct kp_span *span, int32_t gap)
         uint64_t ticks = kp_ticks();
 
         for (unsigned i = 0; i < CALLS; i++) {
-            span->gap = span->until = gap;
             kp_convert_probe(0, 0, 0, 0, 0, 0);
+            settle(span, KP_API_ROW_in_place);
         }
         ticks = kp_ticks() - ticks;
         best = ticks < best ? ticks : best;
@@ -194,20 +264,19 @@ static uint32_t above(uint64_t with, uint64_t without)
 
 void kp_span_calibrate(void)
 {
+    static struct kp_counter_block ahead;
     struct kp_counter_block *block = kp_convert_scratch();
-    struct kp_span span = {.block = block};
+    struct kp_span span = {.block = block, .ahead = &ahead};
     struct kp_convert kept = kp_convert;
-    uint64_t plain, passing, stamped;
+    uint64_t plain;
 
+    ahead.rows[KP_API_ROW_in_place].calls = KP_TIMED_REST;
     kp_api_real[KP_API_ROW_in_place] = (void *)nothing; /* the row of the probe */
     kp_convert.now = (struct kp_activation){.block = block, .entry = block, .epoch = kp_state.epoch};
-    plain = fastest(&span, 1);
-    kp_convert.now.block = NULL;
+    plain = fastest(&span);
+    kp_convert.now.block = &ahead;
     kp_convert.now.span = &span;
-    passing = fastest(&span, 1 << 30);
-    stamped = fastest(&span, 1);
+    cost_stamped = above(fastest(&span), plain);
     cost_text = above(fastest_text(&span), 0);
     kp_convert = kept;
-    cost_passing = above(passing, plain);
-    cost_stamped = above(stamped, plain);
 }

@@ -13,34 +13,35 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KP_SPAN_SMALL 1024u /* bytes: a larger conversion takes its time */
-
 /* A moment, and how many ticks up to then were not the program's own: spent by us, or without the
  * GIL. */
 struct kp_moment {
-    uint64_t ticks, off;
+    uint64_t ticks, spent, released;
 };
 
 /* From the begin of the first conversion in a direction to the end of the last, as far as the clock
  * was read. */
 struct kp_stretch {
     struct kp_moment first, last; /* ticks 0: none */
-    uint64_t before; /* conversions of the entry in this direction, when the activation began */
+    uint32_t row;    /* of the last */
+    bool is_open;    /* nobody will say when the last has ended */
+    uint64_t count;  /* calls of that row in the activation, with the last */
 };
 
 struct kp_span {
-    struct kp_counter_block *block;
+    struct kp_counter_block *block; /* of the entry */
+    struct kp_counter_block *ahead; /* timed: where calls are counted before the clock is read */
     uint32_t node, weight, serial;
     uint32_t strings, repeated;
-    int32_t until;           /* conversions until the clock is read again */
-    int32_t gap;             /* what that began at */
-    uint32_t count;          /* conversions up to the last reading */
-    uint32_t newest;         /* its direction */
+    uint32_t rows; /* that have been called in the activation */
+    bool is_running;
     uint64_t began;
-    uint64_t off;            /* ticks that were not the program's own, so far */
-    uint64_t waited, released; /* ticks */
-    uint64_t cost;           /* ticks that the timing has taken */
+    uint64_t spent, released; /* ticks that were not the program's own, so far */
+    uint64_t waited;
+    uint64_t cost;            /* ticks that the timing has taken */
+    uint64_t random;
     struct kp_stretch directions[2];
+    uint64_t counts[KP_API_ROWS]; /* calls of each row in the activation */
 };
 
 /* The countdown of this block has ended in an activation that begins: time it, if possible. The
@@ -50,15 +51,12 @@ void kp_span_begin(struct kp_counter_block *block, const struct kp_origin *origi
 /* The activation is over. Keeps errno. */
 void kp_span_end(struct kp_span *span);
 
-/* A conversion in a timed activation need only be counted, like any other. */
-static inline bool kp_span_passes(struct kp_span *span, uint64_t amount)
-{
-    return span && --span->until > 0 && amount <= KP_SPAN_SMALL;
-}
+/* Before and after a conversion at which the clock is read. It is not counted yet. */
+void kp_span_converts(struct kp_span *span, unsigned row);
+void kp_span_converted(struct kp_span *span, unsigned row);
 
-/* Before and after a conversion in this direction that does not. */
-void kp_span_converts(struct kp_span *span, unsigned direction);
-void kp_span_converted(struct kp_span *span, unsigned direction);
+/* Instead of the latter, as the conversion is about to begin, if nobody will see its end. */
+void kp_span_leaves_open(struct kp_span *span, unsigned row);
 
 /* A conversion is about to make a string of this text: has it been made before? */
 void kp_span_text(struct kp_span *span, const char *text, uint64_t bytes);

@@ -51,59 +51,66 @@ uint64_t kp_ticks_ns(uint64_t ticks)
     return (uint64_t)((double)ticks * (ns_per_tick > 0 ? ns_per_tick : 0.4));
 }
 
-uint64_t kp_span_conversions(const struct kp_counter_block *block, unsigned direction)
+static uint64_t conversions(const struct kp_span *span, unsigned direction)
 {
     uint64_t sum = 0;
 
     for (unsigned row = 0; row < KP_API_ROWS; row++)
-        if (kp_row_direction[row] == direction && !kp_row_is_own(row))
-            sum += block->rows[row].calls;
+        if (kp_row_kinds[row].direction == direction)
+            sum += span->counts[row];
     return sum;
 }
 
+/* Ticks of the program's own. Of the activations that this one stands for, it alone has paid for
+ * being timed. */
+static uint64_t own_ticks(const struct kp_span *span, struct kp_moment from, struct kp_moment to)
+{
+    uint64_t spent = to.spent - from.spent, off = spent - spent / span->weight;
+
+    off += to.released - from.released;
+    return to.ticks > from.ticks + off ? to.ticks - from.ticks - off : 0;
+}
+
 /* The end of a direction: what was not timed behind the last reading is taken like what was. */
-static struct kp_moment end_of(const struct kp_span *span, unsigned direction, uint64_t ended)
+static struct kp_moment end_of(const struct kp_span *span, const struct kp_stretch *stretch,
+                               struct kp_moment ended)
 {
-    const struct kp_stretch *stretch = &span->directions[direction];
     struct kp_moment end = stretch->last;
-    uint64_t more = (uint64_t)(span->gap - span->until), ticks = end.ticks - stretch->first.ticks;
+    uint64_t more = span->counts[stretch->row] - stretch->count;
 
-    if (direction != span->newest || !more || !span->count)
+    if (stretch->is_open)
+        return ended;
+    if (!more)
         return end;
-    end.ticks += (ticks - (end.off - stretch->first.off)) / span->count * more;
-    return end.ticks < ended ? end : (struct kp_moment){ended, end.off};
+    end.ticks += own_ticks(span, stretch->first, end) / stretch->count * more;
+    return end.ticks < ended.ticks ? end : ended;
 }
 
-static uint64_t between_ns(struct kp_moment first, struct kp_moment last)
+static void fill_times(struct kp_rec_activation *record, const struct kp_span *span,
+                       struct kp_moment ended)
 {
-    uint64_t ticks = last.ticks - first.ticks, off = last.off - first.off;
-
-    return last.ticks > first.ticks && ticks > off ? kp_ticks_ns(ticks - off) : 0;
-}
-
-static void fill_times(struct kp_rec_activation *record, const struct kp_span *span, uint64_t ended)
-{
-    struct kp_moment first = {UINT64_MAX, 0}, last = {0, 0};
+    struct kp_moment first = ended, last = {0};
 
     for (unsigned i = 0; i < 2; i++) {
         const struct kp_stretch *stretch = &span->directions[i];
-        struct kp_moment end = end_of(span, i, ended);
 
-        record->conversions[i] = (uint32_t)(kp_span_conversions(span->block, i) - stretch->before);
-        if (!stretch->first.ticks)
+        record->conversions[i] = (uint32_t)conversions(span, i);
+        if (!stretch->last.ticks)
             continue;
-        record->direction_ns[i] = between_ns(stretch->first, end);
+        struct kp_moment end = end_of(span, stretch, ended);
+        record->direction_ns[i] = kp_ticks_ns(own_ticks(span, stretch->first, end));
         if (stretch->first.ticks < first.ticks)
             first = stretch->first;
         if (end.ticks > last.ticks)
             last = end;
     }
-    record->converting_ns = between_ns(first, last);
+    if (last.ticks)
+        record->converting_ns = kp_ticks_ns(own_ticks(span, first, last));
     record->wait_ns = kp_ticks_ns(span->waited);
     record->released_ns = kp_ticks_ns(span->released);
     /* Time without the GIL is part of the whole. */
-    uint64_t ticks = ended - span->began, own = span->off - span->released;
-    record->total_ns = kp_ticks_ns(ticks > own ? ticks - own : 0);
+    ended.released = 0;
+    record->total_ns = kp_ticks_ns(own_ticks(span, (struct kp_moment){.ticks = span->began}, ended));
 }
 
 void kp_span_write(const struct kp_span *span, uint64_t ended)
@@ -122,7 +129,7 @@ void kp_span_write(const struct kp_span *span, uint64_t ended)
                                          .weight = span->weight,
                                          .strings = span->strings,
                                          .repeated = span->repeated};
-    fill_times(record, span, ended);
+    fill_times(record, span, (struct kp_moment){ended, span->spent, span->released});
     kp_spool_publish(slot, sizeof *record);
     atomic_fetch_add(&kp_state.info->activations, 1);
 }

@@ -14,9 +14,6 @@ void kp_span_write(const struct kp_span *span, uint64_t ended);
  * percent of the block's time. */
 void kp_span_draw(struct kp_counter_block *block);
 
-/* Conversions in this direction that the block has counted. */
-uint64_t kp_span_conversions(const struct kp_counter_block *block, unsigned direction);
-
 /* Does a call of this row make a string of the bytes that its first argument points to? */
 bool kp_span_makes_text(unsigned row);
 

@@ -8,14 +8,15 @@
  *   objects  Python objects that a call makes
  *   copies   1: a call copies its bytes (less those counted as in_place)
  *   unit     of the second figure: see enum kp_unit
- *   read     where the shim takes the second figure from (convert_hooks.c):
+ *   read     where the shim takes the second figure from (convert_hooks.c, convert_variadic.c):
  *     NOTHING; FIRST, SECOND, THIRD: that argument; WRITE: the third, -1 being the length of the
  *     second; FILL: the second, unless the first is NULL the bytes are copied from there; TEXT:
  *     length of the C string; KIND: first * third; PLAIN: the first, by the width of the second;
  *     RESIZE: by how much the object grows; VIEW: that of the Py_buffer; BUFFER: the same after
  *     the call; OBJECT, ARRAY: size of the bytes, bytearray given; RESULT: of the bytes returned;
  *     UTF8, UTF8_SIZE: length of the UTF-8 returned; ITER: none, but the row iter_bytes when it is
- *     bytes; ANSWER: the call returns a double; NUMBER: it takes one
+ *     bytes; ANSWER: the call returns a double; NUMBER: it takes one; ARGUMENTS, PACK: it takes
+ *     any number of arguments, nothing is read, or the first
  */
 #ifndef KP_CONVERSION_API_H
 #define KP_CONVERSION_API_H
@@ -153,6 +154,25 @@ enum kp_unit { KP_UNIT_NONE, KP_UNIT_BYTES, KP_UNIT_ITEMS, KP_UNIT_NS };
     X(PyFloat_AsDouble, SCALAR, FROM_PYTHON, 0, 0, NONE, ANSWER)                                   \
     X(PyObject_IsTrue, SCALAR, FROM_PYTHON, 0, 0, NONE, NOTHING)
 
+/* Those that take any number of arguments. How many objects they make or read is not known. */
+#define KP_CONVERSION_VARIADIC(X)                                                                  \
+    X(PyTuple_Pack, STRUCTURE, TO_PYTHON, 1, 0, ITEMS, PACK)                                       \
+    X(Py_BuildValue, STRUCTURE, TO_PYTHON, 1, 0, NONE, ARGUMENTS)                                  \
+    X(_Py_BuildValue_SizeT, STRUCTURE, TO_PYTHON, 1, 0, NONE, ARGUMENTS)                           \
+    X(PyUnicode_FromFormat, BYTES, TO_PYTHON, 1, 0, NONE, ARGUMENTS)                               \
+    X(PyBytes_FromFormat, BYTES, TO_PYTHON, 1, 0, NONE, ARGUMENTS)                                 \
+    X(PyObject_CallFunction, STRUCTURE, TO_PYTHON, 1, 0, NONE, ARGUMENTS)                          \
+    X(_PyObject_CallFunction_SizeT, STRUCTURE, TO_PYTHON, 1, 0, NONE, ARGUMENTS)                   \
+    X(PyObject_CallMethod, STRUCTURE, TO_PYTHON, 1, 0, NONE, ARGUMENTS)                            \
+    X(_PyObject_CallMethod_SizeT, STRUCTURE, TO_PYTHON, 1, 0, NONE, ARGUMENTS)                     \
+    X(PyArg_Parse, STRUCTURE, FROM_PYTHON, 0, 0, NONE, ARGUMENTS)                                  \
+    X(_PyArg_Parse_SizeT, STRUCTURE, FROM_PYTHON, 0, 0, NONE, ARGUMENTS)                           \
+    X(PyArg_ParseTuple, STRUCTURE, FROM_PYTHON, 0, 0, NONE, ARGUMENTS)                             \
+    X(_PyArg_ParseTuple_SizeT, STRUCTURE, FROM_PYTHON, 0, 0, NONE, ARGUMENTS)                      \
+    X(PyArg_ParseTupleAndKeywords, STRUCTURE, FROM_PYTHON, 0, 0, NONE, ARGUMENTS)                  \
+    X(_PyArg_ParseTupleAndKeywords_SizeT, STRUCTURE, FROM_PYTHON, 0, 0, NONE, ARGUMENTS)           \
+    X(PyArg_UnpackTuple, STRUCTURE, FROM_PYTHON, 0, 0, NONE, ARGUMENTS)
+
 /* Hooked by hand (gil.c); their rows count calls. */
 #define KP_CONVERSION_BOUNDARY(X)                                                                  \
     X(PyGILState_Ensure, BOUNDARY, NO_DIRECTION, 0, 0, NONE, NOTHING)                              \
@@ -165,6 +185,7 @@ enum kp_unit { KP_UNIT_NONE, KP_UNIT_BYTES, KP_UNIT_ITEMS, KP_UNIT_NS };
     KP_CONVERSION_BYTES(X)                                                                         \
     KP_CONVERSION_STRUCTURE(X)                                                                     \
     KP_CONVERSION_SCALAR(X)                                                                        \
+    KP_CONVERSION_VARIADIC(X)                                                                      \
     KP_CONVERSION_BOUNDARY(X)
 
 enum kp_api_row {

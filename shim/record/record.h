@@ -290,12 +290,13 @@ enum kp_arena_kind {
     KP_ARENA_PYMALLOC_CLASS = 11, /* size class of it */
     KP_ARENA_LAST = KP_ARENA_PYMALLOC_CLASS,
 };
+#define KP_ARENA_CUT 2 /* some free pieces were not looked at, and count as in use */
 /* Bytes; KP_TOTAL_UNKNOWN where nobody can say. */
 struct kp_rec_arena {
     uint64_t type_number;
     uint32_t index; /* in the snapshot, from 0 */
     uint8_t kind;   /* enum kp_arena_kind */
-    uint8_t is_partial;
+    uint8_t is_partial; /* 1: something could not be read; KP_ARENA_CUT */
     uint16_t reserved;
     uint64_t unit;  /* size of a class, else 0 */
     uint64_t size;  /* taken from the system */
@@ -455,14 +456,17 @@ struct kp_counter_row {
 /* Counts of one entry in one slot, behind the header of a COUNTERS chunk, updated in place: whoever
  * maps the spool reads the present values; reading again is harmless. */
 struct kp_counter_block {
-    uint16_t entry; /* told before the block is published; a slot has one block an entry */
-    uint16_t reserved;
+    uint16_t entry;    /* told before the block is published; a slot has one block an entry... */
+    uint16_t is_timed; /* ...and some for activations that are being timed */
     uint32_t tid;      /* thread that opened it; the slot's later threads go on with it */
     uint64_t shim[7];  /* the shim's own */
-    struct kp_counter_row rows[124]; /* by enum kp_api_row; KP_API_ROWS of them are used */
+    struct kp_counter_row rows[140]; /* by enum kp_api_row; KP_API_ROWS of them are used */
 };
-_Static_assert(KP_API_ROWS <= 124, "rows of a block");
-_Static_assert(sizeof(struct kp_counter_block) == 2048, "counter block");
+/* What a row of a timed block adds to the entry's calls is how far it is above this (modulo 2^64,
+ * mostly below). Its amounts just add. */
+#define KP_TIMED_REST (UINT64_MAX / 2)
+_Static_assert(KP_API_ROWS <= 140, "rows of a block");
+_Static_assert(sizeof(struct kp_counter_block) == 2304, "counter block");
 _Static_assert(sizeof(struct kp_rec_entry) == 16, "entry");
 _Static_assert(sizeof(struct kp_rec_activation) == 80, "activation");
 _Static_assert(sizeof(struct kp_rec_alloc) == 24, "alloc");

@@ -98,7 +98,7 @@ static void take_counters(const struct kp_chunk_header *chunk)
         for (unsigned row = 0; row < KP_API_ROWS; row++) {
             struct sum *sum = sum_of(chunk->process, block->entry);
 
-            sum->rows[row].calls += block->rows[row].calls;
+            sum->rows[row].calls += block->rows[row].calls - (block->is_timed ? KP_TIMED_REST : 0);
             sum->rows[row].amount += block->rows[row].amount;
         }
 }
