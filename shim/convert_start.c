@@ -15,29 +15,29 @@
 #include "start.h"
 
 #include <errno.h>
+#include <pthread.h>
 
-/* Once: the interpreter is one whose objects we can read. */
-static bool make_ready(void)
+static bool is_ready;
+
+static void make_ready(void)
 {
-    static bool tried, is_ready;
-
-    if (!kp_python.is_found || tried)
-        return is_ready;
-    tried = true;
     if (kp_python.frames == KP_FRAMES_OFF || !kp_settings.conversions)
-        return false;
+        return;
     kp_hooks_resolve();
     if (kp_converter_get())
         kp_span_calibrate();
     is_ready = true;
-    return true;
 }
 
+/* Two interpreters, each with its own lock, may import at once: both wait for the first. */
 static void look(void)
 {
-    bool is_ready = make_ready();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    if (kp_python.is_found && !kp_settings.conversions)
+    if (!kp_python.is_found)
+        return;
+    pthread_once(&once, make_ready);
+    if (!kp_settings.conversions)
         kp_state.info->conversions = KP_CONVERSIONS_OFF;
     if (!is_ready)
         return;

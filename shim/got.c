@@ -28,7 +28,7 @@ struct object {
     uintptr_t start, end;
     const char *name; /* the loader's */
     uint32_t entry;   /* KP_ENTRY_MODULE, 0: not made */
-    uint32_t seen;    /* number of the look that met it last */
+    uint32_t seen;    /* number of the look that met it last, 0: empty */
     uint64_t subs;    /* of the loader, when it was examined */
     void **place;     /* one that we have changed, NULL: none */
     void *hook;       /* to this */
@@ -166,12 +166,21 @@ static bool is_left_alone(const struct object *object)
            object->start == kp_host.own_start || kp_got_skips(object->name);
 }
 
+/* What the last whole look did not meet has been unloaded. */
 static struct object *place_for_new(void)
 {
     for (uint32_t i = 0; i < objects.count; i++)
-        if (!objects.all[i].seen)
+        if (objects.all[i].seen + 1 < objects.looks)
             return &objects.all[i];
     return objects.count < OBJECTS_MAX ? &objects.all[objects.count++] : NULL;
+}
+
+/* Nothing is asked about an unloaded object before another one stands where it was. */
+static void forget_where(const struct object *stands)
+{
+    for (uint32_t i = 0; i < objects.count; i++)
+        if (objects.all[i].start < stands->end && stands->start < objects.all[i].end)
+            objects.all[i].seen = 0;
 }
 
 static void examine(struct object *object, const struct dl_phdr_info *info)
@@ -190,50 +199,56 @@ static void examine(struct object *object, const struct dl_phdr_info *info)
     atomic_fetch_add(&kp_state.info->patched_modules, 1);
 }
 
-static int look_at(struct dl_phdr_info *info, size_t size, void *data)
+static struct object *add(struct object *found, const struct dl_phdr_info *info)
+{
+    forget_where(found);
+    struct object *object = place_for_new();
+
+    if (object) {
+        examine(found, info);
+        *object = *found;
+    }
+    return object;
+}
+
+static bool begin(const struct dl_phdr_info *info)
+{
+    if (!objects.all)
+        objects.all = kp_sys_map(OBJECTS_MAX * sizeof *objects.all);
+    if (!objects.all || (info->dlpi_adds == objects.adds && info->dlpi_subs == objects.subs))
+        return false;
+    objects.looks++;
+    objects.adds = info->dlpi_adds;
+    objects.subs = info->dlpi_subs;
+    return true;
+}
+
+static int look_at(struct dl_phdr_info *info, size_t size, void *has_begun)
 {
     struct object found = {.name = info->dlpi_name ? info->dlpi_name : "",
                            .subs = info->dlpi_subs};
     struct object *object;
 
-    (void)size, (void)data;
+    (void)size;
+    if (!*(bool *)has_begun && !begin(info))
+        return 1;
+    *(bool *)has_begun = true;
     range_of(&found, info);
     object = known(&found);
-    if (!object) {
-        object = place_for_new();
-        if (!object)
-            return 1;
-        examine(&found, info);
-        *object = found;
-    }
+    if (!object)
+        object = add(&found, info);
+    if (!object)
+        return 1;
     object->seen = objects.looks;
     object->subs = info->dlpi_subs;
-    objects.adds = info->dlpi_adds;
-    objects.subs = info->dlpi_subs;
     return 0;
-}
-
-static int compare_changes(struct dl_phdr_info *info, size_t size, void *changed)
-{
-    (void)size;
-    *(bool *)changed = info->dlpi_adds != objects.adds || info->dlpi_subs != objects.subs;
-    return 1;
 }
 
 void kp_got_look(void)
 {
-    bool changed = false;
+    bool has_begun = false;
 
-    if (!objects.all)
-        objects.all = kp_sys_map(OBJECTS_MAX * sizeof *objects.all);
-    dl_iterate_phdr(compare_changes, &changed);
-    if (!objects.all || !changed)
-        return;
-    objects.looks++;
-    dl_iterate_phdr(look_at, NULL);
-    for (uint32_t i = 0; i < objects.count; i++)
-        if (objects.all[i].seen != objects.looks)
-            objects.all[i].seen = 0;
+    dl_iterate_phdr(look_at, &has_begun);
 }
 
 static struct object *object_of(uintptr_t address)
