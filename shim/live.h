@@ -26,7 +26,7 @@ static inline bool kp_filter_hit(const void *pointer)
     return __builtin_expect(kp_filter[index] != 0, 0);
 }
 
-/* The pointer will be inserted soon: the memory that takes may come nearer meanwhile. */
+/* The pointer will be inserted or taken soon: what that reads may come nearer meanwhile. */
 void kp_live_expect(const void *pointer);
 
 /* Remembers pointer as sample id. False when no memory was to be had. *stale is the id of an entry

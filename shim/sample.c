@@ -230,18 +230,35 @@ static void take_nested(void *block)
     slot->deferred_count++;
 }
 
-void kp_sample_freed_in_guard(uint64_t id)
+/* Where the end of a sample will be told. */
+struct ending {
+    struct kp_slot *slot;
+    uint64_t began;
+    bool has_room;
+};
+
+static struct ending ending_begin(void)
 {
     struct kp_slot *slot = kp_host.mode == KP_MODE_ON ? kp_slot_get(&kp_self) : NULL;
-    uint64_t began = slot ? kp_rate_begin(slot) : 0;
 
-    if (slot && kp_spool_prepare(slot, slot->rate)) {
-        tell_free(slot, id);
-        kp_rate_account_free(slot, began);
-    } else {
-        tell_free(NULL, id);
-    }
-    done(slot);
+    return (struct ending){.slot = slot,
+                           .began = slot ? kp_rate_begin(slot) : 0,
+                           .has_room = slot && kp_spool_prepare(slot, slot->rate)};
+}
+
+static void ending_tell(const struct ending *ending, uint64_t id)
+{
+    tell_free(ending->has_room ? ending->slot : NULL, id);
+    if (ending->has_room)
+        kp_rate_account_free(ending->slot, ending->began);
+    done(ending->slot);
+}
+
+void kp_sample_freed_in_guard(uint64_t id)
+{
+    struct ending ending = ending_begin();
+
+    ending_tell(&ending, id);
 }
 
 uint64_t kp_sample_take(void *block)
@@ -286,15 +303,17 @@ void kp_sample_free(void *block)
         kp_rate_probe();
         return;
     }
+    kp_live_expect(block);
     if (kp_snapshot_python_has_ended())
         kp_snapshot_at_end();
     if (!kp_guard_enter(&cookie)) {
         take_nested(block);
         return;
     }
+    struct ending ending = ending_begin(); /* meanwhile what is expected comes nearer */
     id = kp_live_take(block, 0);
     if (id)
-        kp_sample_freed_in_guard(id);
+        ending_tell(&ending, id);
     kp_guard_leave();
     errno = error;
 }
@@ -316,15 +335,15 @@ void kp_sample_put_back(void *block, uint64_t id)
 
 void kp_sample_resized_in_guard(uint64_t id, uint64_t bytes_left)
 {
-    struct kp_slot *slot = kp_host.mode == KP_MODE_ON ? kp_slot_get(&kp_self) : NULL;
-    bool ready = slot && kp_spool_prepare(slot, slot->rate);
-    struct kp_rec_resize *record = ready ? kp_spool_reserve(slot, sizeof *record) : NULL;
+    struct ending ending = ending_begin();
+    struct kp_rec_resize *record =
+        ending.has_room ? kp_spool_reserve(ending.slot, sizeof *record) : NULL;
 
     if (record) {
         *record = (struct kp_rec_resize){KP_REC_RESIZE | id << 8, bytes_left};
-        kp_spool_publish(slot, sizeof *record);
+        kp_spool_publish(ending.slot, sizeof *record);
     } else {
         count(&kp_state.info->lost_frees);
     }
-    done(slot);
+    done(ending.slot);
 }
