@@ -125,6 +125,52 @@ static PyObject *shrink(PyObject *self, PyObject *count)
     return bytes;
 }
 
+/* Eight calls that fail: sizes below 0 and beyond all memory. */
+static PyObject *refused(PyObject *self, PyObject *count)
+{
+    long n = PyLong_AsLong(count);
+
+    (void)self;
+    for (long i = 0; i < n; i++) {
+        PyObject *made[] = {PyBytes_FromStringAndSize(NULL, -5),
+                            PyBytes_FromStringAndSize("x", -1),
+                            PyBytes_FromStringAndSize(NULL, PY_SSIZE_T_MAX - 100),
+                            PyByteArray_FromStringAndSize(NULL, -9),
+                            PyUnicode_FromStringAndSize("x", -1),
+                            PyUnicode_New(-2, 127),
+                            PyList_New(-3),
+                            PyTuple_New(-7)};
+
+        PyErr_Clear();
+        for (unsigned j = 0; j < sizeof made / sizeof *made; j++)
+            if (made[j])
+                return PyErr_Format(PyExc_AssertionError, "call %u was to fail", j);
+    }
+    Py_RETURN_NONE;
+}
+
+/* Functions that take any number of arguments: in registers of both kinds, and on the stack. */
+static PyObject *any_number(PyObject *self, PyObject *args)
+{
+    PyObject *first, *all = NULL;
+    double a = 0, b = 0;
+    long n = 0, c = 0, d = 0, e = 0, f = 0;
+
+    (void)self;
+    if (!PyArg_ParseTuple(args, "Ol(ddllll)", &first, &n, &a, &b, &c, &d, &e, &f))
+        return NULL;
+    for (long i = 0; i < n; i++) {
+        PyObject *pair = PyTuple_Pack(9, first, args, first, args, first, args, first, args, first);
+
+        Py_XDECREF(all);
+        all = pair ? Py_BuildValue("(dlldldddddddlN)", a, c, d, b, e, a, b, a, b, a, b, a, f, pair)
+                   : NULL;
+        if (!all)
+            return NULL;
+    }
+    return all;
+}
+
 static PyObject *call(PyObject *self, PyObject *callable)
 {
     (void)self;
@@ -196,6 +242,8 @@ static PyMethodDef methods[] = {
     {"grow", grow, METH_O, NULL},
     {"shrink", shrink, METH_O, NULL},
     {"call", call, METH_O, NULL},
+    {"refused", refused, METH_O, NULL},
+    {"any_number", any_number, METH_VARARGS, NULL},
     {"in_threads", (PyCFunction)(void *)in_threads, METH_FASTCALL, NULL},
     {"next_is_real", next_is_real, METH_NOARGS, NULL},
     {"sleep_free", sleep_free, METH_NOARGS, NULL},

@@ -108,6 +108,29 @@ assert_eq "types are entered by their slots [$label]" "Counter.__call__|1
 Counter.__new__|1" "$(sql "$TMP/sizes.db" "SELECT name, calls FROM conversion JOIN entry USING (process_id, entry)
     WHERE kind = 'slot' AND api = 'entry_calls' ORDER BY name")"
 
+shim "$TMP/refused.db" "$path" -c '
+import convmod, convnop
+for _ in range(100):
+    convmod.refused(10)
+    numbers = (0.5, 1.5, 1, 2, 3, 4)
+    arguments = ("first", 10, numbers)
+    made = convnop.any_number(*arguments)
+    pair = ("first", arguments) * 4 + ("first",)
+    assert made == (0.5, 1, 2, 1.5, 3, 0.5, 1.5, 0.5, 1.5, 0.5, 1.5, 0.5, 4, pair), made'
+assert_eq "what takes any number of arguments gets them all [$label]" 0 $?
+settle "$TMP/refused.db"
+assert_eq "calls that fail are calls, and no bytes or items [$label]" "PyByteArray_FromStringAndSize 1000 0
+PyBytes_FromStringAndSize 3000 0
+PyList_New 1000 0
+PyLong_AsLong 100 0
+PyTuple_New 1000 0
+PyUnicode_FromStringAndSize 1000 0
+PyUnicode_New 1000 0" "$(counts "$TMP/refused.db" refused)"
+parse=$(nm -D "$folder/convnop.so" | grep -o '_*PyArg_ParseTuple.*') build=$(nm -D "$folder/convnop.so" | grep -o '_*Py_BuildValue.*')
+assert_eq "and is counted [$label]" "PyTuple_Pack 1000 9000
+$build 1000 0
+$parse 100 0" "$(counts "$TMP/refused.db" any_number | LC_ALL=C sort -k2,2nr -k1,1)"
+
 KPROF_CONVERSIONS=0 shim "$TMP/off.db" "$path" "$CONVERSIONS/oracle.py" convmod 10 1
 settle "$TMP/off.db"
 assert_eq "KPROF_CONVERSIONS=0: nothing is patched, nothing counted, and the report says so [$label]" "off|0|0" \
