@@ -16,6 +16,7 @@ static void look(struct kp_slot_run *run, uint64_t number)
 
     if (!snapshot)
         return;
+    kp_outside_give(&process->outside, snapshot);
     kp_snapshot_analyse(snapshot, &process->live, process->info.joined_ns / 1000);
     kp_snapshots_ready(&process->snapshots, snapshot);
     run->ingest->is_changed = true;
@@ -85,12 +86,13 @@ static void write_snapshot(struct kp_store *store, int64_t process, const struct
     static const char *const whys[] = {"", "clock", "peak", "mark", "end"};
     const struct kp_rec_snapshot *said = &s->said;
 
-    kp_store_run(store, KP_SQL_SNAPSHOT, "iidtiiiidIIddddd", process, (int64_t)s->number,
+    kp_store_run(store, KP_SQL_SNAPSHOT, "iidtiiiidIIdddddD", process, (int64_t)s->number,
                  seconds(said->time_us), whys[said->why <= KP_SNAPSHOT_END ? said->why : 0],
                  known(said->rss), known(said->rss_file), (int64_t)1 << said->page_shift,
                  (int64_t)said->is_partial, seconds(said->cost_us), known(said->trim_threshold),
                  known(said->mmap_threshold), s->live_malloc.value, s->live_malloc.variance,
-                 s->live_object.value, s->live_object.variance, s->live_mmap.value);
+                 s->live_object.value, s->live_object.variance, s->live_mmap.value,
+                 s->mappings_us ? seconds(s->mappings_us) : -1.0);
 }
 
 static const char *arena_kind(unsigned kind)
@@ -156,14 +158,17 @@ static void write_mapping(struct kp_store *store, int64_t process, const struct 
                  mapping->site ? mapping->site->row : (int64_t)0);
 }
 
-static void write_whole(struct kp_store *store, int64_t process, const struct kp_snapshot *s)
+static void write_whole(struct kp_store *store, int64_t process, const struct kp_snapshots *all,
+                        const struct kp_snapshot *s)
 {
+    bool has_details = s->number == all->peak || s->number == all->newest;
+
     write_snapshot(store, process, s);
     for (size_t i = 0; i < s->arena_count; i++)
         write_arena(store, process, (int64_t)s->number, &s->arenas[i]);
     for (size_t i = 0; i < s->share_count; i++)
         write_share(store, process, s, &s->shares[i]);
-    for (size_t i = 0; i < s->mapping_count; i++)
+    for (size_t i = 0; has_details && i < s->mapping_count; i++)
         write_mapping(store, process, s, &s->mappings[i]);
 }
 
@@ -189,6 +194,6 @@ void kp_ingest_snapshots_write(struct kp_store *store, const struct kp_recorded 
         return;
     for (size_t i = 0; i < snapshots->ready_count; i++)
         if (kp_snapshots_keep(snapshots, snapshots->ready[i]->number))
-            write_whole(store, (int64_t)process->number, snapshots->ready[i]);
+            write_whole(store, (int64_t)process->number, snapshots, snapshots->ready[i]);
     delete_others(store, (int64_t)process->number, snapshots);
 }

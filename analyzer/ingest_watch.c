@@ -16,7 +16,7 @@ static void take_reading(struct kp_ingest *ingest, struct kp_recorded *process, 
     if (now_us >= process->detail_due_us) {
         uint64_t running = ingest->process_count;
 
-        kp_watch_detail(&process->watched, &reading);
+        kp_outside_read(&process->outside, process->watched.outer_pid, &reading);
         uint64_t took_us = kp_watch_now_us(&ingest->watch) - now_us;
         ingest->detail_us += took_us;
         uint64_t pause_us = took_us * DETAIL_SHARE * running;

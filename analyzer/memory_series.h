@@ -2,7 +2,7 @@
 /*
  * Readings of a process's memory from outside, and how many of them are kept: when there are more
  * than KP_READINGS_MAX, every second one is dropped and the period doubles, so that a run of days
- * keeps a few hundred. A reading with PSS (smaps_rollup) is preferred to one without. One thread.
+ * keeps a few hundred. A reading with PSS (from smaps) is preferred to one without. One thread.
  */
 #ifndef KP_MEMORY_SERIES_H
 #define KP_MEMORY_SERIES_H

@@ -47,6 +47,7 @@ void kp_process_free(struct kp_recorded *process)
     kp_recorded_codes_release(&process->codes);
     kp_snapshots_release(&process->snapshots);
     kp_memory_series_release(&process->memory);
+    kp_outside_release(&process->outside);
     kp_phases_release(&process->phases);
     kp_conversions_release(&process->conversions);
     free_slots(process);

@@ -12,6 +12,7 @@
 #include "departed.h"
 #include "live_set.h"
 #include "memory_series.h"
+#include "outside.h"
 #include "phases.h"
 #include "process_watch.h"
 #include "record.h"
@@ -138,6 +139,7 @@ struct kp_recorded {
     bool marks_thinned; /* rows that it does not divide are still there */
 
     struct kp_snapshots snapshots;
+    struct kp_outside outside; /* its mappings, as last read */
     uint64_t snapshot_now; /* its turn has come: all slots are there */
 
     uint64_t last_us;       /* of the latest record */

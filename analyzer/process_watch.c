@@ -236,27 +236,3 @@ bool kp_watch_is_alive(struct kp_watch *watch, struct kp_watched *watched)
                     !look(watch, watched);
     return !watched->dead;
 }
-
-static uint64_t field_kb(const char *text, const char *name)
-{
-    const char *at = strstr(text, name);
-
-    return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
-}
-
-bool kp_watch_detail(const struct kp_watched *watched, struct kp_reading *reading)
-{
-    char text[4096];
-
-    if (read_proc(watched->outer_pid, "smaps_rollup", text, sizeof text) <= 0 ||
-        !strstr(text, "\nPss:"))
-        return false;
-    reading->has_detail = true;
-    reading->rss = field_kb(text, "\nRss:");
-    reading->pss = field_kb(text, "\nPss:");
-    reading->private_bytes =
-        field_kb(text, "\nPrivate_Clean:") + field_kb(text, "\nPrivate_Dirty:");
-    reading->anonymous = field_kb(text, "\nAnonymous:");
-    reading->swap = field_kb(text, "\nSwap:");
-    return true;
-}

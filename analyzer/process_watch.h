@@ -49,8 +49,6 @@ void kp_watch_release(struct kp_watch *watch);
 
 /* Looks at the process now; fills threads and rss while it runs. A zombie has ended. */
 bool kp_watch_is_alive(struct kp_watch *watch, struct kp_watched *watched);
-/* Fills the details of a reading; false: they cannot be had. */
-bool kp_watch_detail(const struct kp_watched *watched, struct kp_reading *reading);
 /* Time since the session's start. */
 uint64_t kp_watch_now_us(const struct kp_watch *watch);
 

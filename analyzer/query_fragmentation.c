@@ -84,6 +84,8 @@ static int read_snapshot(struct kp_query *query, sqlite3_stmt *st, void *to)
     p->live_object = (struct kp_sum){.value = kp_column_amount(st, 14),
                                      .variance = kp_column_amount(st, 15)};
     p->live_mmap = kp_column_amount(st, 16);
+    p->where.has_mappings = sqlite3_column_type(st, 17) != SQLITE_NULL;
+    p->mappings_s = kp_column_amount(st, 17);
     return 0;
 }
 
@@ -112,7 +114,7 @@ static int add_arena(struct kp_query *query, sqlite3_stmt *st, void *to)
                                 .large_free = whole_or_unknown(st, 10),
                                 .waste = kp_column_whole(st, 11),
                                 .top_stack_id = whole_or_unknown(st, 12),
-                                .partial = sqlite3_column_int(st, 13) != 0};
+                                .partial = sqlite3_column_int(st, 13)};
     a->is_python = strncmp(a->kind, "pymalloc", 8) == 0;
     a->is_class = is_class(a->kind);
     return 0;
@@ -192,10 +194,8 @@ static int add_mapping(struct kp_query *query, sqlite3_stmt *st, void *to)
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
         if (strcmp(kind, sums[i].kind) == 0)
             *sums[i].sum += rss;
-    if (strcmp(kind, "range") != 0) {
+    if (strcmp(kind, "range") != 0)
         reader->sum += rss;
-        where->has_mappings = true;
-    }
     return 0;
 }
 
@@ -229,32 +229,34 @@ static bool is_glibc(const struct kp_heap_picture *p)
 static void find_malloc(struct kp_heap_picture *p, const struct mapping_reader *reader)
 {
     struct kp_heap_rss *w = &p->where;
+    double grown = fmax(0, (double)p->rss - reader->sum); /* since the mappings were read */
 
     if (is_glibc(p)) {
         w->held_malloc = fmin(p->unused[0], p->resident[0]);
         w->live = fmax(0, resident_in_spans(p) - w->held_malloc - p->resident[1]) +
-                  fmin(own_mappings(p), w->has_mappings ? reader->blocks : own_mappings(p));
+                  fmin(own_mappings(p),
+                       w->has_mappings ? reader->blocks + grown : own_mappings(p));
         return;
     }
-    double resident = w->has_mappings ? fmax(0, reader->heap + reader->blocks - p->resident[1])
-                                      : p->resident[0];
+    double mapped = reader->heap + reader->blocks + grown;
+    double resident = w->has_mappings ? fmax(0, mapped - p->resident[1]) : p->resident[0];
     w->live = fmin(p->in_use[0], resident);
     w->held_malloc = resident - w->live;
 }
 
+/* Mappings that were read in the same moment say exactly what RSS was; statm is a little behind. */
 static void explain_rss(struct kp_heap_picture *p, const struct mapping_reader *reader)
 {
     struct kp_heap_rss *w = &p->where;
-    double rss = w->has_mappings ? reader->sum : (double)p->rss;
 
-    if (w->has_mappings)
-        p->rss = (int64_t)rss;
-    else
+    if (w->has_mappings && p->mappings_s == p->time_s)
+        p->rss = (int64_t)reader->sum;
+    if (!w->has_mappings)
         w->files = (double)p->rss_file;
     find_malloc(p, reader);
     w->held_python = fmin(p->unused[1], p->resident[1]);
     w->live += p->resident[1] - w->held_python;
-    double left = rss - w->live - w->held_malloc - w->held_python - w->files - w->data - w->shared -
+    double left = (double)p->rss - w->live - w->held_malloc - w->held_python - w->files - w->data - w->shared -
                   w->stacks - w->kprof;
     double taken = fmin(fmax(0, left), w->opaque + w->mapped);
     if (w->opaque + w->mapped > 0) {
@@ -273,8 +275,8 @@ static int load_picture(struct kp_query *query, int64_t process_id, enum kp_snap
     snprintf(sql, sizeof sql,
              "SELECT p.id, p.pid, s.number, s.time_s, s.why, s.rss, s.rss_file, s.cell_bytes, "
              "s.partial, s.cost_s, s.trim_threshold, s.mmap_threshold, s.live_malloc, "
-             "s.live_malloc_var, s.live_object, s.live_object_var, s.live_mmap FROM process p "
-             "JOIN snapshot s ON s.process_id = p.id AND s.number = %s WHERE p.id = ?1",
+             "s.live_malloc_var, s.live_object, s.live_object_var, s.live_mmap, s.mappings_s "
+             "FROM process p JOIN snapshot s ON s.process_id = p.id AND s.number = %s WHERE p.id = ?1",
              choice_sql[choice]);
     return kp_query_rows(query, sql, process_id, read_snapshot, p, error);
 }

@@ -16,7 +16,7 @@ struct kp_heap_arena {
         waste, top_stack_id;
     bool is_python;   /* of Python's own allocator */
     bool is_class;    /* of blocks that another row holds already */
-    bool partial;
+    int partial; /* 1: not all could be read; 2: in_use is an estimate */
 };
 
 #define KP_HEAP_STEPS 12
@@ -54,6 +54,7 @@ struct kp_heap_picture {
     bool partial;
     struct kp_sum live_malloc, live_object; /* asked for */
     double live_mmap;
+    double mappings_s; /* when the mappings were read, if they were */
     struct kp_heap_arena *arenas;
     size_t arena_count;
     struct kp_heap_step steps[2][KP_HEAP_STEPS]; /* [1]: of Python's own allocator */

@@ -307,6 +307,8 @@ CREATE TABLE snapshot (                 -- of the heap, by the shim; sizes of th
     live_malloc    REAL NOT NULL,  live_malloc_var REAL NOT NULL,  -- bytes asked for and live then, of malloc and new
     live_object    REAL NOT NULL,  live_object_var REAL NOT NULL,  -- of Python's own allocator
     live_mmap      REAL NOT NULL,
+    mappings_s     REAL,                -- when the mappings were read: at time_s by the process itself, else by the
+                                        -- collector while it ran; null: not
     PRIMARY KEY (process_id, number)
 ) WITHOUT ROWID;
 
@@ -327,7 +329,8 @@ CREATE TABLE arena (                    -- of a snapshot; null: the allocator do
     large_free   INTEGER,               -- resident, in free pieces of 128 KiB or more, the top excepted
     waste        INTEGER NOT NULL,      -- resident, not given out, in a cell with something that is
     top_site_id  INTEGER,               -- of the highest live sample
-    partial      INTEGER NOT NULL,
+    partial      INTEGER NOT NULL,      -- 1: not all of it could be read; 2: its free pieces were too many to look
+                                        -- at: in_use is an estimate, from the samples that are live
     PRIMARY KEY (process_id, number, arena)
 ) WITHOUT ROWID;
 

@@ -18,6 +18,7 @@
 #include "alloc.h"
 #include "site_table.h"
 #include "snapshot_cells.h"
+#include "snapshot_estimate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,23 +43,6 @@ static int compare_spans(const void *left, const void *right)
     const struct kp_snapshot_span *a = left, *b = right;
 
     return (a->start > b->start) - (a->start < b->start);
-}
-
-static const struct kp_snapshot_span *span_at(const struct kp_snapshot *snapshot, uint64_t address)
-{
-    size_t low = 0, high = snapshot->span_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (snapshot->spans[middle].end <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < snapshot->span_count && snapshot->spans[low].start <= address
-               ? &snapshot->spans[low]
-               : NULL;
 }
 
 /* ---- the heap itself ---- */
@@ -316,7 +300,7 @@ static void take_sample(struct analysis *analysis, const struct kp_live_sample *
 
     if (!kp_snapshot_is_block(sample->site->kind))
         return;
-    span = span_at(snapshot, sample->address);
+    span = kp_snapshot_span_at(snapshot, sample->address);
     if (span)
         note_top(snapshot, span, sample);
     struct kept kept = span ? kept_in_span(analysis, span, sample->address,
@@ -375,6 +359,7 @@ void kp_snapshot_analyse(struct kp_snapshot *snapshot, const struct kp_live_set 
     if (snapshot->span_count)
         qsort(snapshot->spans, snapshot->span_count, sizeof *snapshot->spans, compare_spans);
     join_borders(snapshot, analysis.shift);
+    kp_snapshot_estimate(snapshot, live);
     look_at_cells(&analysis);
     look_at_classes(&analysis);
     take_samples(&analysis, live, true);

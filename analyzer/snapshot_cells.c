@@ -86,6 +86,11 @@ static double distance_of(const struct kp_live_set *live)
     return distance;
 }
 
+bool kp_snapshot_is_dense(const struct kp_snapshot *snapshot, const struct kp_live_set *live)
+{
+    return distance_of(live) <= (snapshot->said.page_shift == 12 ? 0 : DISTANCE_MAX);
+}
+
 static void drop_spans(struct kp_snapshot *snapshot, size_t arena)
 {
     size_t kept = 0;
@@ -145,11 +150,10 @@ static void add_cell(struct kp_snapshot *snapshot, uint32_t arena, uint64_t cell
 
 bool kp_snapshot_cells_make(struct kp_snapshot *snapshot, const struct kp_live_set *live)
 {
-    double most = snapshot->said.page_shift == 12 ? 0 : DISTANCE_MAX;
     size_t arena = arena_without_cells(snapshot);
     struct pieces pieces = {0};
 
-    if (arena == SIZE_MAX || distance_of(live) > most)
+    if (arena == SIZE_MAX || !kp_snapshot_is_dense(snapshot, live))
         return false;
     drop_spans(snapshot, arena);
     collect(&pieces, snapshot, live);

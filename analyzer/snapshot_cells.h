@@ -18,4 +18,7 @@ void kp_snapshot_name_mappings(struct kp_snapshot *snapshot, const struct kp_liv
 /* Blocks that the program got from malloc, new, or Python's own allocator. */
 bool kp_snapshot_is_block(unsigned kind);
 
+/* Do samples lie so close that what they stand for in a cell is about what is given out there? */
+bool kp_snapshot_is_dense(const struct kp_snapshot *snapshot, const struct kp_live_set *live);
+
 #endif

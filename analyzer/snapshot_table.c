@@ -193,3 +193,21 @@ void kp_snapshots_settle(struct kp_snapshots *snapshots)
     snapshots->ready_count = 0;
     snapshots->is_thinned = false;
 }
+
+const struct kp_snapshot_span *kp_snapshot_span_at(const struct kp_snapshot *snapshot,
+                                                  uint64_t address)
+{
+    size_t low = 0, high = snapshot->span_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (snapshot->spans[middle].end <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < snapshot->span_count && snapshot->spans[low].start <= address
+               ? &snapshot->spans[low]
+               : NULL;
+}

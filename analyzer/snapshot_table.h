@@ -63,6 +63,7 @@ struct kp_snapshot {
     struct kp_snapshot_share *shares;
     size_t arena_capacity, arena_count, span_capacity, span_count, cell_capacity, cell_count,
         mapping_capacity, mapping_count, share_capacity, share_count;
+    uint64_t mappings_us; /* when they were read; 0: only RANGEs are known */
     struct kp_weighed_part live_malloc, live_object, live_mmap; /* bytes asked for */
 };
 
@@ -105,6 +106,9 @@ void kp_snapshots_settle(struct kp_snapshots *snapshots);
 void kp_snapshots_load(struct kp_snapshots *snapshots, uint64_t number, uint64_t rss);
 bool kp_snapshots_keep(const struct kp_snapshots *snapshots, uint64_t number);
 
+/* The span that holds the address, when they are in order; NULL: none does. */
+const struct kp_snapshot_span *kp_snapshot_span_at(const struct kp_snapshot *snapshot,
+                                                   uint64_t address);
 /* Holds it against what is live. Process began at joined_us. */
 void kp_snapshot_analyse(struct kp_snapshot *snapshot, const struct kp_live_set *live,
                          uint64_t joined_us);

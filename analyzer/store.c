@@ -55,7 +55,7 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
                            "WHERE process_id = ?1 AND iteration = ?2",
     [KP_SQL_MARKS_GONE] = "DELETE FROM mark WHERE process_id = ?1 AND iteration % ?2 != 0",
     [KP_SQL_SNAPSHOT] = "INSERT OR REPLACE INTO snapshot VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"
-                        "?11,?12,?13,?14,?15,?16)",
+                        "?11,?12,?13,?14,?15,?16,?17)",
     [KP_SQL_ARENA] = "INSERT OR REPLACE INTO arena VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,"
                      "?13,?14,?15,?16)",
     [KP_SQL_OCCUPANCY] = "INSERT OR REPLACE INTO occupancy VALUES (?1,?2,?3,?4,?5,?6,?7)",

@@ -15,6 +15,10 @@
 #define LITTLE 0.005 /* of RSS: not worth a word */
 #define LOW_SHARE 0.4
 #define OPAQUE_SHOWN 2
+#define WORTH_BYTES 1e6
+#define FEW_SAMPLES 10
+#define WANTED_SAMPLES 300
+#define RATE_MAX 65536
 
 char *kp_arena_name(const struct kp_heap_picture *picture, const struct kp_heap_arena *arena,
                     char *out, size_t out_bytes)
@@ -110,15 +114,15 @@ static void describe_opaque(const struct kp_heap_picture *p, char *text)
     }
 }
 
-static void when(const struct kp_heap_picture *p, char *out, size_t out_bytes)
+static void when(const struct kp_fragmentation *f, char *out, size_t out_bytes)
 {
-    char time[KP_FORMAT_BYTES];
+    const struct kp_heap_picture *p = &f->picture;
+    char time[KP_FORMAT_BYTES], moment[KP_FORMAT_BYTES + 16] = "the end";
 
-    kp_format_seconds(time, p->time_s);
-    if (strcmp(p->why, "end") == 0)
-        snprintf(out, out_bytes, "At the end");
-    else
-        snprintf(out, out_bytes, "At %s", time);
+    if (strcmp(p->why, "end") != 0)
+        snprintf(moment, sizeof moment, "%s", kp_format_seconds(time, p->time_s));
+    snprintf(out, out_bytes, f->context->options->at == KP_AT_PEAK ? "At its highest, at %s," : "At %s",
+             moment);
 }
 
 void kp_fragmentation_rss(const struct kp_fragmentation *f)
@@ -128,7 +132,7 @@ void kp_fragmentation_rss(const struct kp_fragmentation *f)
     double rss = (double)p->rss, known = rss > 0 ? fmax(0, 1 - w->other / rss) : 1;
     char text[TEXT_BYTES], moment[80], size[KP_FORMAT_BYTES], share[KP_FORMAT_BYTES];
 
-    when(p, moment, sizeof moment);
+    when(f, moment, sizeof moment);
     snprintf(text, sizeof text, "%s RSS was %s =", moment, kp_format_size(size, rss));
     size_t used = strlen(text);
     snprintf(text + used, sizeof text - used, " %s live", kp_format_size(size, w->live));
@@ -160,19 +164,72 @@ static void low_arenas(const struct kp_heap_picture *p, char *out, size_t out_by
              arenas == 1 ? "" : "s", low == 1 ? "is" : "are");
 }
 
+/* When in use is an estimate, and of how much that may be off. */
+static void describe_cut(const struct kp_fragmentation *f)
+{
+    const struct kp_heap_picture *p = &f->picture;
+    double doubt = 2 * sqrt(p->live_malloc.variance);
+    char size[KP_FORMAT_BYTES];
+    bool is_cut = false;
+
+    for (size_t i = 0; i < p->arena_count; i++)
+        is_cut |= p->arenas[i].partial == 2;
+    if (is_cut && doubt > 0)
+        kp_emit_line(f->context->out, 2,
+                     "What is in use is an estimate, within %s: there were more free pieces than a "
+                     "snapshot may look at while the program runs",
+                     kp_format_size(size, doubt));
+}
+
+/* A rate at which a few hundred of the blocks that are live would be sampled. */
+static void describe_rate(const struct kp_heap_picture *p, char *out, size_t out_bytes)
+{
+    double wanted = (p->in_use[0] + p->in_use[1]) / WANTED_SAMPLES;
+    int64_t rate = 1;
+
+    while ((double)rate * 2 <= wanted && rate < RATE_MAX)
+        rate *= 2;
+    if (rate >= 1024)
+        snprintf(out, out_bytes, "KPROF_RATE=%lldK", (long long)(rate / 1024));
+    else
+        snprintf(out, out_bytes, "KPROF_RATE=%lld", (long long)rate);
+}
+
+/* Whose blocks keep what cannot be given back, or why that is not known. */
+static void describe_blame(const struct kp_fragmentation *f, char *out, size_t out_bytes)
+{
+    const struct kp_heap_picture *p = &f->picture;
+    double held = p->where.held_malloc + p->where.held_python, samples = 0;
+    char rate[40];
+
+    for (size_t i = 0; i < p->blame_count; i++)
+        samples += (double)p->blame[i].bytes.samples;
+    describe_rate(p, rate, sizeof rate);
+    if (held < fmax(WORTH_BYTES, LITTLE * (double)p->rss) && !p->blame_count)
+        snprintf(out, out_bytes, "; there is nothing else to give back");
+    else if (!p->blame_count)
+        snprintf(out, out_bytes,
+                 "; what stops the rest is not known, as no block beside it was sampled: record with %s",
+                 rate);
+    else if (samples < FEW_SAMPLES)
+        snprintf(out, out_bytes, "; what stops the rest, by only %.0f sample%s (%s makes it sure):",
+                 samples, samples > 1 ? "s" : "", rate);
+    else
+        snprintf(out, out_bytes, "; what stops the rest:");
+}
+
 void kp_fragmentation_remedies(const struct kp_fragmentation *f)
 {
     const struct kp_heap_picture *p = &f->picture;
     bool is_glibc = strcmp(f->allocator, "glibc") == 0;
-    char low[120], size[KP_FORMAT_BYTES];
+    char low[120], size[KP_FORMAT_BYTES], blame[240];
 
+    describe_cut(f);
     low_arenas(p, low, sizeof low);
-    if (!is_glibc) {
-        kp_emit_line(f->context->out, 2, "%s", low);
-        return;
-    }
-    kp_emit_line(f->context->out, 2, "%smalloc_trim(0) would return %s%s", low,
-                 kp_format_size(size, p->trimmable), p->blame_count ? "; what stops the rest:" : "");
+    describe_blame(f, blame, sizeof blame);
+    kp_emit_line(f->context->out, 2, "%s%s would return %s%s", low,
+                 is_glibc ? "malloc_trim(0)" : "Giving back whole free pages",
+                 kp_format_size(size, p->trimmable), blame);
 }
 
 const char *kp_fragmentation_top(const struct kp_fragmentation *f,

@@ -27,4 +27,10 @@ static inline uint64_t kp_clock_us(void)
     return kp_session_us(kp_sys_clock_ns(CLOCK_MONOTONIC));
 }
 
+/* Of the calling thread. */
+static inline uint64_t kp_clock_cpu_us(void)
+{
+    return kp_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1000;
+}
+
 #endif

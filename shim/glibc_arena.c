@@ -14,6 +14,7 @@
 
 #define RING_MAX 4096
 #define EMPTY_BINS_MIN 24
+#define ADDRESSES (1ull << 47)
 
 /* Of struct malloc_par, from the address of the field that holds the heap's begin backwards. */
 enum { PAR_BEGIN = 0, PAR_MAPPED_MAX = -1, PAR_MAPPED = -2 };
@@ -81,7 +82,7 @@ static bool is_parameters(const size_t *begin, int words)
     const size_t *first = begin - words;
 
     /* trim_threshold, top_pad, mmap_threshold, arena_test */
-    return first[0] >= 4096 && first[2] >= 512 && first[2] <= 64u << 20 && first[3] <= 64;
+    return first[0] >= 4096 && first[2] >= 512 && first[2] <= ADDRESSES && first[3] <= 64;
 }
 
 static void find_parameters(struct kp_glibc *glibc, uintptr_t start, uintptr_t end)

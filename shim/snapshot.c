@@ -2,9 +2,10 @@
 /*
  * When snapshots are taken. Host's threads, one at a time; nobody waits for another's.
  *
- * The budget: after one that took t of CPU time, none before 100 t have passed, but for the one at the end. A
- * handler that has interrupted malloc must not look at its arenas, so none is taken where a signal's
- * frame is on the stack; while one is being taken all signals wait.
+ * The budget: one takes no longer than about 1 ms, what is left to look at then is estimated by the
+ * reader; and after one that took t of CPU time none is taken before 100 t have passed. The one at the
+ * end is exact. A handler that has interrupted malloc must not look at its arenas, so none is taken
+ * where a signal's frame is on the stack; while one is being taken all signals wait.
  *
  * RSS is looked at every 20 ms, when something is sampled: what lies between two looks is not seen.
  * In Python the end is the first free after it has begun to take its modules down: at exit() there
@@ -29,12 +30,14 @@
 
 #define LOOK_US 20000u
 #define CLOCK_US 1000000u
+#define MOST_US 900u     /* for one, as long as the program goes on */
 #define MARK_US 100000u
 #define SHARE 100u       /* of the time that has to pass */
 #define SLOWER 32u       /* periods grow with the age of the process: to a part of it */
 #define GROWTH_BYTES (1u << 20)
 #define BUSY_ABANDONED_US 10000000u
 #define SMAPS_AGE_US 50000u /* a process that is younger has no mappings that need explaining */
+#define SMAPS_RSS_MAX (128u << 20) /* a larger one would take ms, and the collector has read it */
 #define END_ONCE_US 2000000u
 
 _Atomic uint64_t kp_snapshot_due_us;
@@ -104,7 +107,7 @@ static void read_heap(struct kp_heap *heap, struct kp_snapshot_text *smaps)
 }
 
 static void write_down(const struct kp_rec_snapshot *snapshot, struct kp_heap *heap,
-                       const struct kp_snapshot_text *smaps)
+                       struct kp_snapshot_text *smaps)
 {
     uint64_t cookie;
 
@@ -115,14 +118,9 @@ static void write_down(const struct kp_rec_snapshot *snapshot, struct kp_heap *h
     kp_guard_leave();
 }
 
-static uint64_t cpu_us(void)
-{
-    return kp_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1000;
-}
-
 static void plan(const struct kp_rec_snapshot *snapshot, uint64_t began_cpu_us)
 {
-    uint64_t now_us = kp_clock_us(), rest_us = (cpu_us() - began_cpu_us) * SHARE;
+    uint64_t now_us = kp_clock_us(), rest_us = (kp_clock_cpu_us() - began_cpu_us) * SHARE;
 
     snapshots.rss = snapshot->rss;
     snapshots.clock_us = now_us + period(CLOCK_US, now_us);
@@ -140,14 +138,16 @@ static void take(enum kp_snapshot_why why, const struct kp_snapshot_rss *rss, ui
                                        .rss_file = rss->file,
                                        .why = (uint8_t)why,
                                        .page_shift = kp_settings.pages ? 12 : 16};
-    bool with_smaps = why == KP_SNAPSHOT_END && age_us(now_us) > SMAPS_AGE_US;
-    uint64_t began_cpu_us = cpu_us();
-    struct kp_heap *heap = kp_heap_new(snapshot.page_shift);
+    bool with_smaps =
+        why == KP_SNAPSHOT_END && age_us(now_us) > SMAPS_AGE_US && rss->all < SMAPS_RSS_MAX;
+    uint64_t began_cpu_us = kp_clock_cpu_us();
+    struct kp_heap *heap = kp_heap_new(
+        snapshot.page_shift, why == KP_SNAPSHOT_END ? UINT64_MAX : began_cpu_us + MOST_US);
     struct kp_snapshot_text *smaps = with_smaps ? kp_snapshot_text_new() : NULL;
 
     if (heap) {
         read_heap(heap, smaps);
-        snapshot.cost_us = (uint32_t)(cpu_us() - began_cpu_us);
+        snapshot.cost_us = (uint32_t)(kp_clock_cpu_us() - began_cpu_us);
         snapshot.is_partial = heap->is_partial;
         snapshot.trim_threshold = heap->trim_threshold;
         snapshot.mmap_threshold = heap->mmap_threshold;

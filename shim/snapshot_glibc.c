@@ -5,8 +5,9 @@
  * arena is locked as malloc locks it, but tried for a while only: nothing here can wait for ever, also
  * in a forked child or with a lock that somebody's death has left. Host's threads, signals blocked.
  *
- * A free chunk costs about one cache miss. So many that it takes longer than CHUNKS_MAX are left, and
- * the arena is partial.
+ * A free chunk costs a cache miss, so this is what a snapshot takes long for. When its time is over,
+ * or after CHUNKS_MAX, the rest is left and the arena is partial: the reader estimates what is in use
+ * from the samples that are live.
  */
 #include "snapshot_glibc.h"
 
@@ -20,6 +21,7 @@
 #define TRIES_MAX 16u
 #define ARENAS_AT_MOST 400u
 #define CHUNKS_MAX (4u << 20)
+#define CHUNKS_A_LOOK 64u /* at the clock */
 #define LISTS_AT_ONCE 16u
 #define LARGE_BYTES (128u << 10)
 #define LINK_BYTES (sizeof(struct kp_glibc_chunk))
@@ -37,6 +39,7 @@ struct walk {
     struct kp_rec_arena *record;
     uint32_t span;
     uint32_t chunks;
+    bool is_cut;
 };
 
 static bool try_lock(struct kp_glibc_arena *arena)
@@ -86,9 +89,16 @@ static void count_free(struct walk *walk, uint64_t start, uint64_t bytes)
         record->largest_free = bytes;
 }
 
-static bool is_chunk(const struct walk *walk, const struct kp_glibc_chunk *chunk)
+/* False: no further one may be looked at. */
+static bool take_chunk(struct walk *walk, const struct kp_glibc_chunk *chunk)
 {
-    return ((uintptr_t)chunk & 15) == 0 && (uintptr_t)chunk > 4096 && walk->chunks < CHUNKS_MAX;
+    if ((uintptr_t)chunk & 15 || (uintptr_t)chunk <= 4096 || walk->chunks == CHUNKS_MAX ||
+        (walk->chunks % CHUNKS_A_LOOK == 0 && kp_heap_is_over_time(walk->heap)))
+        walk->is_cut = true;
+    walk->chunks++;
+    if (!walk->is_cut)
+        count_free(walk, (uintptr_t)chunk, kp_glibc_chunk_bytes(chunk));
+    return !walk->is_cut;
 }
 
 static void walk_fastbins(struct walk *walk)
@@ -96,10 +106,9 @@ static void walk_fastbins(struct walk *walk)
     for (unsigned bin = 0; bin < KP_GLIBC_FASTBINS; bin++) {
         const struct kp_glibc_chunk *chunk = walk->arena->fastbins[bin];
 
-        for (; chunk && is_chunk(walk, chunk); walk->chunks++) {
+        while (chunk && take_chunk(walk, chunk)) {
             uintptr_t next = (uintptr_t)chunk->next;
 
-            count_free(walk, (uintptr_t)chunk, kp_glibc_chunk_bytes(chunk));
             if (known.glibc.mangles_links)
                 next ^= (uintptr_t)&chunk->next >> 12;
             chunk = (const struct kp_glibc_chunk *)next;
@@ -107,9 +116,10 @@ static void walk_fastbins(struct walk *walk)
     }
 }
 
-/* Each list is one long chain of cache misses: several are followed side by side. */
+/* Each list is one long chain of cache misses: several are followed side by side, each from both of
+ * its ends until they meet. */
 struct cursor {
-    const struct kp_glibc_chunk *header, *chunk; /* the same: at its end */
+    const struct kp_glibc_chunk *first, *last;
 };
 
 static void prefetch(const struct kp_glibc_chunk *chunk)
@@ -122,29 +132,32 @@ static void prefetch(const struct kp_glibc_chunk *chunk)
 static bool next_list(const struct walk *walk, unsigned *bin, struct cursor *cursor)
 {
     while (*bin < KP_GLIBC_BINS) {
-        cursor->header = kp_glibc_bin(walk->arena, (*bin)++);
-        cursor->chunk = cursor->header->previous;
-        if (cursor->chunk != cursor->header) {
-            prefetch(cursor->chunk);
+        const struct kp_glibc_chunk *header = kp_glibc_bin(walk->arena, (*bin)++);
+
+        *cursor = (struct cursor){header->next, header->previous};
+        if (cursor->first != header) {
+            prefetch(cursor->first);
+            prefetch(cursor->last);
             return true;
         }
     }
     return false;
 }
 
+/* False: the list has been seen to its end, or as far as may be. */
 static bool step(struct walk *walk, struct cursor *cursor)
 {
-    const struct kp_glibc_chunk *chunk = cursor->chunk;
+    const struct kp_glibc_chunk *first = cursor->first, *last = cursor->last;
 
-    if (!is_chunk(walk, chunk)) {
-        walk->record->is_partial = 1;
+    if (!take_chunk(walk, first) || first == last)
         return false;
-    }
-    walk->chunks++;
-    cursor->chunk = chunk->previous;
-    prefetch(cursor->chunk);
-    count_free(walk, (uintptr_t)chunk, kp_glibc_chunk_bytes(chunk));
-    return cursor->chunk != cursor->header;
+    cursor->first = first->next;
+    prefetch(cursor->first);
+    if (!take_chunk(walk, last) || last == cursor->first)
+        return false;
+    cursor->last = last->previous;
+    prefetch(cursor->last);
+    return true;
 }
 
 static void walk_bins(struct walk *walk)
@@ -158,7 +171,7 @@ static void walk_bins(struct walk *walk)
         for (unsigned i = 0; i < active; i++)
             if (!step(walk, &cursors[i]))
                 cursors[i--] = cursors[--active];
-    } while (active);
+    } while (active && !walk->is_cut);
 }
 
 /* The main arena's top is what sbrk gives back; of the others' nothing is. */
@@ -204,7 +217,7 @@ static void spans_of_thread(struct kp_heap *heap, const struct kp_glibc_arena *a
 static void read_arena(struct kp_heap *heap, struct kp_glibc_arena *arena,
                        struct kp_rec_arena *record, bool is_locked)
 {
-    struct walk walk = {heap, arena, record, KP_HEAP_NO_SPAN, 0};
+    struct walk walk = {heap, arena, record, KP_HEAP_NO_SPAN, 0, false};
 
     record->size = arena->system_bytes;
     if (!is_locked) {
@@ -220,6 +233,8 @@ static void read_arena(struct kp_heap *heap, struct kp_glibc_arena *arena,
     count_top(&walk);
     walk_fastbins(&walk);
     walk_bins(&walk);
+    if (walk.is_cut)
+        record->is_partial = KP_ARENA_CUT;
     record->in_use = record->size > record->free ? record->size - record->free : 0;
 }
 
@@ -235,7 +250,7 @@ static void add_arena(struct kp_heap *heap, struct kp_glibc_arena *arena)
     read_arena(heap, arena, record, is_locked);
     if (is_locked)
         unlock(arena);
-    heap->is_partial |= record->is_partial;
+    heap->is_partial |= record->is_partial != 0;
 }
 
 static void add_mappings(struct kp_heap *heap)

@@ -6,20 +6,31 @@
  */
 #include "snapshot_heap.h"
 
+#include "clock.h"
 #include "sys.h"
 
+#include <emmintrin.h>
 #include <string.h>
 
 #define PAGE_SHIFT 12
 #define PAGE (1ull << PAGE_SHIFT)
+#define GROUP_SHIFT 4 /* of pages that are looked at together; a cell of 64 KiB has as many */
+#define GROUP (1ull << GROUP_SHIFT)
 
-struct kp_heap *kp_heap_new(unsigned shift)
+struct kp_heap *kp_heap_new(unsigned shift, uint64_t end_cpu_us)
 {
     struct kp_heap *heap = kp_sys_map(sizeof *heap);
 
-    if (heap)
+    if (heap) {
         heap->shift = shift;
+        heap->end_cpu_us = end_cpu_us;
+    }
     return heap;
+}
+
+bool kp_heap_is_over_time(const struct kp_heap *heap)
+{
+    return heap->end_cpu_us != UINT64_MAX && kp_clock_cpu_us() >= heap->end_cpu_us;
 }
 
 void kp_heap_free(struct kp_heap *heap)
@@ -54,48 +65,45 @@ static struct kp_heap_cell *cell_of(struct kp_heap *heap, const struct kp_heap_s
     return &heap->cells[span->first_cell + ((address >> heap->shift) - base)];
 }
 
-/* The lowest bit of each of eight bytes, side by side. */
+/* The lowest bit of each byte of a group, side by side. */
 static unsigned low_bits(const unsigned char *bytes)
 {
-    uint64_t word;
+    __m128i group = _mm_loadu_si128((const __m128i *)(const void *)bytes);
 
-    memcpy(&word, bytes, sizeof word);
-    return (unsigned)((word & 0x0101010101010101u) * 0x0102040810204080u >> 56);
+    return (unsigned)_mm_movemask_epi8(_mm_slli_epi16(group, 7));
 }
 
-/* `count` pages, a multiple of 8, from this one on: their bits into the cells. */
+/* `count` pages, whole groups, from this one on: their bits into the cells. */
 static uint64_t take_window(struct kp_heap *heap, const struct kp_heap_span *span, uint64_t page,
                             uint64_t count)
 {
-    unsigned in_cell = 1u << (heap->shift - PAGE_SHIFT);
+    bool is_cell = heap->shift == PAGE_SHIFT + GROUP_SHIFT;
     uint64_t pages = 0;
 
-    for (uint64_t i = 0; i < count; i += 8) {
+    for (uint64_t i = 0; i < count; i += GROUP) {
         unsigned bits = low_bits(heap->window + i);
 
         pages += (unsigned)__builtin_popcount(bits);
-        if (in_cell >= 8)
-            cell_of(heap, span, (page + i) << PAGE_SHIFT)->resident |=
-                bits << ((page + i) & (in_cell - 1));
-        else
-            for (; bits; bits &= bits - 1)
-                cell_of(heap, span, (page + i + (unsigned)__builtin_ctz(bits)) << PAGE_SHIFT)
-                    ->resident = 1;
+        if (is_cell && bits)
+            cell_of(heap, span, (page + i) << PAGE_SHIFT)->resident = bits;
+        for (; !is_cell && bits; bits &= bits - 1)
+            cell_of(heap, span, (page + i + (unsigned)__builtin_ctz(bits)) << PAGE_SHIFT)
+                ->resident = 1;
     }
     return pages;
 }
 
-/* A bit for each page of the span; returns their number. Windows begin at multiples of 8 pages; what
- * they have before and behind the span is made empty. */
+/* A bit for each page of the span; returns their number. Windows begin at whole groups; what they
+ * have before and behind the span is made empty. */
 static uint64_t look_for_pages(struct kp_heap *heap, const struct kp_heap_span *span)
 {
     uint64_t first = span->start >> PAGE_SHIFT, end = (span->end + PAGE - 1) >> PAGE_SHIFT;
     uint64_t pages = 0;
 
-    for (uint64_t page = first & ~7ull; page < end; page += sizeof heap->window) {
+    for (uint64_t page = first & ~(GROUP - 1); page < end; page += sizeof heap->window) {
         uint64_t from = page > first ? page : first, skip = from - page;
         uint64_t to = end - page < sizeof heap->window ? end : page + sizeof heap->window;
-        uint64_t count = (to - page + 7) & ~7ull;
+        uint64_t count = (to - page + GROUP - 1) & ~(GROUP - 1);
 
         memset(heap->window, 0, skip);
         memset(heap->window + (to - page), 0, count - (to - page));
@@ -114,10 +122,10 @@ uint64_t kp_heap_resident_outside(struct kp_heap *heap, uint64_t start, uint64_t
         uint64_t left = (end - from + PAGE - 1) >> PAGE_SHIFT;
         uint64_t count = left < sizeof heap->window ? left : sizeof heap->window;
 
-        memset(heap->window + (count & ~7ull), 0, count & 7 ? 8 : 0);
+        memset(heap->window + (count & ~(GROUP - 1)), 0, count & (GROUP - 1) ? GROUP : 0);
         if (KP_SYS3(SYS_mincore, from, count << PAGE_SHIFT, heap->window) != 0)
             continue;
-        for (uint64_t i = 0; i < count; i += 8)
+        for (uint64_t i = 0; i < count; i += GROUP)
             pages += (unsigned)__builtin_popcount(low_bits(heap->window + i));
     }
     return pages << PAGE_SHIFT;

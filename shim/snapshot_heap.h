@@ -33,6 +33,7 @@ struct kp_heap_range { /* a sampled mapping */
 struct kp_heap {
     unsigned shift; /* a cell is 1 << shift bytes: 12 or 16 */
     bool is_partial;
+    uint64_t end_cpu_us; /* of the thread's CPU time: from then on only what is cheap is looked at */
     uint64_t trim_threshold, mmap_threshold;
     uint32_t arena_count, span_count, cell_count;
     unsigned char window[16384]; /* of pages that mincore has looked at */
@@ -44,8 +45,10 @@ struct kp_heap {
 };
 
 /* NULL: no memory to be had. */
-struct kp_heap *kp_heap_new(unsigned shift);
+struct kp_heap *kp_heap_new(unsigned shift, uint64_t end_cpu_us);
 void kp_heap_free(struct kp_heap *heap);
+
+bool kp_heap_is_over_time(const struct kp_heap *heap);
 
 /* A new arena; its figures are unknown but for those that it is told to sum up from zero. NULL:
  * there are too many. */

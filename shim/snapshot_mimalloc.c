@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mimalloc lets a thread visit the areas of its own heap: where each lies, of which block size, and
- * how many blocks of it are given out. Other threads' heaps are not to be visited; then what is in
- * use is partial, and the sum of what mimalloc has committed is all that there is. Versions 2 and 3
- * have the first five fields of an area in common. Host's threads, without the guard.
+ * how many blocks of it are given out. Beside them it holds what is resident of the segments that
+ * they lie in; what it has committed there and not touched is nobody's memory. Other threads' heaps are
+ * not to be visited; then what is in use is partial, and the sum of what mimalloc has committed is all
+ * that there is. Versions 2 and 3 have the first five fields of an area in common; from 3.3 on the
+ * heap of a thread has another name. Host's threads, without the guard.
  */
 #include "scope.h"
 #include "snapshot_others.h"
 #include "totals_malloc.h"
 
 #define CLASSES_MAX 128u
+#define SEGMENTS_MAX 256u
+#define SEGMENT_SHIFT 25 /* 32 MiB */
 
 struct area {
     void *blocks;
@@ -20,11 +24,15 @@ typedef bool visit(const void *heap, const struct area *area, void *block, size_
 struct size_class {
     size_t block_bytes, size, used;
 };
+struct segment {
+    uint64_t number, resident; /* resident: in its areas */
+};
 struct walk {
     struct kp_heap *heap;
     struct kp_rec_arena *arena;
     struct size_class classes[CLASSES_MAX];
-    unsigned class_count;
+    struct segment segments[SEGMENTS_MAX];
+    unsigned class_count, segment_count;
 };
 
 static void count_class(struct walk *walk, const struct area *area)
@@ -39,6 +47,21 @@ static void count_class(struct walk *walk, const struct area *area)
         walk->classes[walk->class_count++] = (struct size_class){area->block_bytes, 0, 0};
     walk->classes[i].size += area->committed;
     walk->classes[i].used += area->used * area->block_bytes;
+}
+
+static void count_segment(struct walk *walk, uint64_t start, uint64_t resident)
+{
+    uint64_t number = start >> SEGMENT_SHIFT;
+    unsigned i = walk->segment_count;
+
+    while (i > 0 && walk->segments[i - 1].number != number)
+        i--;
+    if (i > 0)
+        walk->segments[i - 1].resident += resident;
+    else if (walk->segment_count == SEGMENTS_MAX)
+        walk->heap->is_partial = true;
+    else
+        walk->segments[walk->segment_count++] = (struct segment){number, resident};
 }
 
 /* Which of its blocks are free is not told: all cells of an area get the same share. */
@@ -56,7 +79,10 @@ static bool visit_area(const void *heap, const struct area *area, void *block, s
     walk->arena->in_use += used;
     walk->arena->size += area->committed;
     count_class(walk, area);
+    uint64_t before = walk->arena->resident == KP_TOTAL_UNKNOWN ? 0 : walk->arena->resident;
     uint32_t span = kp_heap_span(walk->heap, walk->arena, start, start + area->committed);
+    if (span != KP_HEAP_NO_SPAN)
+        count_segment(walk, start, walk->arena->resident - before);
     uint64_t pieces = (area->committed + 4095) / 4096, free_bytes = area->committed - used;
     for (uint64_t i = 0; span != KP_HEAP_NO_SPAN && i < pieces; i++)
         kp_heap_is_free(walk->heap, span, start + i * 4096, free_bytes / pieces);
@@ -85,26 +111,74 @@ static bool is_only_thread(void)
     return &__libc_single_threaded && __libc_single_threaded;
 }
 
-bool kp_snapshot_mimalloc(struct kp_heap *heap)
+/* What is resident of the segments beside the areas. */
+static uint64_t beside_areas(struct walk *walk)
 {
-    const struct link_map *object = kp_malloc_calls()->object;
-    const void *(*own_heap)(void) = (const void *(*)(void))kp_scope_find(object, "mi_heap_get_default");
-    bool (*visit_blocks)(const void *, bool, visit *, void *) =
-        (bool (*)(const void *, bool, visit *, void *))kp_scope_find(object, "mi_heap_visit_blocks");
-    struct walk walk = {.heap = heap};
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < walk->segment_count; i++) {
+        const struct segment *segment = &walk->segments[i];
+        uint64_t start = segment->number << SEGMENT_SHIFT, resident;
+
+        if (kp_heap_is_over_time(walk->heap)) {
+            walk->heap->is_partial = true;
+            break;
+        }
+        resident = kp_heap_resident_outside(walk->heap, start, start + (1ull << SEGMENT_SHIFT));
+        sum += resident > segment->resident ? resident - segment->resident : 0;
+    }
+    return sum;
+}
+
+static uint64_t beyond_areas(const struct walk *walk)
+{
     size_t committed = 0;
 
-    if (!own_heap || !visit_blocks)
-        return false;
-    walk.arena = kp_heap_arena(heap, KP_ARENA_MIMALLOC);
-    if (!walk.arena)
-        return false;
-    visit_blocks(own_heap(), false, visit_area, &walk);
     kp_malloc_calls()->mi_process_info(NULL, NULL, NULL, NULL, NULL, &committed, NULL, NULL);
-    walk.arena->trimmable = committed > walk.arena->size ? committed - walk.arena->size : 0;
-    walk.arena->size += walk.arena->trimmable;
-    walk.arena->free = walk.arena->size - walk.arena->in_use;
-    walk.arena->is_partial = !is_only_thread();
+    return committed > walk->arena->size ? committed - walk->arena->size : 0;
+}
+
+/* Visits the areas of this thread; false: there is no such function. From 3.3 on full pages belong to
+ * no thread, and what visits them too must not meet another one. */
+static bool visit_areas(struct walk *walk)
+{
+    static const struct {
+        const char *heap, *visit;
+        bool of_all; /* threads: while there is only one */
+    } names[] = {{"mi_heap_get_default", "mi_heap_visit_blocks", false},
+                 {"mi_heap_main", "mi_heap_visit_blocks", true},
+                 {"mi_theap_get_default", "mi_theap_visit_blocks", false}};
+    const struct link_map *object = kp_malloc_calls()->object;
+
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        const void *(*own_heap)(void) =
+            (const void *(*)(void))kp_scope_find(object, names[i].heap);
+        bool (*visit_blocks)(const void *, bool, visit *, void *) =
+            (bool (*)(const void *, bool, visit *, void *))kp_scope_find(object, names[i].visit);
+
+        if (own_heap && visit_blocks && (is_only_thread() || !names[i].of_all)) {
+            visit_blocks(own_heap(), false, visit_area, walk);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kp_snapshot_mimalloc(struct kp_heap *heap)
+{
+    struct kp_rec_arena *arena = kp_heap_arena(heap, KP_ARENA_MIMALLOC);
+    struct walk walk = {.heap = heap, .arena = arena};
+
+    if (!arena || !visit_areas(&walk)) {
+        heap->arena_count -= arena != NULL;
+        return false;
+    }
+    arena->is_partial = !is_only_thread();
+    arena->trimmable = arena->is_partial ? beyond_areas(&walk) : beside_areas(&walk);
+    arena->size += arena->trimmable;
+    arena->free = arena->size - arena->in_use;
+    if (!arena->is_partial && arena->resident != KP_TOTAL_UNKNOWN)
+        arena->resident += arena->trimmable;
     add_classes(&walk);
     return true;
 }

@@ -22,12 +22,8 @@ struct kp_snapshot_text *kp_snapshot_text_new(void);
 void kp_snapshot_text_free(struct kp_snapshot_text *text);
 void kp_snapshot_smaps(const struct kp_heap *heap, struct kp_snapshot_text *text);
 
-struct kp_smaps_mapping {
-    struct kp_rec_mapping record; /* but for type, size and number */
-    const char *path;             /* path_bytes of it */
-};
-/* The next of them from *at on (0 at first); neighbours of one file are one. False: no more. */
-bool kp_snapshot_smaps_next(const struct kp_snapshot_text *text, size_t *at,
-                            struct kp_smaps_mapping *mapping);
+/* The next of them, but for type, size and number. False: no more. */
+bool kp_snapshot_smaps_next(struct kp_snapshot_text *text, struct kp_rec_mapping *record,
+                            const char **path);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "spool.h"
+#include "sys.h"
 
 #include <string.h>
 
@@ -83,43 +84,64 @@ static bool write_spans(struct kp_slot *slot, uint64_t number, const struct kp_h
     return true;
 }
 
+/* Record and path; all but type and size of it are filled. */
+static bool write_mapping(struct kp_slot *slot, const struct kp_rec_mapping *said, const char *path)
+{
+    uint32_t bytes = (uint32_t)sizeof *said + ((said->path_bytes + 7u) & ~7u);
+    struct kp_rec_mapping *record = reserve(slot, bytes);
+
+    if (!record)
+        return false;
+    memset((char *)record + bytes - 8, 0, 8);
+    *record = *said;
+    record->type_bytes = KP_REC_MAPPING | bytes << 8;
+    memcpy(record + 1, path, said->path_bytes);
+    kp_spool_publish(slot, bytes);
+    return true;
+}
+
 static bool write_ranges(struct kp_slot *slot, uint64_t number, const struct kp_heap *heap)
 {
     for (uint32_t i = 0; i < heap->range_count; i++) {
         const struct kp_heap_range *range = &heap->ranges[i];
-        struct kp_rec_mapping record = {.type_bytes = KP_REC_MAPPING | (uint32_t)sizeof record << 8,
-                                        .kind = KP_MAPPING_RANGE,
-                                        .number = number,
-                                        .start = range->start,
-                                        .end = range->end,
-                                        .rss = range->resident};
 
-        if (!write_words(slot, &record, sizeof record))
+        if (!write_mapping(slot,
+                           &(struct kp_rec_mapping){.kind = KP_MAPPING_RANGE,
+                                                    .number = number,
+                                                    .start = range->start,
+                                                    .end = range->end,
+                                                    .rss = range->resident},
+                           ""))
             return false;
     }
     return true;
 }
 
-static bool write_smaps(struct kp_slot *slot, uint64_t number, const struct kp_snapshot_text *smaps)
+static bool write_smaps(struct kp_slot *slot, uint64_t number, struct kp_snapshot_text *smaps)
 {
-    struct kp_smaps_mapping mapping;
-    size_t at = 0;
+    struct kp_rec_mapping mapping;
+    const char *path;
 
-    while (smaps && kp_snapshot_smaps_next(smaps, &at, &mapping)) {
-        uint32_t bytes =
-            (uint32_t)sizeof mapping.record + ((mapping.record.path_bytes + 7u) & ~7u);
-        struct kp_rec_mapping *record = reserve(slot, bytes);
-
-        if (!record)
+    while (kp_snapshot_smaps_next(smaps, &mapping, &path)) {
+        mapping.number = number;
+        if (!write_mapping(slot, &mapping, path))
             return false;
-        memset((char *)record + bytes - 8, 0, 8);
-        *record = mapping.record;
-        record->type_bytes = KP_REC_MAPPING | bytes << 8;
-        record->number = number;
-        memcpy(record + 1, mapping.path, mapping.record.path_bytes);
-        kp_spool_publish(slot, bytes);
     }
     return true;
+}
+
+/* What is ours, for the collector, which reads smaps from outside. */
+static bool write_own(struct kp_slot *slot, uint64_t number)
+{
+    struct kp_rec_mapping own = {.kind = KP_MAPPING_KPROF,
+                                 .number = number,
+                                 .start = kp_host.own_start,
+                                 .end = kp_host.own_end};
+
+    for (uint32_t i = 0; write_mapping(slot, &own, "");)
+        if (!kp_sys_own_next(&i, &own.start, &own.end))
+            return true;
+    return false;
 }
 
 static void tell_taken(uint64_t number, uint64_t time_us)
@@ -137,12 +159,14 @@ static void tell_taken(uint64_t number, uint64_t time_us)
 }
 
 void kp_snapshot_write(struct kp_slot *slot, const struct kp_rec_snapshot *snapshot,
-                       struct kp_heap *heap, const struct kp_snapshot_text *smaps)
+                       struct kp_heap *heap, struct kp_snapshot_text *smaps)
 {
     uint64_t number = snapshot->type_number >> 8, end = KP_REC_SNAPSHOT_END | number << 8;
 
     if (slot && write_words(slot, snapshot, sizeof *snapshot) &&
         write_arenas(slot, number, heap) && write_spans(slot, number, heap) &&
-        write_ranges(slot, number, heap) && write_smaps(slot, number, smaps) && write_words(slot, &end, sizeof end))
+        write_ranges(slot, number, heap) &&
+        (smaps ? write_smaps(slot, number, smaps) : write_own(slot, number)) &&
+        write_words(slot, &end, sizeof end))
         tell_taken(number, kp_clock_us());
 }

@@ -12,6 +12,6 @@
 /* With the guard set; smaps may be NULL. What finds no room is left out: without SNAPSHOT_END the
  * reader drops the whole. */
 void kp_snapshot_write(struct kp_slot *slot, const struct kp_rec_snapshot *snapshot,
-                       struct kp_heap *heap, const struct kp_snapshot_text *smaps);
+                       struct kp_heap *heap, struct kp_snapshot_text *smaps);
 
 #endif

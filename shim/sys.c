@@ -56,16 +56,28 @@ void kp_sys_unmap(void *memory, size_t bytes)
     KP_SYS2(SYS_munmap, memory, bytes);
 }
 
-bool kp_sys_is_own(uintptr_t address)
+bool kp_sys_own_next(uint32_t *at, uint64_t *start, uint64_t *end)
 {
     uint32_t count = atomic_load(&own_count);
 
-    for (uint32_t i = 0; i < count && i < OWN_MAX; i++) {
-        uintptr_t start = atomic_load(&own[i].start);
+    while (*at < count && *at < OWN_MAX) {
+        uint32_t i = (*at)++;
 
-        if (start && address >= start && address - start < own[i].bytes)
+        *start = atomic_load(&own[i].start);
+        *end = *start + own[i].bytes;
+        if (*start)
             return true;
     }
+    return false;
+}
+
+bool kp_sys_is_own(uintptr_t address)
+{
+    uint64_t start, end;
+
+    for (uint32_t i = 0; kp_sys_own_next(&i, &start, &end);)
+        if (address >= start && address < end)
+            return true;
     return false;
 }
 

@@ -42,6 +42,8 @@ void kp_sys_unmap(void *memory, size_t bytes);
 
 /* Does this address lie in memory that kp_sys_map() has given out? (Of the first few thousand.) */
 bool kp_sys_is_own(uintptr_t address);
+/* The next of them, from *at on (0 at first); false: no more. */
+bool kp_sys_own_next(uint32_t *at, uint64_t *start, uint64_t *end);
 
 int kp_sys_getpid(void);
 int kp_sys_gettid(void);

@@ -7,16 +7,6 @@
 # a few KB of the heap.
 . "$(dirname "$0")/lib_heap.sh"
 
-# What is held in blocks: of allocators with size classes those of the class, since they may take
-# more than they use from the system, untouched.
-held() # allocator
-{
-    case $1 in
-    mimalloc) heap 'max(a["size"] for a in j["arenas"] if a["kind"] == "mimalloc class")' ;;
-    *) heap 'j["held"]' ;;
-    esac
-}
-
 # glibc's own 8 bytes before each block count as given out, others have none.
 known() # allocator, environment...
 {
@@ -32,7 +22,7 @@ check() # allocator, label
 {
     assert_eq "the allocator is told [$2]" "$1" "$(heap 'j["allocator"]')"
     assert_near "bytes in use [$2]" "$(truth in_use)" "$(heap 'j["in_use"]')" 2
-    assert_near "bytes held [$2]" "$(truth held)" "$(held "$1")" 2
+    assert_near "bytes held [$2]" "$(truth held)" "$(heap 'j["held"]')" 2
     assert_near "external fragmentation [$2]" \
         "$(awk -v u="$(truth in_use)" -v h="$(truth held)" 'BEGIN { print 1 - u / h }')" \
         "$(heap 'j["external"]')" 2

@@ -5,8 +5,8 @@
  * be found: bytes in use and held in blocks of that size, the pages with anything in them, and what
  * of these pages is not given out.
  *
- * usage: known_heap [rounds]      each of 16 blocks, of which one is kept; HEADER is the number of
- * bytes before a block that are the allocator's
+ * usage: known_heap [rounds [stay]]      each of 16 blocks, of which one is kept; stays until it is
+ * killed; HEADER is the number of bytes before a block that are the allocator's
  */
 #include <malloc.h>
 #include <stdint.h>
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define IN_A_ROUND 16
 #define BLOCK_BYTES 248
@@ -113,5 +114,9 @@ int main(int argc, char **argv)
            (unsigned long long)((all + DENSE) * (long)(usable + header)));
     tell_pages(live, live_count, header ? usable + header : BLOCK_BYTES, header);
     fflush(stdout);
+    while (argc > 2) { /* something has to be sampled for a snapshot to be taken */
+        free(malloc(200000));
+        usleep(10000);
+    }
     return 0;
 }
