@@ -36,6 +36,15 @@ static double calls_of(const struct kp_entry *entry, const enum kp_api_row *rows
 }
 #define CALLS(entry, rows) calls_of(entry, rows, sizeof(rows) / sizeof *(rows))
 
+static double amount_of(const struct kp_entry *entry, const enum kp_api_row *rows, size_t count)
+{
+    double amount = 0;
+    for (size_t i = 0; i < count; i++)
+        amount += entry->api[rows[i]].amount;
+    return amount;
+}
+#define AMOUNT(entry, rows) amount_of(entry, rows, sizeof(rows) / sizeof *(rows))
+
 static const enum kp_api_row numbers_made[] = {
     KP_API_ROW_PyLong_FromLong,          KP_API_ROW_PyLong_FromUnsignedLong,
     KP_API_ROW_PyLong_FromLongLong,      KP_API_ROW_PyLong_FromUnsignedLongLong,
@@ -112,9 +121,7 @@ static bool item_by_item(const struct kp_entry *entry, struct kp_advice *advice)
 static bool temporary_utf8(const struct kp_entry *entry, struct kp_advice *advice)
 {
     const struct kp_conversion_way *way = &entry->ways[KP_FROM_PYTHON];
-    double strings = CALLS(entry, temporaries), bytes = 0;
-    for (size_t i = 0; i < sizeof temporaries / sizeof *temporaries; i++)
-        bytes += entry->api[temporaries[i]].amount;
+    double strings = CALLS(entry, temporaries), bytes = AMOUNT(entry, temporaries);
     if (strings < STRINGS)
         return false;
     *advice = (struct kp_advice){
@@ -156,6 +163,7 @@ static bool large_copies(const struct kp_entry *entry, struct kp_advice *advice)
         .direction = KP_TO_PYTHON,
         .times = copies->calls,
         .bytes = copies->amount,
+        .is_text = AMOUNT(entry, strings_made) > copies->amount / 2,
         .saves_bytes = copies->amount + BYTES_OBJECT * copies->calls,
         .saves_s = way->time.value * copies->amount / (copies->amount + rest),
     };

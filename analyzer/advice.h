@@ -25,6 +25,7 @@ struct kp_advice {
     double times;  /* that it is done: lists, items, strings, copies, waits */
     double bytes;  /* that it concerns */
     double ratio;  /* GIL_WAIT: of waiting to using */
+    bool is_text;  /* LARGE_COPIES: mostly of str */
     double saves_bytes; /* of allocation */
     double saves_s;
 };

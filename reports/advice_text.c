@@ -50,10 +50,10 @@ static void say_what(const struct kp_entry *entry, const struct kp_advice *a, ch
         snprintf(out, out_bytes, "%s times a key made anew: keys made once (intern!)", times);
         break;
     case KP_RULE_LARGE_COPIES:
-        snprintf(out, out_bytes,
-                 "%s %s of more than 64 KiB (%s): filling in place (PyBytes::new_with) or the "
-                 "buffer protocol",
-                 times, a->times == 1 ? "copy" : "copies", bytes);
+        snprintf(out, out_bytes, "%s %s of more than 64 KiB%s (%s): %s", times,
+                 a->times == 1 ? "copy" : "copies", a->is_text ? " of text" : "", bytes,
+                 a->is_text ? "the buffer protocol, where Python only passes the text on,"
+                            : "filling in place (PyBytes::new_with) or the buffer protocol");
         break;
     default: say_wait(entry, a, out, out_bytes);
     }

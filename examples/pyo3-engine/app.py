@@ -61,6 +61,11 @@ def send_view(engine, options):
         memoryview(engine.send_view())[-1]
 
 
+def send_text_view(engine, options):
+    for _ in range(options.times):
+        memoryview(engine.send_text_view()["content"])[-1]
+
+
 def send_json(engine, options):
     for _ in range(options.times):
         fast_json.loads(engine.send_json())
@@ -150,7 +155,7 @@ def stream_batched(engine, options):
         engine.stream_batched(chunks(options.chunks), 50)
 
 
-WAYS = (send_pythonize, send_list, send_serde_bytes, send_pybytes, send_in_place, send_view, send_json, send_by_json,
+WAYS = (send_pythonize, send_list, send_serde_bytes, send_pybytes, send_in_place, send_view, send_text_view, send_json, send_by_json,
         send_chunks, send_interned, receive_elements, receive_serde_bytes, receive_slice, receive_chunk, receive_chunks,
         receive_json,
         stream_blocking, stream_direct, stream_batched)

@@ -46,6 +46,7 @@ CURES = (
     ("list-of-bytes", "send_list", "send_serde_bytes", "to_python"),
     ("item-by-item", "receive_elements", "receive_slice", "from_python"),
     ("large-copies", "send_pybytes", "send_view", "to_python"),
+    ("large-copies", "send_pythonize", "send_text_view", "to_python"),
     ("repeated-keys", "send_chunks", "send_interned", "to_python"),
 )
 
@@ -64,7 +65,7 @@ def advice(entries):
         if LONG:  # a timing: not for a machine with other work
             check(near(said["saves_s"], time_now - time_then, 0.2), f"{case}: the time that the cure saves, within 20 %",
                   f"{said['saves_s'] * 1e3:.3f} ms, it saved {(time_now - time_then) * 1e3:.3f} ms")
-    for name in ("send_view", "send_in_place", "receive_slice", "send_interned", "stream_batched"):
+    for name in ("send_view", "send_text_view", "send_in_place", "receive_slice", "send_interned", "stream_batched"):
         check(not rules_of(entries, name), f"{name}: nothing to advise on", f"{sorted(rules_of(entries, name))}")
 
 
@@ -72,29 +73,40 @@ def row_of(entries, name):
     return next(iter(entries[name].values()))
 
 
-def streams(entries, clock):
-    for name, entry, inside in (("the fetch before spawn_blocking", "stream_blocking", "stream_blocking.fetch"),
-                                ("spawn_blocking", "engine-blocking", "stream_blocking"),
-                                ("direct", "stream_direct", "stream_direct"), ("batched", "stream_batched", "stream_batched")):
+# Each way into the GIL: what it is called, its entry, its name on the clock inside.
+STREAMS = (("the fetch before spawn_blocking", "stream_blocking", "stream_blocking.fetch"), ("spawn_blocking", "engine-blocking", "stream_blocking"),
+           ("direct", "stream_direct", "stream_direct"), ("batched", "stream_batched", "stream_batched"))
+
+
+def stream_times(entries, clock):
+    """Not for a machine with other work: a thread may be stopped between the clock's reading and ours."""
+    for name, entry, inside in STREAMS:
         row = row_of(entries, entry)
         true_wait, true_hold = clock[inside + ".wait"][1], clock[inside + ".hold"][1]
         check(near(row["gil_wait_s"], true_wait, 0.05), f"GIL wait, {name}: that of the clock inside, within 5 %",
               f"{row['gil_wait_s'] * 1e3:.2f} ms, the clock {true_wait * 1e3:.2f} ms")
-        check(row["gil_hold_s"] > 0, f"GIL hold, {name}: it is told", "it is 0")
-        if not LONG:  # one hold that the system interrupts is longer than all others
-            continue
         check(near(row["gil_hold_s"], true_hold, 0.2) or 0 < row["gil_hold_s"] - true_hold < 1e-3,
               f"GIL hold, {name}: that of the clock inside, within 20 % or a millisecond",
               f"{row['gil_hold_s'] * 1e3:.2f} ms, the clock {true_hold * 1e3:.2f} ms")
-    waits = {name: row_of(entries, name)["gil_wait_s"] for name in ("stream_blocking", "engine-blocking", "stream_direct", "stream_batched")}
+    saves = rules_of(entries, "stream_direct").get("gil-wait", {"saves_s": 0})["saves_s"]
+    saved = row_of(entries, "stream_direct")["gil_wait_s"] - row_of(entries, "stream_batched")["gil_wait_s"]
+    check(near(saves, saved, 0.2), "batches save what was said, within 20 %", f"{saves:.4f} s, {saved:.4f} s")
+
+
+def streams(entries, clock):
+    for name, entry, inside in STREAMS:
+        row, wait = row_of(entries, entry), clock[inside + ".wait"]
+        check(row["by_api"]["gil_wait"]["calls"] >= wait[0], f"GIL wait, {name}: as often as the clock inside says",
+              f"{row['by_api']['gil_wait']['calls']}, the clock {wait[0]}")
+        check(row["gil_wait_s"] > 0 and row["gil_hold_s"] > 0, f"{name}: how long the GIL was waited for and held",
+              f"{row['gil_wait_s']}, {row['gil_hold_s']}")
     check("gil-wait" in rules_of(entries, "engine-blocking"), "spawn_blocking is advised on: gil-wait", "it is not")
     check("gil-wait" in rules_of(entries, "stream_direct"), "so is one chunk at a time", "it is not")
     check("gil-wait" not in rules_of(entries, "stream_batched"), "batches are not", "they are")
-    saves = rules_of(entries, "stream_direct").get("gil-wait", {"saves_s": 0})["saves_s"]
-    saved = waits["stream_direct"] - waits["stream_batched"]
-    check(near(saves, saved, 0.2), "batches save what was said, within 20 %", f"{saves:.4f} s, {saved:.4f} s")
-    allocated = {name: sum(row["allocated"]["value"] for row in entries[name].values()) for name in waits}
+    allocated = {entry: sum(row["allocated"]["value"] for row in entries[entry].values()) for _, entry, _ in STREAMS}
     check(allocated["engine-blocking"] > 0 and allocated["stream_direct"] > 0, "what each allocates is told", str(allocated))
+    if LONG:
+        stream_times(entries, clock)
 
 
 # Bytes only: times of two runs are not held against each other.

@@ -29,7 +29,7 @@ python3 "$CONVERSIONS/check_engine.py" report.json leak 0 0
 
 advice()
 {
-    report_on "$release" "$python" "$EXAMPLE/app.py" --times 20 send_list send_serde_bytes send_pybytes send_view send_in_place \
+    report_on "$release" "$python" "$EXAMPLE/app.py" --times 20 send_pythonize send_text_view send_list send_serde_bytes send_pybytes send_view send_in_place \
         send_chunks send_interned receive_elements receive_slice
     python3 "$CONVERSIONS/check_engine.py" report.json advice
 }

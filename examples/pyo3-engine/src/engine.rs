@@ -22,6 +22,8 @@ struct Engine {
     file: BytesFile,
     #[cfg_attr(feature = "abi3", allow(dead_code))]
     body: Arc<Vec<u8>>,
+    #[cfg_attr(feature = "abi3", allow(dead_code))]
+    text: Arc<Vec<u8>>,
     chunks: Vec<Chunk>,
     known: Known,
     leak: bool,
@@ -38,6 +40,7 @@ impl Engine {
             numbered: NumberedFile { name: "photo.raw".into(), body: message::body(bytes) },
             file: BytesFile { name: "photo.raw".into(), body: message::body(bytes) },
             body: Arc::new(message::body(bytes)),
+            text: Arc::new(message::text(bytes).into_bytes()),
             chunks: (0..100).map(Chunk::sample).collect(),
             known: Known::sample(),
             leak,
@@ -82,6 +85,17 @@ impl Engine {
     #[cfg(not(feature = "abi3"))]
     fn send_view<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, view::Body>> {
         clock::timed("send_view", || Bound::new(py, view::Body::new(self.body.clone())))
+    }
+
+    /// The request with an object through which Python reads the text where it lies.
+    #[cfg(not(feature = "abi3"))]
+    fn send_text_view<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        clock::timed("send_text_view", || {
+            let request = PyDict::new(py);
+            request.set_item("model", "small-3b")?;
+            request.set_item("content", Bound::new(py, view::Body::new(self.text.clone()))?)?;
+            Ok(request)
+        })
     }
 
     /// The request as JSON; Python parses what it needs.

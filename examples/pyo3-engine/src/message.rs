@@ -22,14 +22,17 @@ struct Message {
 impl Request {
     pub fn sample(bytes: usize) -> Request {
         let message = |role: &str, content: String| Message { role: role.into(), content };
-        let text = "lorem ipsum ".repeat(bytes / 12 + 1);
         Request {
             model: "small-3b".into(),
             stream: true,
             temperature: 0.7,
-            messages: vec![message("system", "Be brief.".into()), message("user", text)],
+            messages: vec![message("system", "Be brief.".into()), message("user", text(bytes))],
         }
     }
+}
+
+pub fn text(bytes: usize) -> String {
+    "lorem ipsum ".repeat(bytes / 12 + 1)
 }
 
 /// Serde sees a sequence of numbers in it: 1 MiB becomes a list of a million integers.
