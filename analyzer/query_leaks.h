@@ -47,17 +47,18 @@ struct kp_leak_site {
     int64_t stack_id, process_id; /* of the member with the most survivors */
     unsigned kinds;
     double live_bytes;         /* of births in the window */
+    bool starts_thread;        /* what libc keeps for a thread */
     bool balanced;             /* looks like a leak, but as much goes elsewhere */
     const struct kp_frame *group; /* what it was grouped by; NULL by place and side */
     const char *module;        /* of native code: path; "" none */
 };
 
-enum kp_leak_cause { /* of growth that is no leak; KP_CAUSE_NONE: RSS does not grow */
+enum kp_leak_cause { /* what grows; KP_CAUSE_NONE: nothing */
     KP_CAUSE_NONE,
-    KP_CAUSE_LIVE,     /* live memory grows, without a place that could be named */
+    KP_CAUSE_LIVE,     /* live memory; without a leak no place could be named */
     KP_CAUSE_HELD,     /* free memory that the allocator keeps */
     KP_CAUSE_OTHER,    /* mappings that no allocator has told of */
-    KP_CAUSE_THREADS,  /* the same, and there are ever more threads */
+    KP_CAUSE_THREADS,  /* the same, and there are ever more threads; a leak or none */
     KP_CAUSE_OWN,      /* mappings of a module that brings its own allocator */
     KP_CAUSE_UNKNOWN,  /* RSS grows, and nobody has said why */
 };
@@ -108,6 +109,12 @@ struct kp_leaks {
 int kp_query_leaks(struct kp_query *query, const struct kp_leak_request *request,
                    struct kp_leaks *leaks, struct kp_error *error);
 void kp_leaks_release(struct kp_leaks *leaks);
+
+/* As counted from outside, now and then: a short run may show no more than its first ones. */
+static inline bool kp_leaks_threads_grow(const struct kp_leaks *leaks)
+{
+    return leaks->threads_last > leaks->threads_first + 2;
+}
 
 /* The parts, for query_leaks*.c only. */
 int kp_leaks_load_series(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);

@@ -18,6 +18,7 @@
 #define CONTRADICTED_SHARE 0.5 /* of what the places would explain */
 #define LITTLE_OF_RSS 0.1
 #define GAP_SLACK 0.02
+#define THREAD_GENERATIONS_MIN 4
 #define MATTERS_SHARE 0.01 /* of RSS over the window: less growth is none */
 
 static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stands, double least)
@@ -191,6 +192,19 @@ static bool has_uneven_growth(const struct kp_leaks *leaks)
     return false;
 }
 
+/* Ever more threads; or what libc keeps for one stays again and again, which it does for those that
+ * have ended and were not joined, too. */
+static bool have_threads_piled_up(const struct kp_leaks *leaks)
+{
+    if (!matters(leaks, &leaks->other))
+        return false;
+    for (size_t i = 0; i < leaks->site_count; i++)
+        if (leaks->sites[i].starts_thread &&
+            leaks->sites[i].cohort.generations >= THREAD_GENERATIONS_MIN)
+            return true;
+    return kp_leaks_threads_grow(leaks);
+}
+
 /* Mappings count as in use from the moment that they are made: those of an allocator are not. */
 static bool is_own_allocator(const struct kp_leaks *leaks)
 {
@@ -206,7 +220,7 @@ static void decide_cause(struct kp_leaks *leaks)
         leaks->cause = KP_CAUSE_LIVE;
     else if (matters(leaks, &leaks->held) && leaks->held.rate.value >= leaks->other.rate.value)
         leaks->cause = KP_CAUSE_HELD;
-    else if (matters(leaks, &leaks->other) && leaks->threads_last > leaks->threads_first + 2)
+    else if (have_threads_piled_up(leaks))
         leaks->cause = KP_CAUSE_THREADS;
     else if (matters(leaks, &leaks->other))
         leaks->cause = KP_CAUSE_OTHER;
@@ -247,6 +261,7 @@ void kp_leaks_decide(struct kp_leaks *leaks)
         withdraw(leaks);
     if (leaks->site_count > 0 && leaks->sites[0].verdict >= KP_LEAK_PROBABLE) {
         leaks->verdict = leaks->sites[0].verdict;
+        leaks->cause = have_threads_piled_up(leaks) ? KP_CAUSE_THREADS : KP_CAUSE_LIVE;
         decide_rate(leaks, &named);
     } else {
         decide_cause(leaks);

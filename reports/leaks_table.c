@@ -188,8 +188,8 @@ static void emit_times(const struct kp_leaks_view *view)
     kp_emit_table(view->context->out, "time_to", time_columns, 3);
     for (int i = 0; i < 2 && leaks->verdict >= KP_LEAK_PROBABLE; i++) {
         double left = fmax(targets[i] - (i ? leaks->rss_bytes : 0), 0);
-        struct kp_value row[] = {kp_amount(targets[i]), duration(left, &leaks->rate, 1),
-                                 duration(left, &leaks->rate, per)};
+        struct kp_value row[] = {kp_amount(targets[i]), duration(left, kp_leaks_pace(leaks), 1),
+                                 duration(left, kp_leaks_pace(leaks), per)};
         kp_emit_row(view->context->out, row);
     }
     kp_emit_table_end(view->context->out);
@@ -264,6 +264,10 @@ void kp_leaks_values(const struct kp_leaks_view *view)
     kp_emit_object_end(out);
     emit_slopes(out, leaks);
     emit_outside(view);
+    kp_emit_object(out, "threads");
+    kp_emit_value(out, "first", KP_TYPE_WHOLE, kp_whole(leaks->threads_first));
+    kp_emit_value(out, "last", KP_TYPE_WHOLE, kp_whole(leaks->threads_last));
+    kp_emit_object_end(out);
     kp_emit_value(out, "smallest_detectable", KP_TYPE_BYTES,
                   isfinite(leaks->detectable) ? kp_amount(leaks->detectable) : kp_unknown());
     kp_emit_value(out, "attributed", KP_TYPE_COUNT_ESTIMATE, attributed(leaks));

@@ -111,20 +111,47 @@ static void place_line(const struct kp_leaks_view *view)
                      source);
 }
 
+const struct kp_estimate *kp_leaks_pace(const struct kp_leaks *leaks)
+{
+    return leaks->rss.is_known && leaks->rss.grows && leaks->rss.rate.low > leaks->rate.high
+               ? &leaks->rss.rate
+               : &leaks->rate;
+}
+
 static void time_line(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
+    const struct kp_estimate *pace = kp_leaks_pace(leaks);
     char limit[KP_FORMAT_BYTES], time[KP_FORMAT_BYTES], count[KP_FORMAT_BYTES];
     double left = view->limit_bytes - leaks->rss_bytes;
-    if (!(leaks->per_second > 0) || !(leaks->rate.value > 0) || !(left > 0))
+    if (!(leaks->per_second > 0) || !(pace->value > 0) || !(left > 0))
         return;
-    kp_format_seconds(time, left / leaks->rate.value / leaks->per_second);
+    kp_format_seconds(time, left / pace->value / leaks->per_second);
     kp_format_size(limit, view->limit_bytes);
     if (leaks->has_marks)
-        kp_emit_line(view->context->out, 2, "At %s iterations a second %s is reached in %s.",
-                     kp_format_count(count, leaks->per_second), limit, time);
+        kp_emit_line(view->context->out, 2, "At %s iterations a second %s %s reached in %s.",
+                     kp_format_count(count, leaks->per_second), limit,
+                     pace == &leaks->rate ? "is" : "of RSS are", time);
     else
         kp_emit_line(view->context->out, 2, "At this pace %s is reached in %s.", limit, time);
+}
+
+static void threads_line(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    char first[256], last[KP_FORMAT_BYTES];
+    if (leaks->cause != KP_CAUSE_THREADS)
+        return;
+    if (kp_leaks_threads_grow(leaks))
+        kp_emit_line(view->context->out, 2,
+                     "It had %s at first and %s when last counted: their stacks are the growth "
+                     "called other.",
+                     kp_format_plural(first, leaks->threads_first, "thread", ""),
+                     kp_format_whole(last, leaks->threads_last));
+    else
+        kp_emit_line(view->context->out, 2,
+                     "Threads do not end, or are neither joined nor detached: their stacks are the "
+                     "growth called other.");
 }
 
 static void leak_lines(const struct kp_leaks_view *view)
@@ -136,6 +163,7 @@ static void leak_lines(const struct kp_leaks_view *view)
                  leaks->verdict == KP_LEAK_SURE ? "It leaks" : "It probably leaks",
                  kp_leaks_rate(leaks, &leaks->rate, rate), since);
     place_line(view);
+    threads_line(view);
     time_line(view);
 }
 
@@ -236,9 +264,7 @@ static void cause_lines(const struct kp_leaks_view *view)
     kp_emit_line(view->context->out, 2, "%s", text);
     if (leaks->cause == KP_CAUSE_OWN || leaks->cause == KP_CAUSE_OTHER)
         outside_line(view);
-    if (leaks->cause == KP_CAUSE_THREADS)
-        kp_emit_line(view->context->out, 2, "There were %lld threads at first, %lld at the end.",
-                     (long long)leaks->threads_first, (long long)leaks->threads_last);
+    threads_line(view);
 }
 
 static void compare_line(const struct kp_leaks_view *view)

@@ -22,6 +22,8 @@ struct kp_leaks_view {
 /* "1.22 KB (1.05 to 1.39) per iteration", per second where there are no marks. */
 #define KP_LEAKS_RATE_BYTES 192
 char *kp_leaks_rate(const struct kp_leaks *leaks, const struct kp_estimate *rate, char *out);
+/* What memory runs out by: the leak, or RSS where that surely grows faster. */
+const struct kp_estimate *kp_leaks_pace(const struct kp_leaks *leaks);
 void kp_leaks_place(const struct kp_leaks_view *view, int64_t stack_id, char *out,
                     size_t out_bytes, char *shorter, size_t shorter_bytes);
 void kp_leaks_where(const struct kp_leaks_view *view, const struct kp_leak_site *site, char *out,

@@ -47,10 +47,10 @@ static PyObject *leak_block(PyObject *self, PyObject *argument)
     return nothing_or_memory_error(malloc(bytes), bytes);
 }
 
-/* Of the block before only the first bytes stay: between them and this one is a hole. */
+/* Of this thread's block before only the first bytes stay: between them and this one is a hole. */
 static PyObject *take_and_shrink(PyObject *self, PyObject *argument)
 {
-    static char *before;
+    static __thread char *before;
     size_t bytes = PyLong_AsSize_t(argument);
     char *block = malloc(bytes);
     (void)self;

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Programs that grow, each in a way of its own: leak_kinds.py KIND ROUNDS
 
-Each round does a little ordinary work and then what the kind is named after. All but the last two
-are leaks; `pymalloc_holes` and `glibc_holes` give back what they take, but so that the allocator
-cannot (every second block of a wave stays a little longer), and RSS grows while the heap is flat.
+Each round does a little ordinary work and then what the kind is named after. All but the last three
+are leaks; `pymalloc_holes`, `glibc_holes` and `arena_holes` give back what they take, but so that the
+allocator cannot (every second block of a wave stays a little longer), and RSS grows while the heap is
+flat.
 """
 import ctypes
 import mmap
 import os
 import sys
 import threading
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import kinds
 import kprof
@@ -18,6 +21,7 @@ import kprof
 registry = {}
 handles = []
 spare = []
+pools = []
 TEXT = b"work" * 25000
 
 
@@ -96,6 +100,15 @@ def glibc_holes(number):
     spare.pop()
 
 
+def arena_holes(number):
+    """The same in a service with a pool of threads: each has an arena of glibc's of its own."""
+    if not spare:
+        spare.extend(bytes(15) for _ in range(3000))
+        pools.extend(ThreadPoolExecutor(1) for _ in range(4))
+    pools[number % 4].submit(kinds.take_and_shrink, 50_000 + 64 * number).result()
+    spare.pop()
+
+
 def work():
     for _ in range(20):
         zlib.crc32(TEXT)
@@ -107,6 +120,8 @@ def main():
     for number in kprof.iterations(range(rounds)):
         work()
         kind(number)
+    if kind is waiting_thread:
+        time.sleep(2)  # they are counted from outside, which takes its time on a busy machine
 
 
 main()

@@ -7,6 +7,9 @@
 # flat is no leak. Default settings, whole programs: leak_kinds.py and kinds.c.
 . "$(dirname "$0")/../python/lib_python.sh"
 KINDS=$ROOT/tests/leak_kinds
+# A machine that has much else to do leaves few samples: "not enough evidence" is then an honest answer,
+# and asked again.
+TRIES=3
 RUNS=1
 [ "$LONG" = 1 ] && RUNS=20
 
@@ -15,7 +18,7 @@ export PYTHONPATH=$ROOT/python:$EXTENSION:$BUILD/examples/pyo3-engine/release PY
 
 kind() # what, kind, expected line (a regular expression), expected text, argument...
 {
-    local what=$1 kind=$2 expected=$3 text=$4 run said wrong=0
+    local what=$1 kind=$2 expected=$3 text=$4 run said wrong=0 unsure=0
     shift 4
     for ((run = 1; run <= RUNS; run++)); do
         shim "$TMP/$kind.db" timeout 60 "$PY" "$KINDS/leak_kinds.py" "$kind" 1000 "$@" 2> err.txt ||
@@ -24,10 +27,14 @@ kind() # what, kind, expected line (a regular expression), expected text, argume
         "$REPORT" "$TMP/$kind.db" leaks | tr -s '\n ' ' ' > text.txt
         rm -f "$TMP/$kind.db"
         grep -qE "^$expected\$" <<< "$said" && grep -qE "$text" text.txt && continue
+        if [[ $said == "not enough evidence|"* ]] && [ $((unsure += 1)) -lt $((TRIES * RUNS)) ]; then
+            run=$((run - 1))
+            continue
+        fi
         wrong=$((wrong + 1))
         echo "$said; $(head -c 300 text.txt)" > "wrong.$kind"
     done
-    if [ $wrong = 0 ]; then ok "$what [$kind, $RUNS of $RUNS runs]"; else not_ok "$what [$kind]" "not in $wrong of $RUNS runs: $(cat "wrong.$kind")"; fi
+    if [ $wrong = 0 ]; then ok "$what [$kind, $RUNS of $RUNS runs, $unsure with too little evidence]"; else not_ok "$what [$kind]" "not in $wrong of $RUNS runs: $(cat "wrong.$kind")"; fi
 }
 
 leak='(probable )?leak\|[a-z]*'
@@ -36,10 +43,11 @@ kind "a leak in an extension's own arenas" own_allocator \
 kind "mappings that are never given back" mapping \
     "leak\|[a-z]*\|native\|leak_kinds.py:[0-9]+ mapping -> kinds.c:[0-9]+ leak_mapping\|kinds.so" '^It leaks: 6[0-9]\.[0-9] KB per iteration'
 kind "mappings of Python's mmap" python_mapping "leak\|[a-z]*\|python\|leak_kinds.py:[0-9]+ python_mapping.*" '^It leaks: (5|6|7)[0-9]\.[0-9] KB'
+threads='their stacks are the growth called other'
 kind "threads that nobody joins" unjoined_thread \
-    "($leak\|native\|leak_kinds.py:[0-9]+ unjoined_thread -> kinds.c:[0-9]+ leak_thread -> .*pthread_create.*\|kinds.so|no leak\|threads)" \
-    'leak_kinds.py:[0-9]+ unjoined_thread'
-kind "threads that never end" waiting_thread "$leak\|python\|leak_kinds.py:[0-9]+ waiting_thread.*" 'KB other'
+    "((probable )?leak\|threads\|native\|leak_kinds.py:[0-9]+ unjoined_thread -> kinds.c:[0-9]+ leak_thread -> .*pthread_create.*\|kinds.so|no leak\|threads)" \
+    "$threads.* leak_kinds.py:[0-9]+ unjoined_thread|leak_kinds.py:[0-9]+ unjoined_thread.* $threads"
+kind "threads that never end" waiting_thread "(probable )?leak\|threads\|python\|leak_kinds.py:[0-9]+ waiting_thread.*" "$threads"
 kind "a reference forgotten in C" reference "$leak\|bridge\|leak_kinds.py:[0-9]+ reference -> kinds.c:[0-9]+ digits\|kinds.so" ''
 kind "a dictionary that grows for ever" dictionary "$leak\|python\|leak_kinds.py:[0-9]+ (dictionary|Order.__init__)\|" ''
 if [ -e "$BUILD/examples/pyo3-engine/release/pyo3_engine.so" ]; then
@@ -57,3 +65,4 @@ fi
 held='^No leak: what grows is free memory that the allocator keeps, by [5-9][0-9]\.[0-9] KB per iteration.* next: kprof-(ab -- |report [^ ]* fragmentation)'
 kind "pools of Python that single objects hold" pymalloc_holes "no leak\|held by the allocator" "$held"
 kind "holes of glibc that single blocks hold" glibc_holes "no leak\|held by the allocator" "$held"
+kind "holes in the arenas of a service's threads" arena_holes "no leak\|held by the allocator" "$held"
