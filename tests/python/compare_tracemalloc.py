@@ -10,18 +10,18 @@ import sqlite3
 import sys
 
 
-def recorded(db, kinds):
+def recorded(db, wanted):
     """file:line of the innermost Python frame -> [live bytes, live blocks]."""
     own = {location: "%s:%d" % (file, line) for location, file, line in db.execute(
         "SELECT location_id, file, line FROM frame WHERE lang = 'python' AND depth = 0")}
     innermost, lines = {0: None}, {}
     for stack, parent, location in db.execute("SELECT id, parent_id, location_id FROM stack ORDER BY id"):
         innermost[stack] = own.get(location) or innermost[parent]
-    for stack, kind, live_bytes, live_count in db.execute("SELECT stack_id, kind, live_bytes, live_count FROM site"):
-        if kind in kinds:
-            line = lines.setdefault(innermost[stack], [0, 0])
-            line[0] += live_bytes
-            line[1] += live_count
+    for stack, live_bytes, live_count in db.execute(
+            "SELECT stack_id, sum(size), count(*) FROM sample JOIN site ON site.id = site_id WHERE %s GROUP BY 1" % wanted):
+        line = lines.setdefault(innermost[stack], [0, 0])
+        line[0] += live_bytes
+        line[1] += live_count
     return lines
 
 
@@ -31,10 +31,10 @@ def near(want, got, slack):
 
 def main():
     database, path, label, which = sys.argv[1:]
-    kinds = ("object", "mem") if which == "objects" else ("object", "mem", "malloc")
+    wanted = "kind IN ('object', 'mem') AND size <= 512" if which == "objects" else "kind IN ('object', 'mem', 'malloc')"
     with open(path, encoding="utf-8") as file:
         said = json.load(file)
-    got = recorded(sqlite3.connect("file:%s?mode=ro" % database, uri=True), kinds)
+    got = recorded(sqlite3.connect("file:%s?mode=ro" % database, uri=True), wanted)
     compared, wrong, total = 0, [], [0, 0, 0, 0]
     for place, (small_bytes, small_count, large_bytes, large_count) in sorted(said.items()):
         want = [small_bytes, small_count] if which == "objects" else [small_bytes + large_bytes, small_count + large_count]

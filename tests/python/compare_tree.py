@@ -7,6 +7,7 @@ Of a recorded stack this looks at the Python frames and at the functions of tree
 import glob
 import json
 import os
+import re
 import sqlite3
 import sys
 
@@ -53,7 +54,13 @@ def difference(want, got):
     return ""
 
 
-def check_process(db, pid, marks, stacks, small_kinds):
+def kind_of(kind, size, free_threaded):
+    """Python's allocator serves the small ones, and all where there is no GIL."""
+    is_own = kind in ("object", "mem") and (free_threaded or size <= SMALL)
+    return kind if is_own else KIND_LARGE[kind]
+
+
+def check_process(db, pid, marks, stacks, free_threaded):
     blocks = recorded(db, pid, stacks)
     wrong = {"block": [], "kind": [], "stack": []}
     for size, kind, address, stack in marks:
@@ -63,8 +70,7 @@ def check_process(db, pid, marks, stacks, small_kinds):
             wrong["block"].append("%s of %d recorded %d times, at %s" % (kind, size, len(found), short(want[-2:])))
             continue
         got_kind, got = found[0]
-        want_kind = kind if small_kinds and size <= SMALL and kind in ("object", "mem") else KIND_LARGE[kind]
-        if got_kind != want_kind:
+        if got_kind != kind_of(kind, size, free_threaded):
             wrong["kind"].append("%s of %d is %s" % (kind, size, got_kind))
         if got != want:
             wrong["stack"].append(difference(want, got))
@@ -73,7 +79,7 @@ def check_process(db, pid, marks, stacks, small_kinds):
 
 def main():
     database, folder, label = sys.argv[1:]
-    small_kinds = os.environ.get("SMALL_KINDS", "1") == "1"
+    free_threaded = re.search(r"\dt ", label) is not None
     db = sqlite3.connect("file:%s?mode=ro" % database, uri=True)
     stacks = read_stacks(db)
     total, deepest, wrong = 0, 0, {"block": [], "kind": [], "stack": []}
@@ -82,7 +88,7 @@ def main():
             marks = json.load(file)
         total += len(marks)
         deepest = max([deepest] + [len(mark[3]) for mark in marks])
-        for what, lines in check_process(db, int(path.split(".")[-2]), marks, stacks, small_kinds).items():
+        for what, lines in check_process(db, int(path.split(".")[-2]), marks, stacks, free_threaded).items():
             wrong[what] += lines
     for what, text in (("block", "each marked block is recorded once"), ("kind", "each has its kind"),
                        ("stack", "each has exactly the expected stack")):

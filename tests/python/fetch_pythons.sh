@@ -1,9 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Fetches the Pythons of Debian's other suites, with headers, shared library and test package, into
-# a folder (make pythons: build/pythons), for the tests alone. From the mirror that this machine
-# already uses, checked by the archive's keys, with apt's state kept in that folder: the system's
-# own packages and lists stay as they are.
+# a folder (make pythons: build/pythons), for the tests alone.
 #
 # A suite newer than this system needs its own C library. The unpacked interpreter is told by
 # patchelf where its loader and libraries are, so it can be started, preloaded and exec'd like any
@@ -12,11 +10,11 @@
 # usage: fetch_pythons.sh FOLDER [VERSION...]      all: 3.9 3.13 3.14 3.15
 set -u -o pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/lib_suites.sh"
 [ $# -ge 1 ] || { echo "usage: fetch_pythons.sh FOLDER [VERSION...]" >&2; exit 2; }
 mkdir -p "$1" && OUT=$(cd "$1" && pwd) || exit 1
 shift
 [ $# -gt 0 ] || set -- 3.9 3.13 3.14 3.15
-KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
 # Packages that no test needs.
 UNUSED='^(debconf|perl-base|dpkg|tar|linux-libc-dev|libc6-dev|libc-dev-bin|libcrypt-dev|libtirpc-dev|libnsl-dev|rpcsvc-proto|readline-common|netbase|gcc-.*-base|.*-gconv-modules-extra)_'
 
@@ -27,34 +25,6 @@ suites_of() # version: Debian's suites that have it, the steadiest first
     3.13) echo trixie forky ;;
     *) echo forky sid ;;
     esac
-}
-
-mirror() # the archive that this system's own release comes from
-{
-    # shellcheck source=/dev/null
-    . /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] || return 1
-    # shellcheck disable=SC2016 # a name of apt's
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
-        "Release: $VERSION_CODENAME" 2>/dev/null | head -1
-}
-
-apt_in() # suite, arguments of apt-get...: with a state of its own
-{
-    local state=$OUT/apt/$1
-    shift
-    apt-get -q -o Dir::State="$state" -o Dir::State::lists="$state/lists" -o Dir::State::status="$state/status" \
-        -o Dir::Cache="$state" -o Dir::Cache::archives="$state/archives" -o Dir::Etc::sourcelist="$state/sources.list" \
-        -o Dir::Etc::sourceparts="$state/empty" -o Dir::Etc::preferencesparts="$state/empty" \
-        -o APT::Install-Recommends=0 -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1 \
-        -o Acquire::Languages=none "$@"
-}
-
-prepare_suite() # suite
-{
-    local state=$OUT/apt/$1
-    mkdir -p "$state/lists/partial" "$state/archives/partial" "$state/empty" && : > "$state/status"
-    echo "deb [signed-by=$KEYS] $MIRROR $1 main" > "$state/sources.list"
-    apt_in "$1" update > "$state/log" 2>&1 && ! grep -q '^[EW]:' "$state/log"
 }
 
 # The C library of the suite in this root, if the system's is older; otherwise it is removed.
@@ -98,10 +68,7 @@ point_to_root() # root, version: loader and library path of its interpreter, and
 fetch_from() # suite, version, root
 {
     local state=$OUT/apt/$1
-    if ! prepare_suite "$1"; then
-        echo "make pythons: no Debian $1 at this machine's mirror: $(grep '^[EW]:' "$state/log" | head -1)" >&2
-        return 1
-    fi
+    prepare_suite "$1" deb || return 1
     rm -f "$state"/archives/*.deb
     if ! apt_in "$1" -y --download-only install "python$2" "libpython$2" "libpython$2-dev" "libpython$2-testsuite" \
         > "$state/log" 2>&1; then
@@ -133,12 +100,7 @@ fetch() # version
     return 1
 }
 
-for tool in apt-get dpkg-deb patchelf strings "${CC:-cc}"; do
-    command -v "$tool" > /dev/null || { echo "make pythons: needs $tool (Debian: apt, dpkg, patchelf, binutils, gcc)" >&2; exit 1; }
-done
-[ -r $KEYS ] || { echo "make pythons: needs the package debian-archive-keyring" >&2; exit 1; }
-MIRROR=$(mirror)
-[ -n "$MIRROR" ] || { echo "make pythons: works on Debian only" >&2; exit 1; }
+need_for_suites apt-get dpkg-deb patchelf strings "${CC:-cc}"
 failed=0
 for version; do fetch "$version" || failed=1; done
 rm -rf "$OUT/apt"

@@ -23,26 +23,26 @@ domains() # label, path, mode, exact or debug, arenas or any; mode: of PYTHONMAL
         not_ok "the comparison ends well [$label]" "see above"
 }
 
+# Those that this Python has: mimalloc since 3.13, the others not where there is no GIL.
+if_it_has() # label, path, mode, exact or debug, arenas or any
+{
+    if PYTHONMALLOC=$3 "$2" -c '' 2>/dev/null; then domains "$@"; fi
+}
+
 main_modes() # label, path
 {
-    domains "$1" "$2" malloc exact any
+    if_it_has "$1" "$2" malloc exact any
+    if_it_has "$1" "$2" mimalloc exact any
     domains "$1" "$2" debug debug "$arenas"
-    if PYTHONMALLOC=mimalloc "$2" -c '' 2>/dev/null; then
-        domains "$1" "$2" mimalloc exact any
-    fi
 }
 
 other_modes() # label, path
 {
-    domains "$1" "$2" malloc_debug debug any
     domains "$1" "$2" '-X dev' debug "$arenas"
-    if PYTHONMALLOC=pymalloc "$2" -c '' 2>/dev/null; then # not where there is no GIL
-        domains "$1" "$2" pymalloc exact arenas
-        domains "$1" "$2" pymalloc_debug debug arenas
-    fi
-    if PYTHONMALLOC=mimalloc "$2" -c '' 2>/dev/null; then
-        domains "$1" "$2" mimalloc_debug debug any
-    fi
+    if_it_has "$1" "$2" pymalloc exact arenas
+    if_it_has "$1" "$2" pymalloc_debug debug arenas
+    if_it_has "$1" "$2" malloc_debug debug any
+    if_it_has "$1" "$2" mimalloc_debug debug any
 }
 
 skip_missing_pythons domains
