@@ -7,9 +7,9 @@
  */
 #include "ranges.h"
 
+#include "own_list.h"
 #include "sample.h"
 #include "state.h"
-#include "sys.h"
 
 #include <string.h>
 
@@ -20,8 +20,13 @@ struct range {
 
 static struct {
     uint64_t epoch; /* of the process; a forked child begins with none */
-    struct range *all;
-    size_t count, capacity;
+    union {
+        struct kp_own_list list;
+        struct {
+            struct range *all;
+            size_t count, capacity;
+        };
+    };
 } ranges;
 
 bool kp_ranges_lock(uint64_t *cookie)
@@ -54,28 +59,6 @@ bool kp_ranges_at(size_t i, uint64_t *start, uint64_t *end)
     return true;
 }
 
-static bool room(void)
-{
-    size_t capacity = ranges.capacity ? ranges.capacity * 2 : 1024;
-    struct range *all;
-
-    if (ranges.count < ranges.capacity)
-        return true;
-    all = kp_sys_map(capacity * sizeof *all);
-    if (!all)
-        return false;
-    if (ranges.count)
-        memcpy(all, ranges.all, ranges.count * sizeof *all);
-    /* In this order: a child forked by another thread must not find what is unmapped. */
-    struct range *old = ranges.all;
-    size_t old_bytes = ranges.capacity * sizeof *all;
-    ranges.all = all;
-    ranges.capacity = capacity;
-    if (old)
-        kp_sys_unmap(old, old_bytes);
-    return true;
-}
-
 /* Index of the first range that ends behind the address. */
 static size_t first_behind(uintptr_t address)
 {
@@ -94,7 +77,7 @@ static size_t first_behind(uintptr_t address)
 
 static void insert_at(size_t at, struct range range)
 {
-    if (!room())
+    if (!kp_own_list_has_room(&ranges.list, sizeof range))
         return;
     memmove(&ranges.all[at + 1], &ranges.all[at], (ranges.count - at) * sizeof range);
     ranges.all[at] = range;

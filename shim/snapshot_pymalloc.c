@@ -9,11 +9,9 @@
  */
 #include "snapshot_pymalloc.h"
 
+#include "own_list.h"
 #include "python.h"
 #include "state.h"
-#include "sys.h"
-
-#include <string.h>
 
 #define BLOCK_STEP 16u
 #define CLASSES 32u
@@ -31,9 +29,12 @@ struct held_arena {
     uintptr_t start;
     size_t bytes;
 };
-static struct {
-    struct held_arena *all;
-    size_t count, capacity;
+static union {
+    struct kp_own_list list;
+    struct {
+        struct held_arena *all;
+        size_t count, capacity;
+    };
 } held;
 
 struct class_sums {
@@ -46,27 +47,6 @@ struct walk {
     uint64_t free_run; /* of neighbouring pools */
     struct class_sums classes[CLASSES];
 };
-
-static bool has_room(void)
-{
-    size_t capacity = held.capacity ? held.capacity * 2 : 256;
-    struct held_arena *all;
-
-    if (held.count < held.capacity)
-        return true;
-    all = kp_sys_map(capacity * sizeof *all);
-    if (!all)
-        return false;
-    if (held.count)
-        memcpy(all, held.all, held.count * sizeof *all);
-    struct held_arena *old = held.all;
-    size_t old_bytes = held.capacity * sizeof *all;
-    held.all = all;
-    held.capacity = capacity;
-    if (old)
-        kp_sys_unmap(old, old_bytes);
-    return true;
-}
 
 static bool lock(uint64_t *cookie)
 {
@@ -90,7 +70,7 @@ void kp_pymalloc_arena_came(void *arena, size_t bytes)
 
     if (!lock(&cookie))
         return;
-    if (has_room())
+    if (kp_own_list_has_room(&held.list, sizeof *held.all))
         held.all[held.count++] = (struct held_arena){(uintptr_t)arena, bytes};
     unlock();
 }
