@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A snapshot of a running program stops after 1 ms. Of a glibc arena with more free pieces than that
- * allows, what was not looked at counts as in use. But the live samples of the arena, each with its
- * weight, stand for what is in use without bias, and their chunks are as large as glibc makes them.
+ * allows, or of Python's allocator with more pools, what was not looked at counts as in use. But the
+ * live samples of the arena, each with its weight, stand for what is in use without bias, and their
+ * chunks are as large as the allocator makes them.
  *
  * Where samples are dense they tell the same of each cell; else all cells of the arena are made emptier
  * by one factor, so that only their sum is right. One thread.
@@ -18,11 +19,14 @@
 #define CHUNK_BYTES_MIN 32u
 #define HEADER_BYTES 8u
 
-static uint64_t chunk_bytes(uint64_t size)
+/* Blocks of Python's allocator have no header. */
+static uint64_t chunk_bytes(uint64_t size, unsigned kind)
 {
-    uint64_t bytes = (size + HEADER_BYTES + 15) & ~15ull;
+    uint64_t header = kind == KP_ARENA_PYMALLOC ? 0 : HEADER_BYTES;
+    uint64_t least = kind == KP_ARENA_PYMALLOC ? 16 : CHUNK_BYTES_MIN;
+    uint64_t bytes = (size + header + 15) & ~15ull;
 
-    return bytes < CHUNK_BYTES_MIN ? CHUNK_BYTES_MIN : bytes;
+    return bytes < least ? least : bytes;
 }
 
 static bool is_cut(const struct kp_snapshot *snapshot, uint32_t arena)
@@ -82,7 +86,8 @@ static void sum_samples(struct kp_snapshot *snapshot, const struct kp_live_set *
 
         if (!span || !is_cut(snapshot, span->arena))
             continue;
-        uint64_t bytes = chunk_bytes(sample->size);
+        uint64_t bytes =
+            chunk_bytes(sample->size, snapshot->arenas[span->arena].said.kind);
         sums[span->arena] += (double)bytes * sample->weight;
         if (with_cells)
             fill_cells(snapshot, span, sample->address, bytes, sample->weight);

@@ -65,6 +65,12 @@ uint64_t kp_heap_resident_outside(struct kp_heap *heap, uint64_t start, uint64_t
 /* The span of this arena that holds the address; `last` is where to look first. */
 uint32_t kp_heap_find(const struct kp_heap *heap, uint32_t arena, uint64_t address, uint32_t last);
 
+/* Bytes of a cell. */
+static inline uint64_t kp_heap_step(const struct kp_heap *heap)
+{
+    return 1ull << heap->shift;
+}
+
 /* [start, start + bytes) of a span is not given out. */
 void kp_heap_is_free(struct kp_heap *heap, uint32_t span, uint64_t start, uint64_t bytes);
 

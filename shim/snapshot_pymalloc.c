@@ -122,21 +122,17 @@ static void count_pool(struct walk *walk, uint32_t span, uintptr_t pool)
         end_free_run(walk);
     else
         walk->free_run += walk->pool_bytes;
-    uint64_t free_bytes = walk->pool_bytes - used, pages = walk->pool_bytes / page;
-    for (uint64_t i = 0; i < pages; i++)
-        kp_heap_is_free(walk->heap, span, pool + i * page, free_bytes / pages);
+    uint64_t free_bytes = walk->pool_bytes - used, step = kp_heap_step(walk->heap);
+    uint64_t pieces = walk->pool_bytes > step ? walk->pool_bytes / step : 1;
+    for (uint64_t i = 0; i < pieces; i++)
+        kp_heap_is_free(walk->heap, span, pool + i * step, free_bytes / pieces);
 }
 
-static void count_arena(struct walk *walk, const struct held_arena *arena)
+static void count_pools(struct walk *walk, const struct held_arena *arena, uint32_t span)
 {
-    uint32_t span =
-        kp_heap_span(walk->heap, walk->record, arena->start, arena->start + arena->bytes);
     uintptr_t first = (arena->start + walk->pool_bytes - 1) & ~(walk->pool_bytes - 1);
     uintptr_t end = arena->start + arena->bytes;
 
-    walk->record->size += arena->bytes;
-    if (span == KP_HEAP_NO_SPAN)
-        return;
     if (first != arena->start) { /* the pieces before the first pool and behind the last */
         kp_heap_is_free(walk->heap, span, arena->start, first - arena->start);
         kp_heap_is_free(walk->heap, span, end - (walk->pool_bytes - (first - arena->start)),
@@ -169,6 +165,29 @@ static void add_classes(struct kp_heap *heap, const struct walk *walk)
     }
 }
 
+/* What is resident of all arenas, and their pools as long as there is time; without time an arena
+ * counts as full. */
+static void count_arenas(struct walk *walk)
+{
+    uint32_t first = walk->heap->span_count;
+    struct kp_rec_arena *record = walk->record;
+
+    for (size_t i = 0; i < held.count; i++) {
+        kp_heap_span(walk->heap, record, held.all[i].start, held.all[i].start + held.all[i].bytes);
+        record->size += held.all[i].bytes;
+    }
+    for (size_t i = 0; i < held.count && first + i < walk->heap->span_count; i++) {
+        if (record->is_partial || kp_heap_is_over_time(walk->heap)) {
+            record->is_partial = KP_ARENA_CUT;
+            record->in_use += held.all[i].bytes;
+            continue;
+        }
+        prefetch_headers(&held.all[i], walk->pool_bytes);
+        count_pools(walk, &held.all[i], first + (uint32_t)i);
+    }
+    record->free = record->size - record->in_use;
+}
+
 void kp_snapshot_pymalloc(struct kp_heap *heap)
 {
     struct walk walk = {.heap = heap};
@@ -180,12 +199,10 @@ void kp_snapshot_pymalloc(struct kp_heap *heap)
     if (walk.record && held.count) {
         walk.record->largest_free = 0;
         walk.pool_bytes = held.all[0].bytes <= SMALL_ARENA ? 4096 : 16384;
-        for (size_t i = 0; i < held.count; i++) {
-            prefetch_headers(&held.all[i], walk.pool_bytes);
-            count_arena(&walk, &held.all[i]);
-        }
-        walk.record->free = walk.record->size - walk.record->in_use;
-        add_classes(heap, &walk);
+        count_arenas(&walk);
+        heap->is_partial |= walk.record->is_partial != 0;
+        if (!walk.record->is_partial)
+            add_classes(heap, &walk);
     }
     unlock();
 }
