@@ -37,7 +37,8 @@ assert_eq "one file remains then" "left.db" "$(echo left.db*)"
 mkfifo hold && exec 9<> hold # never written to: whoever reads it waits
 "$RUN" -o running.db --rate 1 -- sh -c 'sort /etc/passwd > /dev/null; echo; read -r line' < hold > pipe.txt &
 job=$!
-wait_for 10 test -s pipe.txt && wait_for 10 "$REPORT" running.db > /dev/null
+is_told() { "$REPORT" running.db | grep -q '^RUNNING  *1 of'; }
+wait_for 60 test -s pipe.txt && wait_for 60 is_told
 "$REPORT" running.db > report.txt 2> err.txt
 assert_eq "a report while the program runs" "0 " "$? $(cat err.txt)"
 assert_match "says that it runs" "^RUNNING +1 of [0-9]+ processes" "$(cat report.txt)"
