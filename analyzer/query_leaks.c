@@ -142,6 +142,8 @@ int kp_query_leaks(struct kp_query *query, const struct kp_leak_request *request
         result = kp_leaks_load_outside(query, leaks, error);
     if (result == 0)
         kp_leaks_decide(leaks);
+    if (result == 0 && !leaks->has_marks)
+        kp_leaks_to_seconds(leaks);
     if (result == 0 && request->group != KP_LEAK_BY_PLACE)
         result = kp_leaks_group(query, request->group, leaks, error);
     return result;

@@ -78,7 +78,8 @@ struct kp_leaks {
     int64_t process_id, pid, other_processes; /* others with iterations */
     bool has_marks;
     double iterations;       /* N */
-    double slice_s;          /* without marks: an iteration is a slice of this width */
+    double slice_s;          /* without marks it goes by slices of this width; in the answer the */
+                             /* unit is then the second, below and in the sites */
     double per_second;       /* iterations; 0 unknown */
     double begin, end;       /* of the window */
     double gap;              /* bytes between two samples, on average over time */
@@ -121,6 +122,7 @@ int kp_leaks_load_series(struct kp_query *query, struct kp_leaks *leaks, struct 
 int kp_leaks_load_sites(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);
 int kp_leaks_load_outside(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);
 void kp_leaks_decide(struct kp_leaks *leaks);
+void kp_leaks_to_seconds(struct kp_leaks *leaks);
 void kp_leaks_sort(struct kp_leaks *leaks);
 int kp_leaks_group(struct kp_query *query, enum kp_leak_group group, struct kp_leaks *leaks,
                    struct kp_error *error);

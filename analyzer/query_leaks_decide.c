@@ -18,7 +18,7 @@
 #define CONTRADICTED_SHARE 0.5 /* of what the places would explain */
 #define LITTLE_OF_RSS 0.1
 #define GAP_SLACK 0.02
-#define THREAD_GENERATIONS_MIN 4
+#define THREAD_GENERATIONS_MIN 3
 #define MATTERS_SHARE 0.01 /* of RSS over the window: less growth is none */
 
 static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stands, double least)
@@ -236,10 +236,11 @@ static void decide_cause(struct kp_leaks *leaks)
 /* How long a run must be to name what this one could not. */
 static void decide_needed(struct kp_leaks *leaks)
 {
+    double least = rate_least(leaks);
     for (size_t i = 0; i < leaks->site_count; i++)
         if (leaks->sites[i].verdict == KP_LEAK_PROBABLE ||
             (leaks->sites[i].verdict == KP_LEAK_UNSURE && !leaks->sites[i].balanced &&
-             leaks->sites[i].cohort.rate.value >= rate_least(leaks)))
+             leaks->sites[i].cohort.rate.value >= least))
             leaks->needed = fmax(leaks->needed, leaks->sites[i].cohort.needed);
     if (leaks->verdict == KP_LEAK_UNSURE && leaks->live.rate.value > 0)
         leaks->needed = fmax(leaks->needed, KP_COHORT_SURVIVORS_SURE * leaks->gap /

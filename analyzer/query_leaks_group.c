@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * --group: places that have been judged are put together, so that the rows of every grouping add up
- * to the same whole. A row is what the worst of its places is; the rates of those that are as bad are
- * added, independent samples as they are. One thread.
+ * to the same whole. A row is what the worst of its places is; the rates of those that are as bad
+ * are added, independent samples as they are. One thread.
  */
 #include "query_db.h"
 #include "query_leaks.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A place is the line of the program and the native code that it called: both stand in the row that
- * a reader sees, and a leak of one line comes out of many stacks. Texts are compared by their address:
- * each is there once. One thread.
+ * a reader sees, and a leak of one line comes out of many stacks. Texts are compared by their
+ * address: each is there once. One thread.
  */
 #include "query_leaks_key.h"
 #include "query_db.h"

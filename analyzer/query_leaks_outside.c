@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Growth that no allocator has told of: which module's mappings is it in? Snapshots of the heap have
- * what is resident of each sampled mapping; between the first one behind the warm-up and the last
- * one the growth is summed by the module that mapped. A module that brings its own allocator
+ * Growth that no allocator has told of: which module's mappings is it in? Snapshots of the heap
+ * have what is resident of each sampled mapping; between the first one behind the warm-up and the
+ * last one the growth is summed by the module that mapped. A module that brings its own allocator
  * maps ahead and cuts blocks that nobody sees: it can be named, its callers can't. One thread.
  */
 #include "own_allocator.h"
@@ -60,7 +60,8 @@ static void write_moment(const struct kp_leaks *leaks, double iteration, char *o
 {
     if (leaks->has_marks)
         snprintf(out, bytes,
-                 "(SELECT min(time_us) / 1e6 FROM mark WHERE process_id = ?1 AND iteration >= %.0f)",
+                 "(SELECT min(time_us) / 1e6 FROM mark WHERE process_id = ?1 AND "
+                 "iteration >= %.0f)",
                  floor(iteration));
     else
         snprintf(out, bytes, "(SELECT started_s + %.6f FROM process WHERE id = ?1)",

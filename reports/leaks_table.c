@@ -13,7 +13,7 @@
 #define LITTLE_OF_ALL 0.005 /* of what is live: a cache below it is no news */
 #define GIGABYTE 1e9
 
-static const struct kp_column columns[] = {
+static const struct kp_column site_columns[] = {
     {"site", "#", KP_TYPE_NUMBER},
     {"rate", "rate/iter", KP_TYPE_BYTES_ESTIMATE},
     {"verdict", "verdict", KP_TYPE_TEXT},
@@ -30,10 +30,12 @@ static const struct kp_column columns[] = {
     {NULL, "where", KP_TYPE_TEXT},
     {"stack", NULL, KP_TYPE_STACK},
 };
-#define COLUMNS (sizeof columns / sizeof *columns)
+#define COLUMNS (sizeof site_columns / sizeof *site_columns)
+#define RATE_COLUMN 1
 
 /* What the evidence is, and what it lacks. */
-static void explain_doubt(const struct kp_leak_site *site, char *note, char *next, size_t bytes)
+static void explain_doubt(const struct kp_leaks *leaks, const struct kp_leak_site *site, char *note,
+                          char *next, size_t bytes)
 {
     const struct kp_cohort *cohort = &site->cohort;
     char samples[256], iterations[256];
@@ -43,7 +45,8 @@ static void explain_doubt(const struct kp_leak_site *site, char *note, char *nex
         return;
     }
     kp_format_plural(samples, (int64_t)cohort->survivors, "sample", "");
-    kp_format_plural(iterations, (int64_t)cohort->generations, "iteration", "");
+    kp_format_plural(iterations, (int64_t)cohort->generations,
+                     leaks->has_marks ? "iteration" : "slice", "");
     if (cohort->shape == KP_COHORT_UNEVEN)
         snprintf(note, bytes, ": %.30s, in bursts", samples);
     else if (cohort->generations < KP_COHORT_GENERATIONS_MIN)
@@ -54,7 +57,8 @@ static void explain_doubt(const struct kp_leak_site *site, char *note, char *nex
 }
 
 /* Why it is no leak, or not surely one; and what to do. */
-static void explain(const struct kp_leak_site *site, char *note, char *next, size_t bytes)
+static void explain(const struct kp_leaks *leaks, const struct kp_leak_site *site, char *note,
+                    char *next, size_t bytes)
 {
     char live[KP_FORMAT_BYTES], count[KP_FORMAT_BYTES];
     *note = '\0';
@@ -63,19 +67,19 @@ static void explain(const struct kp_leak_site *site, char *note, char *next, siz
     case KP_LEAK_SURE:
     case KP_LEAK_PROBABLE: snprintf(next, bytes, "look at who should free it: --site"); break;
     case KP_LEAK_CACHE:
-        snprintf(note, bytes, ": %s, reclaimed after %s iterations", live,
-                 kp_format_count(count, site->cohort.guard));
+        snprintf(note, bytes, ": %s, reclaimed after %s %ss", live,
+                 kp_format_count(count, ceil(site->cohort.guard)), kp_leaks_unit(leaks));
         snprintf(next, bytes, "make the cache smaller if this is too much");
         break;
     case KP_LEAK_SLOWING:
         if (site->cohort.full_after > 0)
-            snprintf(note, bytes, ": %s, full after about %s iterations", live,
-                     kp_format_count(count, site->cohort.full_after));
+            snprintf(note, bytes, ": %s, full after about %s %ss", live,
+                     kp_format_count(count, ceil(site->cohort.full_after)), kp_leaks_unit(leaks));
         else
             snprintf(note, bytes, ": %s", live);
         snprintf(next, bytes, "run for longer: does it stop?");
         break;
-    case KP_LEAK_UNSURE: explain_doubt(site, note, next, bytes); break;
+    case KP_LEAK_UNSURE: explain_doubt(leaks, site, note, next, bytes); break;
     case KP_LEAK_NONE: snprintf(next, bytes, "nothing"); break;
     }
 }
@@ -88,7 +92,7 @@ static void emit_site(const struct kp_leaks_view *view, const struct kp_leak_sit
     size_t count =
         kp_query_frames(view->context->query, site->stack_id, frames, KP_FRAMES_MAX);
     kp_leaks_where(view, site, where, sizeof where, shorter, sizeof shorter);
-    explain(site, note, next, sizeof note);
+    explain(view->leaks, site, note, next, sizeof note);
     snprintf(text, sizeof text, "%s%s", where, note);
     snprintf(brief, sizeof brief, "%s%s", shorter, note);
     bool is_rate = site->verdict >= KP_LEAK_UNSURE || !kp_emitter_is_text(view->context->out);
@@ -124,10 +128,14 @@ static bool is_news(const struct kp_leaks_view *view, const struct kp_leak_site 
 void kp_leaks_table(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
+    struct kp_column columns[COLUMNS];
     size_t top = kp_report_top(view->context, FITS), shown = 0;
     double all = 0;
     for (size_t i = 0; i < leaks->site_count; i++)
         all += leaks->sites[i].live_bytes;
+    memcpy(columns, site_columns, sizeof columns);
+    if (!leaks->has_marks)
+        columns[RATE_COLUMN].title = "rate/s";
     kp_emit_table(view->context->out, "sites", columns, COLUMNS);
     for (size_t i = 0; i < leaks->site_count && shown < top; i++) {
         if (!is_news(view, &leaks->sites[i], all))

@@ -13,18 +13,21 @@
 
 #define TEXT_BYTES 700
 
+const char *kp_leaks_unit(const struct kp_leaks *leaks)
+{
+    return leaks->has_marks ? "iteration" : "second";
+}
+
 char *kp_leaks_rate(const struct kp_leaks *leaks, const struct kp_estimate *rate, char *out)
 {
-    double times = leaks->has_marks ? 1 : leaks->per_second;
-    struct kp_estimate e = {rate->value * times, rate->low * times, rate->high * times};
     char size[KP_FORMAT_BYTES], range[KP_FORMAT_BYTES];
-    kp_format_size_range(range, &e);
+    kp_format_size_range(range, rate);
+    kp_format_size(size, rate->value);
     if (*range)
-        snprintf(out, KP_LEAKS_RATE_BYTES, "%s per %s (95 %%: %.*s)", kp_format_size(size, e.value),
-                 leaks->has_marks ? "iteration" : "second", (int)strlen(range) - 2, range + 1);
+        snprintf(out, KP_LEAKS_RATE_BYTES, "%s per %s (95 %%: %.*s)", size, kp_leaks_unit(leaks),
+                 (int)strlen(range) - 2, range + 1);
     else
-        snprintf(out, KP_LEAKS_RATE_BYTES, "%s per %s", kp_format_size(size, e.value),
-                 leaks->has_marks ? "iteration" : "second");
+        snprintf(out, KP_LEAKS_RATE_BYTES, "%s per %s", size, kp_leaks_unit(leaks));
     return out;
 }
 
@@ -87,8 +90,7 @@ static void since_text(const struct kp_leaks *leaks, char *out)
                  kp_format_whole(number, llround(leaks->onset)),
                  kp_format_whole(of, llround(leaks->iterations)));
     else
-        snprintf(out, TEXT_BYTES, "since second %.3g of %.3g", leaks->onset * leaks->slice_s,
-                 leaks->iterations * leaks->slice_s);
+        snprintf(out, TEXT_BYTES, "since second %.3g of %.3g", leaks->onset, leaks->iterations);
 }
 
 /* "93 % of it comes from ..., on the bridge.", "It is in Python." */
@@ -113,9 +115,8 @@ static void place_line(const struct kp_leaks_view *view)
 
 const struct kp_estimate *kp_leaks_pace(const struct kp_leaks *leaks)
 {
-    return leaks->rss.is_known && leaks->rss.grows && leaks->rss.rate.low > leaks->rate.high
-               ? &leaks->rss.rate
-               : &leaks->rate;
+    bool is_more = leaks->rss.is_known && leaks->rss.rate.low > leaks->rate.high;
+    return leaks->cause == KP_CAUSE_THREADS && is_more ? &leaks->rss.rate : &leaks->rate;
 }
 
 static void time_line(const struct kp_leaks_view *view)
@@ -167,11 +168,6 @@ static void leak_lines(const struct kp_leaks_view *view)
     time_line(view);
 }
 
-static const char *unit_of(const struct kp_leaks *leaks)
-{
-    return leaks->has_marks ? "iteration" : "second";
-}
-
 static void nothing_line(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
@@ -181,10 +177,8 @@ static void nothing_line(const struct kp_leaks_view *view)
                      "Not enough evidence: places grow, but not evenly, and what is in use as a "
                      "whole was not read often enough.");
     else
-        kp_emit_line(view->context->out, 2, "No leak: nothing grows by more than %s per %s.",
-                     kp_format_size(least, leaks->detectable *
-                                               (leaks->has_marks ? 1 : leaks->per_second)),
-                     unit_of(leaks));
+        kp_emit_line(view->context->out, 2, "No leak found: this run would have shown one of %s per %s.",
+                     kp_format_size(least, leaks->detectable), kp_leaks_unit(leaks));
 }
 
 static bool is_outside_named(const struct kp_leaks *leaks)
@@ -273,8 +267,9 @@ static void compare_line(const struct kp_leaks_view *view)
     char size[KP_FORMAT_BYTES], low[KP_FORMAT_BYTES], high[KP_FORMAT_BYTES];
     if (!view->has_before)
         return;
-    kp_emit_line(view->context->out, 2, "Against %s: %s%s per iteration (95 %%: %s%s to %s%s), %s.",
+    kp_emit_line(view->context->out, 2, "Against %s: %s%s per %s (95 %%: %s%s to %s%s), %s.",
                  view->before, d->value < 0 ? "-" : "+", kp_format_size(size, fabs(d->value)),
+                 kp_leaks_unit(view->leaks),
                  d->low < 0 ? "-" : "+", kp_format_size(low, fabs(d->low)), d->high < 0 ? "-" : "+",
                  kp_format_size(high, fabs(d->high)),
                  view->against.p < 0.05 ? d->value > 0 ? "which is worse" : "which is better"
@@ -293,21 +288,22 @@ static char *term(char *out, double bytes)
 static void slopes_line(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
-    double times = leaks->has_marks ? 1 : leaks->per_second, live = leaks->live.rate.value;
+    double live = leaks->live.rate.value;
     char rss[KP_FORMAT_BYTES], first[KP_FORMAT_BYTES], held[KP_FORMAT_BYTES],
         other[KP_FORMAT_BYTES];
     if (!leaks->rss.is_known)
         return;
-    bool fell = leaks->rss.rate.value * times <= -0.5;
+    bool fell = leaks->rss.rate.value <= -0.5;
     kp_emit_line(view->context->out, 0, "%s", "");
-    kp_format_size(rss, fabs(leaks->rss.rate.value * times));
+    kp_format_size(rss, fabs(leaks->rss.rate.value));
     if (!leaks->live.is_known)
         kp_emit_line(view->context->out, 2, "RSS %s %s per %s", fell ? "fell" : "grew", rss,
-                     unit_of(leaks));
+                     kp_leaks_unit(leaks));
     else
         kp_emit_line(view->context->out, 2,
                      "RSS %s %s per iteration%s %s%s live%s held by the allocator%s other",
-                     fell ? "fell" : "grew", rss, fell ? ":" : " =", live <= -0.5 ? "-" : "", kp_format_size(first, fabs(live)),
+                     fell ? "fell" : "grew", rss, fell ? ":" : " =", live <= -0.5 ? "-" : "",
+                     kp_format_size(first, fabs(live)),
                      term(held, leaks->held.rate.value),
                      term(other, leaks->rss.rate.value - live - leaks->held.rate.value));
 }
@@ -328,17 +324,19 @@ static void needed_line(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
     char size[KP_FORMAT_BYTES], count[KP_FORMAT_BYTES];
-    double times = leaks->has_marks ? 1 : leaks->per_second;
     kp_emit_line(view->context->out, 0, "%s", "");
     if (isfinite(leaks->detectable))
         kp_emit_line(view->context->out, 2,
                      "smallest leak that this run could have named: %s per %s",
-                     kp_format_size(size, leaks->detectable * times), unit_of(leaks));
+                     kp_format_size(size, leaks->detectable), kp_leaks_unit(leaks));
     if (leaks->needed > 0 && leaks->has_marks)
         kp_emit_line(view->context->out, 2,
                      "to be sure of the rest: run at least %s iterations, or record with a "
                      "smaller KPROF_RATE",
                      kp_format_count(count, ceil(leaks->needed / 100) * 100));
+    else if (leaks->needed > 0)
+        kp_emit_line(view->context->out, 2, "to be sure of the rest: run for at least %s",
+                     kp_format_seconds(count, ceil(leaks->needed)));
 }
 
 static const struct kp_process *judged_process(const struct kp_leaks_view *view)

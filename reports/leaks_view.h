@@ -21,8 +21,9 @@ struct kp_leaks_view {
 
 /* "1.22 KB (1.05 to 1.39) per iteration", per second where there are no marks. */
 #define KP_LEAKS_RATE_BYTES 192
+const char *kp_leaks_unit(const struct kp_leaks *leaks);
 char *kp_leaks_rate(const struct kp_leaks *leaks, const struct kp_estimate *rate, char *out);
-/* What memory runs out by: the leak, or RSS where that surely grows faster. */
+/* What memory runs out by: the leak, or all of RSS where it is stacks of threads, too. */
 const struct kp_estimate *kp_leaks_pace(const struct kp_leaks *leaks);
 void kp_leaks_place(const struct kp_leaks_view *view, int64_t stack_id, char *out,
                     size_t out_bytes, char *shorter, size_t shorter_bytes);

@@ -58,8 +58,8 @@ static void check_gate(const struct kp_leaks_view *view)
         return;
     view->context->gate_is_exceeded = true;
     snprintf(view->context->gate, sizeof view->context->gate,
-             "it leaks at least %s per iteration%s, more than %s",
-             kp_format_size(found, low), view->has_before ? " more than before" : "",
+             "it leaks at least %s per %s%s, more than %s", kp_format_size(found, low),
+             kp_leaks_unit(view->leaks), view->has_before ? " more than before" : "",
              kp_format_size(above, (double)o->fail_above));
 }
 
@@ -75,12 +75,12 @@ static int show_site(const struct kp_leaks_view *view, struct kp_error *error)
     char rate[KP_LEAKS_RATE_BYTES], side[256];
     kp_leaks_side(leak, side, sizeof side);
     kp_emit_line(view->context->out, 2,
-                 "place %zu: %s, %s, %s; %zu samples of %zu iterations since iteration %.0f, "
-                 "p %.2g",
+                 "place %zu: %s, %s, %s; %zu samples of %zu %ss since %s %.0f, p %.2g",
                  number, kp_leak_verdict_name(leak->verdict),
                  kp_leaks_rate(view->leaks, &leak->cohort.rate, rate), side,
-                 leak->cohort.survivors, leak->cohort.generations, leak->cohort.onset,
-                 leak->cohort.p);
+                 leak->cohort.survivors, leak->cohort.generations,
+                 view->leaks->has_marks ? "iteration" : "slice", kp_leaks_unit(view->leaks),
+                 leak->cohort.onset, leak->cohort.p);
     kp_stack_view(view->context, &site);
     kp_report_next(view->context, "leaks", "all places");
     return 0;

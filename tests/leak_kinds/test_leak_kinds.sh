@@ -27,7 +27,7 @@ kind() # what, kind, expected line (a regular expression), expected text, argume
         "$REPORT" "$TMP/$kind.db" leaks | tr -s '\n ' ' ' > text.txt
         rm -f "$TMP/$kind.db"
         grep -qE "^$expected\$" <<< "$said" && grep -qE "$text" text.txt && continue
-        if [[ $said == "not enough evidence|"* ]] && [ $((unsure += 1)) -lt $((TRIES * RUNS)) ]; then
+        if [[ $said == "not enough evidence|"* ]] && [ $((unsure += 1)) -lt $((TRIES + RUNS / 10)) ]; then
             run=$((run - 1))
             continue
         fi
