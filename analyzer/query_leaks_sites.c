@@ -11,11 +11,14 @@
 #include "query_leaks_key.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SMALL_OBJECT 512 /* what Python's own allocator serves, at most */
 #define OBJECT_BYTES 64.0 /* of a block of Python's, where no sample says it */
+/* So many survivors tell what there is to tell, in a second. Of more, every k-th is looked at. */
+#define SURVIVORS_ENOUGH 1000000.0
 
 struct member { /* a row of table site */
     struct kp_place_key key;
@@ -40,6 +43,7 @@ struct loader {
     size_t member_count, birth_count;
     double object_bytes, object_blocks; /* what Python's own allocator serves */
     double started_s, asked, used; /* of malloc: bytes asked for, and with what glibc adds */
+    double survivors, every; /* all that the table has; one in how many is looked at */
     bool glibc;
     struct kp_cohort_input *inputs; /* by place */
     size_t place_count;
@@ -120,6 +124,7 @@ static int add_member(struct kp_query *query, sqlite3_stmt *st, void *to)
                          .stack_id = sqlite3_column_int64(st, 1),
                          .kind = bit};
     size_t count = kp_query_frames(query, m->stack_id, l->frames, KP_FRAMES_MAX);
+    l->survivors += kp_column_amount(st, 4);
     m->starts_thread = starts_thread(l->frames, count);
     m->side = side_of(l->frames, count, bit, sqlite3_column_int(st, 3) != 0);
     m->key = kp_place_key_of(query, KP_LEAK_BY_PLACE, m->stack_id, m->side, &named);
@@ -228,7 +233,7 @@ static int add_lifetime(struct kp_query *query, sqlite3_stmt *st, void *to)
     int64_t log2_age = kp_column_whole(st, 1);
     (void)query;
     if (m && log2_age < KP_COHORT_AGES)
-        l->inputs[m->place].freed[log2_age] += kp_column_amount(st, 2);
+        l->inputs[m->place].freed[log2_age] += kp_column_amount(st, 2) / l->every;
     return 0;
 }
 
@@ -242,6 +247,20 @@ static int add_process(struct kp_query *query, sqlite3_stmt *st, void *to)
     return 0;
 }
 
+/* Which ones is settled by their ids, in no step with what the program does: the golden ratio of
+ * 2^32 spreads them. */
+static int load_births(struct kp_query *query, struct loader *l, struct kp_error *error)
+{
+    char sql[256];
+    l->every = fmax(l->survivors / SURVIVORS_ENOUGH, 1);
+    l->leaks->gap *= l->every;
+    snprintf(sql, sizeof sql,
+             "SELECT site_id, size, weight * %.17g, born_us, born_iteration FROM sample WHERE "
+             "(id & 1073741823) * 2654435769 & 4294967295 < %.0f",
+             l->every, ceil(0x1p32 / l->every));
+    return kp_query_rows(query, sql, 0, add_birth, l, error);
+}
+
 static int load_rows(struct kp_query *query, struct loader *l, struct kp_error *error)
 {
     int64_t process = l->leaks->process_id;
@@ -249,7 +268,7 @@ static int load_rows(struct kp_query *query, struct loader *l, struct kp_error *
                                process, add_process, l, error);
     if (result == 0)
         result = kp_query_rows(query,
-                               "SELECT id, stack_id, kind, converting FROM site "
+                               "SELECT id, stack_id, kind, converting, live_samples FROM site "
                                "WHERE process_id = ?1",
                                process, add_member, l, error);
     number_places(l);
@@ -257,11 +276,7 @@ static int load_rows(struct kp_query *query, struct loader *l, struct kp_error *
     if (result == 0 && !l->inputs)
         result = kp_query_no_memory(error);
     if (result == 0)
-        result = kp_query_rows(query,
-                               "SELECT s.site_id, s.size, s.weight, s.born_us, s.born_iteration "
-                               "FROM sample s JOIN site i ON i.id = s.site_id "
-                               "WHERE i.process_id = ?1",
-                               process, add_birth, l, error);
+        result = load_births(query, l, error);
     const char *lifetimes = l->leaks->has_marks
                                 ? "SELECT t.site_id, t.log2_age, t.samples FROM lifetime t JOIN "
                                   "site i ON i.id = t.site_id WHERE i.process_id = ?1 AND "
