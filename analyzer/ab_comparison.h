@@ -80,6 +80,7 @@ struct kp_ab_comparison {
     double warm_iterations; /* marks of the run to warm up */
     int64_t wanted_runs;    /* of each configuration */
     int64_t idle_s, timeout_s; /* --idle and --timeout, 0: none */
+    int64_t keeps_output;      /* --keep-output was given */
     struct kp_ab_configuration *configurations;
     size_t configuration_count;
     struct kp_ab_run *runs;

@@ -28,7 +28,7 @@ static const char schema[] =
     "CREATE TABLE comparison (id INTEGER PRIMARY KEY CHECK (id = 1), version TEXT NOT NULL,"
     " command TEXT NOT NULL, directory TEXT NOT NULL, is_python INTEGER NOT NULL,"
     " warm_iterations REAL NOT NULL, wanted_runs INTEGER NOT NULL, idle_s INTEGER NOT NULL,"
-    " timeout_s INTEGER NOT NULL);"
+    " timeout_s INTEGER NOT NULL, keeps_output INTEGER NOT NULL);"
     "CREATE TABLE configuration (id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
     " is_recorded INTEGER NOT NULL);"
     "CREATE TABLE setting (configuration_id INTEGER NOT NULL, name TEXT NOT NULL,"
@@ -181,10 +181,11 @@ int kp_ab_store_plan(struct kp_ab_store *store, const struct kp_ab_comparison *c
                          "DELETE FROM setting",
                          error);
     if (result == 0)
-        result = write_row(store, "INSERT INTO comparison VALUES (1,?,?,?,?,?,?,?,?)", error,
-                           "tttidiii", KP_VERSION, comparison->command, comparison->directory,
+        result = write_row(store, "INSERT INTO comparison VALUES (1,?,?,?,?,?,?,?,?,?)", error,
+                           "tttidiiii", KP_VERSION, comparison->command, comparison->directory,
                            (int64_t)comparison->is_python, comparison->warm_iterations,
-                           comparison->wanted_runs, comparison->idle_s, comparison->timeout_s);
+                           comparison->wanted_runs, comparison->idle_s, comparison->timeout_s,
+                           comparison->keeps_output);
     for (size_t i = 0; result == 0 && i < comparison->configuration_count; i++)
         result = write_configuration(store, (int64_t)i + 1, &comparison->configurations[i], error);
     return finish(store, result, error);
@@ -258,6 +259,7 @@ static void read_comparison(sqlite3_stmt *query, struct kp_ab_comparison *compar
     comparison->wanted_runs = sqlite3_column_int64(query, 4);
     comparison->idle_s = sqlite3_column_int64(query, 5);
     comparison->timeout_s = sqlite3_column_int64(query, 6);
+    comparison->keeps_output = sqlite3_column_int64(query, 7);
 }
 
 static void read_configuration(sqlite3_stmt *query, struct kp_ab_comparison *comparison)
@@ -298,8 +300,8 @@ int kp_ab_store_load(struct kp_ab_store *store, struct kp_ab_comparison *compari
         const char *sql;
         void (*read)(sqlite3_stmt *query, struct kp_ab_comparison *comparison);
     } tables[] = {
-        {"SELECT command, directory, is_python, warm_iterations, wanted_runs, idle_s, timeout_s"
-         " FROM comparison",
+        {"SELECT command, directory, is_python, warm_iterations, wanted_runs, idle_s, timeout_s,"
+         " keeps_output FROM comparison",
          read_comparison},
         {"SELECT id, name, is_recorded FROM configuration ORDER BY id", read_configuration},
         {"SELECT configuration_id, name, value, is_swept FROM setting ORDER BY rowid",

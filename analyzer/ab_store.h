@@ -13,7 +13,7 @@
 struct kp_ab_store;
 
 #define KP_AB_APPLICATION_ID 0x6b706162u /* "kpab" */
-#define KP_AB_SCHEMA 2                   /* user_version */
+#define KP_AB_SCHEMA 3                   /* user_version */
 
 /* Opens the comparison at path, makes a new one where there is no file; NULL: in memory. Any other
  * file is refused and left alone. */

@@ -31,6 +31,6 @@ run "LD_PRELOAD=libkprof.so KPROF_DB=ledger.db ./ledger" \
 run "kprof-report ledger.db" "$build/kprof-report" ledger.db
 
 title "examples/fragment: long-lived blocks among short ones; hardly any memory can be given back"
-run "LD_PRELOAD=libkprof.so KPROF_DB=fragment.db ./fragment" \
-    env LD_PRELOAD="$build/libkprof.so" KPROF_DB=fragment.db "$build/examples/fragment/fragment"
+run "LD_PRELOAD=libkprof.so KPROF_DB=fragment.db KPROF_RATE=4K ./fragment" \
+    env LD_PRELOAD="$build/libkprof.so" KPROF_DB=fragment.db KPROF_RATE=4K "$build/examples/fragment/fragment"
 run "kprof-report fragment.db fragmentation" "$build/kprof-report" fragment.db fragmentation

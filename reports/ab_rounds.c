@@ -267,7 +267,7 @@ int kp_ab_session_run(struct kp_ab_session *session, struct kp_error *error)
     if (result == 0) {
         rounds.launcher = (struct kp_ab_launcher){.command = session->command,
                                                   .timeout_s = (double)session->comparison.timeout_s,
-                                                  .keep_output = session->options->keep_output,
+                                                  .keep_output = session->comparison.keeps_output != 0,
                                                   .ring = &rounds.ring,
                                                   .tick = show_progress,
                                                   .tick_context = &rounds};

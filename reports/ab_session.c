@@ -122,6 +122,7 @@ int kp_ab_session_open(struct kp_ab_session *session, struct kp_error *error)
     ask_for(session, &comparison->wanted_runs, session->options->runs);
     ask_for(session, &comparison->idle_s, session->options->idle_s);
     ask_for(session, &comparison->timeout_s, session->options->timeout_s);
+    ask_for(session, &comparison->keeps_output, session->options->keep_output);
     return comparison->command ? check_same(session, error) : check_new(session, error);
 }
 

@@ -51,6 +51,11 @@ for file in text.db other.db; do
     assert_same_file "$file is left alone" before $file
 done
 
+# What was asked for once holds when the comparison is taken up again.
+status_of 0 "$AB" -o kept.db --keep-output --no-probe --runs 1 --allocators glibc,arena1 -- echo spoken
+status_of 0 "$AB" -o kept.db --runs 2
+assert_match "the command goes on writing where kprof-ab does" '^spoken' "$(cat out.txt)"
+
 # A run that fails now and then is counted and shown, and its figures are in no average.
 cat > flaky.sh << 'SH'
 n=$(($(cat count 2> /dev/null || echo 0) + 1)); echo $n > count
