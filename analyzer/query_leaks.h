@@ -47,7 +47,6 @@ struct kp_leak_site {
     int64_t stack_id, process_id; /* of the member with the most survivors */
     unsigned kinds;
     double live_bytes;         /* of births in the window */
-    bool starts_thread;        /* what libc keeps for a thread */
     bool balanced;             /* looks like a leak, but as much goes elsewhere */
     const struct kp_frame *group; /* what it was grouped by; NULL by place and side */
     const char *module;        /* of native code: path; "" none */
@@ -93,7 +92,9 @@ struct kp_leaks {
     struct kp_leak_outside outside;
     double rss_bytes;        /* at the last reading */
     int64_t readings;        /* marks with totals in the window */
-    int64_t threads_first, threads_last;
+    int64_t threads_first, threads_last; /* as counted from outside, now and then */
+    int64_t stacks;          /* of threads at the end, also of those that nobody joined; 0: unknown */
+    double stack_bytes;      /* resident in them */
     enum kp_leak_verdict verdict;
     enum kp_leak_cause cause;
     struct kp_estimate rate; /* of the leak, bytes per iteration; 0 without one */
@@ -110,12 +111,6 @@ struct kp_leaks {
 int kp_query_leaks(struct kp_query *query, const struct kp_leak_request *request,
                    struct kp_leaks *leaks, struct kp_error *error);
 void kp_leaks_release(struct kp_leaks *leaks);
-
-/* As counted from outside, now and then: a short run may show no more than its first ones. */
-static inline bool kp_leaks_threads_grow(const struct kp_leaks *leaks)
-{
-    return leaks->threads_last > leaks->threads_first + 2;
-}
 
 /* The parts, for query_leaks*.c only. */
 int kp_leaks_load_series(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);

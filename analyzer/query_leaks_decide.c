@@ -18,7 +18,8 @@
 #define CONTRADICTED_SHARE 0.5 /* of what the places would explain */
 #define LITTLE_OF_RSS 0.1
 #define GAP_SLACK 0.02
-#define THREAD_GENERATIONS_MIN 3
+#define THREADS_MORE 2
+#define STACKS_SHARE 0.25 /* of that growth: what we keep for each thread is in it, too */
 #define MATTERS_SHARE 0.01 /* of RSS over the window: less growth is none */
 
 static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stands, double least)
@@ -192,17 +193,17 @@ static bool has_uneven_growth(const struct kp_leaks *leaks)
     return false;
 }
 
-/* Ever more threads; or what libc keeps for one stays again and again, which it does for those that
- * have ended and were not joined, too. */
+/* The stacks that are there at the end say it best: a short run is hardly looked at from outside, and
+ * threads that have ended unjoined keep theirs. */
 static bool have_threads_piled_up(const struct kp_leaks *leaks)
 {
+    double grown = leaks->other.rate.value * (leaks->end - leaks->other.start);
     if (!matters(leaks, &leaks->other))
         return false;
-    for (size_t i = 0; i < leaks->site_count; i++)
-        if (leaks->sites[i].starts_thread &&
-            leaks->sites[i].cohort.generations >= THREAD_GENERATIONS_MIN)
-            return true;
-    return kp_leaks_threads_grow(leaks);
+    if (leaks->stacks > 0)
+        return leaks->stacks > leaks->threads_first + THREADS_MORE &&
+               leaks->stack_bytes > STACKS_SHARE * grown;
+    return leaks->threads_last > leaks->threads_first + THREADS_MORE;
 }
 
 /* Mappings count as in use from the moment that they are made: those of an allocator are not. */

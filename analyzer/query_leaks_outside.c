@@ -3,7 +3,8 @@
  * Growth that no allocator has told of: which module's mappings is it in? Snapshots of the heap
  * have what is resident of each sampled mapping; between the first one behind the warm-up and the
  * last one the growth is summed by the module that mapped. A module that brings its own allocator
- * maps ahead and cuts blocks that nobody sees: it can be named, its callers can't. One thread.
+ * maps ahead and cuts blocks that nobody sees: it can be named, its callers can't. The last one, if
+ * it was taken at the end, has the stacks of threads, too. One thread.
  */
 #include "own_allocator.h"
 #include "query_db.h"
@@ -86,6 +87,15 @@ static void write_sql(const struct kp_leaks *leaks, char *sql)
              from, to);
 }
 
+static int take_stacks(struct kp_query *query, sqlite3_stmt *st, void *to)
+{
+    struct kp_leaks *leaks = to;
+    (void)query;
+    leaks->stacks = kp_column_whole(st, 0);
+    leaks->stack_bytes = kp_column_amount(st, 1);
+    return 0;
+}
+
 int kp_leaks_load_outside(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error)
 {
     char sql[SQL_BYTES];
@@ -93,6 +103,12 @@ int kp_leaks_load_outside(struct kp_query *query, struct kp_leaks *leaks, struct
     const struct mapper *most = NULL;
     write_sql(leaks, sql);
     int result = kp_query_rows(query, sql, leaks->process_id, add_stack, &all, error);
+    if (result == 0)
+        result = kp_query_rows(query,
+                               "SELECT count(*), sum(rss) FROM mapping WHERE process_id = ?1 AND "
+                               "kind = 'stack' AND number = (SELECT max(number) FROM snapshot "
+                               "WHERE process_id = ?1)",
+                               leaks->process_id, take_stacks, leaks, error);
     for (size_t i = 0; i < all.count; i++)
         if (all.items[i].bytes > (most ? most->bytes : 0))
             most = &all.items[i];

@@ -275,6 +275,10 @@ void kp_leaks_values(const struct kp_leaks_view *view)
     kp_emit_object(out, "threads");
     kp_emit_value(out, "first", KP_TYPE_WHOLE, kp_whole(leaks->threads_first));
     kp_emit_value(out, "last", KP_TYPE_WHOLE, kp_whole(leaks->threads_last));
+    kp_emit_value(out, "stacks", KP_TYPE_WHOLE,
+                  leaks->stacks > 0 ? kp_whole(leaks->stacks) : kp_unknown());
+    kp_emit_value(out, "stack_bytes", KP_TYPE_BYTES,
+                  leaks->stacks > 0 ? kp_amount(leaks->stack_bytes) : kp_unknown());
     kp_emit_object_end(out);
     kp_emit_value(out, "smallest_detectable", KP_TYPE_BYTES,
                   isfinite(leaks->detectable) ? kp_amount(leaks->detectable) : kp_unknown());

@@ -140,19 +140,21 @@ static void time_line(const struct kp_leaks_view *view)
 static void threads_line(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
-    char first[256], last[KP_FORMAT_BYTES];
+    char first[256], last[KP_FORMAT_BYTES], size[KP_FORMAT_BYTES];
     if (leaks->cause != KP_CAUSE_THREADS)
         return;
-    if (kp_leaks_threads_grow(leaks))
+    kp_format_plural(first, leaks->threads_first, "thread", "");
+    if (leaks->stacks > 0)
         kp_emit_line(view->context->out, 2,
-                     "It had %s at first and %s when last counted: their stacks are the growth "
-                     "called other.",
-                     kp_format_plural(first, leaks->threads_first, "thread", ""),
-                     kp_format_whole(last, leaks->threads_last));
+                     "It had %s at first, and at the end %s stacks of threads, %s of what is called "
+                     "other: they do not end, or nobody joins them.",
+                     first, kp_format_whole(last, leaks->stacks),
+                     kp_format_size(size, leaks->stack_bytes));
     else
         kp_emit_line(view->context->out, 2,
-                     "Threads do not end, or are neither joined nor detached: their stacks are the "
-                     "growth called other.");
+                     "It had %s at first and %s when last counted: their stacks are in what is "
+                     "called other.",
+                     first, kp_format_whole(last, leaks->threads_last));
 }
 
 static void leak_lines(const struct kp_leaks_view *view)

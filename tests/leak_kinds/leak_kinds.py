@@ -54,8 +54,7 @@ def python_mapping(number):
 
 
 def unjoined_thread(number):
-    for _ in range(4):  # libc keeps 300 bytes of each on the heap, of which few samples are taken
-        kinds.leak_thread()
+    kinds.leak_thread()
 
 
 def waiting_thread(number):
@@ -95,20 +94,25 @@ def pymalloc_holes(number):
 
 def glibc_holes(number):
     """Of the last round's block only the first bytes stay; the next is a little larger than the holes
-    that there are. What stays is given back to pymalloc."""
-    if not spare:
-        spare.extend(bytes(15) for _ in range(3000))
+    that there are. What both take is given back of what was there before."""
     kinds.take_and_shrink(50_000 + 64 * number)
-    spare.pop()
+    give_back(number)
+
+
+def give_back(number):
+    """48 bytes of glibc for what stays, 64 for the larger block; ten rounds' at once."""
+    if not spare:
+        spare.extend(bytes(1072) for _ in range(150))
+    if number % 10 == 9:
+        spare.pop()
 
 
 def arena_holes(number):
     """The same in a service with a pool of threads: each has an arena of glibc's of its own."""
-    if not spare:
-        spare.extend(bytes(15) for _ in range(3000))
+    if not pools:
         pools.extend(ThreadPoolExecutor(1) for _ in range(4))
     pools[number % 4].submit(kinds.take_and_shrink, 50_000 + 64 * number).result()
-    spare.pop()
+    give_back(number)
 
 
 def work():
