@@ -25,7 +25,7 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-#define NEARLY 0.98
+#define NEARLY 0.95
 
 struct replay_options {
     const char *allocators;

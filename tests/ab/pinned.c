@@ -3,7 +3,8 @@
  * A program that knows what it makes: each thread fills its heap with short-lived blocks of mixed
  * sizes and leaves a small one behind in every stretch of them (`pin`), so that hardly anything can
  * be given back when the others are freed. (None is so small that glibc would keep it in a fast bin,
- * which pins as well.) Says at the end how much more was resident at most than at
+ * which pins as well.) Threads wait for each other when they are full and when they are empty, so
+ * that the peak is the same in each run. Says at the end how much more was resident at most than at
  * the start.
  *
  * usage: pinned [threads] [megabytes]
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 static size_t threads = 1, megabytes = 16;
+static pthread_barrier_t all;
 
 static unsigned long figure_of(const char *path, const char *label)
 {
@@ -53,10 +55,12 @@ static void *work(void *unused)
             if (count % 7 == 0)
                 pins[count / 7] = pin();
         }
+        pthread_barrier_wait(&all);
         for (size_t i = 0; i < count; i++)
             free(blocks[i]);
         for (size_t i = 1; round < 2 && i <= count / 7; i++)
             free(pins[i]);
+        pthread_barrier_wait(&all);
     }
     free(blocks);
     return pins;
@@ -66,6 +70,7 @@ int main(int argc, char **argv)
 {
     threads = argc > 1 ? strtoul(argv[1], NULL, 10) : threads;
     megabytes = argc > 2 ? strtoul(argv[2], NULL, 10) : megabytes;
+    pthread_barrier_init(&all, NULL, (unsigned)threads);
     pthread_t *started = malloc(threads * sizeof *started);
     unsigned long start = figure_of("/proc/self/smaps_rollup", "\nRss:");
     for (size_t i = 1; i < threads; i++)
