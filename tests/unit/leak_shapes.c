@@ -286,7 +286,8 @@ static void judge_series(const struct kp_program *p, struct kp_leaks *leaks)
 void kp_program_judge(struct kp_program *p, double rate, struct kp_leaks *leaks)
 {
     *leaks = (struct kp_leaks){.has_marks = true, .iterations = p->iterations, .begin = 1,
-                               .end = p->iterations, .gap = rate};
+                               .end = p->iterations, .gap = rate,
+                               .outside = {.module = "", .allocator = ""}};
     judge_places(p, rate, leaks);
     judge_series(p, leaks);
     kp_leaks_decide(leaks);
