@@ -4,7 +4,7 @@ BENCHES := $(addprefix $B/bench/,pair soak flow empty_preload.so)
 BENCH_RIVALS := memray==1.20.0 numpy==2.3.5 pydantic_core==2.41.5 orjson==3.11.4
 .PHONY: bench
 bench: deps-bench ## what kprof costs: ratios to the plain program, in one run
-	@$(MAKE) --no-print-directory all $(BENCHES) $(BRIDGES) $B/tools/make_spool
+	@$(MAKE) --no-print-directory all $(BENCHES) $(BRIDGES) $(filter %/wheel/pyo3_engine.so,$(ENGINES)) $B/tools/make_spool
 	@KPROF_TEST_BUILD=$(abspath $B) KPROF_BENCH_PYTHON=$(PYTHON) \
 	 KPROF_BENCH_VENV=$$(tests/venv.sh $(PYTHON) bench $(BENCH_RIVALS)) python3 tests/bench/bench.py $(T)
 $B/bench/%.so: tests/bench/%.c $B/flags
