@@ -13,7 +13,11 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD, PYTHON, RUNS, DIRECTORY = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 ROUNDS, ONSET = 1000, 200
-SLACK = 1 if RUNS < 20 else 0  # one of a handful may be the one in twenty, or run on a busy machine
+# A handful of runs cannot show a share of 95 %: it finds what is broken, many runs find what is a bit off.
+IS_HANDFUL = RUNS < 20
+SLACK = 1 if IS_HANDFUL else 0
+NEAR_RATE, NEAR_ONSET = (0.15, 0.2) if IS_HANDFUL else (0.05, 0.05)
+COVERED = 1 if IS_HANDFUL else 0.9 * RUNS
 PLACES = {"native": ("forget", "leak_native"), "bridge": ("convert", "leak_bridge"),
           "python": ("leak_python",)}
 
@@ -49,11 +53,11 @@ def judge(kind, size):
             print("# seed %d: %s" % (seed, {key: report[key] for key in report if key not in ("lost", "notes", "sites")}),
                   [(s["where"], s["verdict"], s["rate"], s["survivors"], s["onset"]) for s in report["sites"][:3]])
         right["named"] += report["total"]["verdict"] in ("leak", "probable leak")
-        right["rate"] += abs(rate["value"] - truth) <= 0.05 * truth
+        right["rate"] += abs(rate["value"] - truth) <= NEAR_RATE * truth
         right["interval"] += rate["low"] <= truth <= rate["high"]
         right["place"] += all(name in functions for name in PLACES[kind])
         right["side"] += first["side"] == kind
-        right["onset"] += abs(report["warmup_until"] - ONSET) <= 0.05 * ROUNDS
+        right["onset"] += abs(report["warmup_until"] - ONSET) <= NEAR_ONSET * ROUNDS
         seen.append("%.0f/%.0f (%.0f-%.0f) since %.0f" % (rate["value"], truth, rate["low"], rate["high"],
                                                          report["warmup_until"]))
     return right, seen
@@ -65,11 +69,11 @@ def planted(kind, size):
     shown = "%s of %d; %s" % (right, RUNS, ", ".join(seen[:6]))
     print("# %s: %s" % (label, shown), flush=True)
     check(right["named"] >= RUNS - SLACK, label + ": it is said to leak", shown)
-    check(right["rate"] >= 0.95 * RUNS - SLACK, label + ": the rate is within 5 %", shown)
-    check(right["interval"] >= 0.9 * RUNS - SLACK, label + ": the interval covers it", shown)
+    check(right["rate"] >= 0.95 * RUNS - SLACK, label + ": the rate is within %.0f %%" % (100 * NEAR_RATE), shown)
+    check(right["interval"] >= COVERED, label + ": the interval covers it", shown)
     check(right["place"] >= RUNS - SLACK, label + ": the place comes first", shown)
     check(right["side"] >= RUNS - SLACK, label + ": the side is right", shown)
-    check(right["onset"] >= 0.95 * RUNS - SLACK, label + ": it begins where it does", shown)
+    check(right["onset"] >= 0.95 * RUNS - SLACK, label + ": it begins where it does, within %.0f %%" % (100 * NEAR_ONSET), shown)
 
 
 def clean(shapes, runs):
