@@ -192,10 +192,37 @@ static void running(void)
     kp_case_end(&test);
 }
 
+/* An activation was being timed when the process ended: of 50 calls that were counted ahead 20 were
+ * made; its block says what is missing. */
+static void timed(void)
+{
+    struct kp_case test;
+    struct program program;
+
+    program.fake = kp_case_begin_process(&test, 64, &program.process);
+    define(&program);
+    kp_fake_block(program.fake, program.process, 0, 1)->rows[KP_API_ROW_PyDict_New].calls = 1050;
+    struct kp_counter_block *block = kp_fake_block(program.fake, program.process, 0, 1);
+    block->is_timed = true;
+    for (unsigned row = 0; row < KP_API_ROWS; row++)
+        block->rows[row].calls = KP_TIMED_REST;
+    block->rows[KP_API_ROW_PyDict_New].calls = KP_TIMED_REST - 30;
+    kp_fake_exit(program.fake, program.process, 5000000);
+    kp_case_finish(&test, program.fake);
+    double counted = kp_case_number(&test, "SELECT calls FROM conversion WHERE api = 'PyDict_New'");
+    double rows = kp_case_number(&test, "SELECT count(*) FROM conversion");
+    double threads = kp_case_number(&test, "SELECT max(threads) FROM entry");
+    kp_check(counted == 1020 && rows == 1, "calls that were counted ahead and not made",
+             "%g calls in %g rows", counted, rows);
+    kp_check(threads == 1, "a timed block is no other thread's", "%g", threads);
+    kp_case_end(&test);
+}
+
 int main(void)
 {
     whole();
     killed();
     running();
+    timed();
     return kp_checks_failed();
 }
