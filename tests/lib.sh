@@ -83,14 +83,11 @@ exact_sum() # database, column of site: the sum as a whole number, for KPROF_RAT
 
 collector_of() # database: pid of the collector that works on it, if any
 {
-    local link
-    for link in /proc/[0-9]*/cmdline; do
-        if { tr '\0' '\n' < "$link"; } 2>/dev/null | grep -qxF "$1-spool"; then
-            echo "$link" | cut -d/ -f3
-            return
-        fi
-    done
-    return 1
+    # One grep for all processes, the name not among its own arguments. With a few processes for each,
+    # a test that waits wears out every pid there is, and bash forgets a child whose pid comes again.
+    local found
+    found=$(grep -lsxzFf <(echo "$1-spool") /proc/[0-9]*/cmdline | head -n 1 | cut -d/ -f3)
+    [ -n "$found" ] && echo "$found"
 }
 
 wait_for() # seconds, command...: until the command succeeds
