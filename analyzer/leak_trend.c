@@ -8,7 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define BLOCKS_MAX 24       /* to find the start */
+#define BLOCKS_MAX 48       /* to walk back */
+#define BREAK_BLOCKS_MAX 24
 #define SLOPE_BLOCKS_MAX 16 /* longer ones: a saw has a valley in each */
 #define BLOCKS_MIN 6
 #define READINGS_A_BLOCK 4
@@ -17,13 +18,16 @@
 #define START_LAST 0.6
 #define SIDE_MIN 4 /* valleys on each side of a break */
 #define ROUNDS 3
+#define ASTRAY_LEAST 0.06 /* of the range: a break that changes less does not matter */
+#define OFF_LINE_P 1e-4
+#define OVER_LOG_LEAST 2.0 /* of log-likelihood */
+#define LOG_SHARE_MOST 0.5
 #define SPACING_LEAST 0.75 /* of the mean distance of late readings */
 #define NOISE_FLOOR 2e-3 /* of the range: rounder than a straight line need not be */
 #define ROUNDING 0.004 /* of the rate: what allocators add to sizes is not known better */
 #define SLOWING_SHARE (2.0 / 3)
 #define SLOWING_P 0.005
-#define STEADY_SHARE 0.9
-#define STEADY_ERROR 0.15 /* of the first slope */
+#define LOG_BEFORE 4.0 /* a logarithm is drawn from a fourth of the start on */
 
 struct valleys {
     double at[BLOCKS_MAX], value[BLOCKS_MAX];
@@ -114,20 +118,40 @@ static double range_of(const struct valleys *v)
     return v->count > 0 ? high - low : 0;
 }
 
-/* Two lines instead of one cost three more parameters. */
-static double find_break(const struct valleys *v, double from)
+/* Two lines instead of one cost three more parameters, and must matter: the first one, drawn on,
+ * would go astray. */
+static bool find_break(const struct valleys *v, struct kp_trend_start *start)
 {
-    double n = (double)v->count, best = INFINITY, at = from;
-    double floor = n * pow(NOISE_FLOOR * range_of(v), 2);
+    double n = (double)v->count, best = INFINITY, range = range_of(v);
+    double floor = n * pow(NOISE_FLOOR * range, 2), one = fit(v, 0, v->count).squares + floor;
+    size_t at = 0;
     for (size_t i = SIDE_MIN; i + SIDE_MIN <= v->count; i++) {
-        double squares = fit(v, 0, i).squares + fit(v, i, v->count).squares;
+        double squares = fit(v, 0, i).squares + fit(v, i, v->count).squares + floor;
         if (squares < best) {
             best = squares;
-            at = v->at[i];
+            at = i;
         }
     }
-    double one = fit(v, 0, v->count).squares + floor, two = best + floor;
-    return one > 0 && n * log(one / two) > 3 * log(n) + 2 ? at : from;
+    if (at == 0 || !(n * log(one / best) > 3 * log(n) + 2))
+        return false;
+    struct line before = fit(v, 0, at), after = fit(v, at, v->count);
+    double end = v->at[v->count - 1];
+    double astray = after.start + after.slope * end - before.start - before.slope * end;
+    *start = (struct kp_trend_start){v->at[at], v->at[at], before.slope < after.slope};
+    return fabs(astray) > ASTRAY_LEAST * range;
+}
+
+/* How far from the line through valleys [i, count) the one before may lie, and does. */
+static bool is_off_line(const struct valleys *v, size_t i, size_t which, double *off)
+{
+    struct line line = fit(v, i, v->count);
+    double n = (double)(v->count - i), middle = 0, floor = NOISE_FLOOR * range_of(v);
+    for (size_t j = i; j < v->count; j++)
+        middle += v->at[j] / n;
+    double away = v->at[which] - middle;
+    double error = sqrt(line.squares / (n - 2) * (1 + 1 / n + away * away / line.spread));
+    *off = v->value[which] - line.start - line.slope * v->at[which];
+    return fabs(*off) > kp_t_quantile(OFF_LINE_P, n - 2) * hypot(error, floor);
 }
 
 /* Marks are looked at more often at first: valleys of many readings lie deeper than those of few,
@@ -149,19 +173,55 @@ static struct kp_reading_point *thin(const struct kp_reading_point *points, size
     return kept;
 }
 
-double kp_trend_find_start(const struct kp_reading_point *all, size_t count, double begin,
-                           double end)
+/* From the end backwards, as long as the valleys go on along their line; one that does not may be
+ * chance, two are none. */
+static struct kp_trend_start walk_back(const struct valleys *v, double begin, double last)
 {
-    double start = begin, last = begin + START_LAST * (end - begin);
-    struct kp_reading_point *points = thin(all, &count, begin, end);
+    double off, farther;
+    size_t i = v->count;
+    while (i > 0 && v->at[i - 1] >= last)
+        i--;
+    if (v->count < i + SIDE_MIN)
+        return (struct kp_trend_start){begin, begin, false};
+    for (; i > 0; i--)
+        if (is_off_line(v, i, i - 1, &off) && (i < 2 || is_off_line(v, i, i - 2, &farther)))
+            return (struct kp_trend_start){v->at[i], v->at[i], off > 0};
+    return (struct kp_trend_start){begin, begin, false};
+}
+
+/* The last break; then from the end backwards, which finds the end of a warm-up that is too short
+ * for a line of its own. */
+static struct kp_trend_start find_start(const struct kp_reading_point *points, size_t count,
+                                        double begin, double end)
+{
+    double last = begin + START_LAST * (end - begin);
+    struct kp_trend_start start = {begin, begin, false}, next, back;
     struct valleys v;
-    while (readings_in(points, count, start, end) >= KP_TREND_READINGS_MIN) {
-        find_line(points, count, start, end, BLOCKS_MAX, &v);
-        double next = find_break(&v, start);
-        if (next <= start || next > last)
+    while (readings_in(points, count, start.at, end) >= KP_TREND_READINGS_MIN) {
+        find_line(points, count, start.at, end, BREAK_BLOCKS_MAX, &v);
+        if (!find_break(&v, &next) || next.at <= start.at || next.at > last)
             break;
         start = next;
     }
+    start.onset = start.at;
+    if (readings_in(points, count, start.at, end) < KP_TREND_READINGS_MIN)
+        return start;
+    find_line(points, count, begin, end, BLOCKS_MAX, &v);
+    back = walk_back(&v, begin, last);
+    if (back.begins && back.at >= start.at) {
+        start.onset = back.at;
+        start.begins = true;
+    }
+    return start;
+}
+
+struct kp_trend_start kp_trend_find_start(const struct kp_reading_point *all, size_t count,
+                                          double begin, double end)
+{
+    struct kp_reading_point *points = thin(all, &count, begin, end);
+    struct kp_trend_start start = {begin, begin, false};
+    if (points)
+        start = find_start(points, count, begin, end);
     free(points);
     return start;
 }
@@ -217,12 +277,57 @@ static void compare_halves(const struct valleys *v, struct kp_trend *trend)
     double less = first.slope - second.slope;
     trend->slowing = second.slope < SLOWING_SHARE * first.slope &&
                      kp_t_tail(less / fmax(error, 1e-12), (double)v->count - 4) < SLOWING_P;
-    trend->steady = second.slope + error > STEADY_SHARE * first.slope &&
-                    error < STEADY_ERROR * first.slope;
+}
+
+/* Squares that y = slope x leaves, of the differences of valleys; x: time, or its logarithm. */
+static double squares_of_steps(const struct valleys *v, double begin, bool logarithm)
+{
+    double xx = 0, xy = 0, yy = 0;
+    for (size_t i = 1; i < v->count; i++) {
+        double y = v->value[i] - v->value[i - 1], x = v->at[i] - v->at[i - 1];
+        if (logarithm)
+            x = log((v->at[i] - begin + 1) / (v->at[i - 1] - begin + 1));
+        xx += x * x;
+        xy += x * y;
+        yy += y * y;
+    }
+    return xx > 0 ? yy - xy * xy / xx : yy;
+}
+
+/* Growth like that of the logarithm never ends, but is no leak; long after its beginning it looks
+ * like one. */
+static void compare_with_logarithm(const struct valleys *v, double begin, struct kp_trend *trend)
+{
+    double n = (double)v->count - 1, floor = n * pow(NOISE_FLOOR * range_of(v), 2);
+    double line = squares_of_steps(v, begin, false) + floor;
+    double logarithm = squares_of_steps(v, begin, true) + floor;
+    trend->no_logarithm = line > 0 && n / 2 * log(logarithm / line) > OVER_LOG_LEAST;
+}
+
+static double value_at(const struct kp_reading_point *points, size_t count, double at)
+{
+    size_t i = 0;
+    while (i + 1 < count && points[i + 1].at <= at)
+        i++;
+    return points[i].value;
+}
+
+/* Of the growth since the start, what a logarithm through the time before would have given: as much
+ * as before in each doubling. */
+static double log_share(const struct kp_reading_point *all, size_t count,
+                        const struct kp_trend *trend, double end)
+{
+    double begin = all[0].at - 1, length = trend->start - begin;
+    double before = value_at(all, count, trend->start) -
+                    value_at(all, count, begin + length / LOG_BEFORE);
+    double since = trend->rate.value * (end - trend->start);
+    if (length < LOG_BEFORE || !(since > 0))
+        return 0;
+    return before / log(LOG_BEFORE) * log((end - begin) / length) / since;
 }
 
 static void judge(const struct kp_reading_point *points, size_t count, double start, double end,
-                  struct kp_trend *trend)
+                  double begin, struct kp_trend *trend)
 {
     struct valleys v;
     struct line line = find_line(points, count, start, end, SLOPE_BLOCKS_MAX, &v);
@@ -237,6 +342,7 @@ static void judge(const struct kp_reading_point *points, size_t count, double st
     trend->grows = count < KP_TREND_READINGS_MIN ? trend->rate.low > 0
                                                  : test_valleys(points, count, start, end);
     compare_halves(&v, trend);
+    compare_with_logarithm(&v, begin, trend);
     trend->needed = kp_t_quantile(0.05, trend->df) * trend->error;
 }
 
@@ -244,9 +350,12 @@ struct kp_trend kp_trend_judge(const struct kp_reading_point *all, size_t count,
                                double end)
 {
     struct kp_trend trend = {.start = start};
+    size_t all_count = count;
     struct kp_reading_point *points = thin(all, &count, start, end);
     if (points && count >= KP_TREND_READINGS_FEW)
-        judge(points, count, start, end, &trend);
+        judge(points, count, start, end, all[0].at, &trend);
     free(points);
+    if (trend.is_known && log_share(all, all_count, &trend, end) < LOG_SHARE_MOST)
+        trend.no_logarithm = true;
     return trend;
 }

@@ -83,6 +83,8 @@ struct kp_leaks {
     double begin, end;       /* of the window */
     double gap;              /* bytes between two samples, on average over time */
     struct kp_trend rss, live, held, other;
+    double trend_onset;      /* where what is live goes along one line from */
+    bool begins;             /* and was flatter before */
     double live_asked;       /* bytes asked for per byte that malloc counts as used */
     double object_bytes;     /* mean of a block of Python's own allocator */
     struct kp_rate_at *rates; /* of sampling, over the window */

@@ -42,8 +42,8 @@ static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stan
 static void settle_late(const struct kp_leaks *leaks, struct kp_cohort *cohort)
 {
     const struct kp_estimate *live = &leaks->live.rate;
-    if (cohort->may_be_late && leaks->live.is_known && leaks->live.grows && leaks->live.steady &&
-        live->low <= cohort->rate.high && live->high >= cohort->rate.low)
+    if (cohort->may_be_late && leaks->live.is_known && leaks->live.grows && !leaks->live.slowing &&
+        leaks->live.no_logarithm && live->low <= cohort->rate.high && live->high >= cohort->rate.low)
         cohort->shape = KP_COHORT_LINEAR;
 }
 
@@ -145,10 +145,11 @@ static void withdraw(struct kp_leaks *leaks)
  * allocators say where in it. */
 static double onset_of(const struct kp_leaks *leaks, const struct kp_cohort *cohort)
 {
-    if (!leaks->live.is_known || leaks->live.start <= cohort->onset ||
-        leaks->live.start > cohort->first + GAP_SLACK * leaks->iterations)
-        return cohort->onset;
-    return leaks->live.start;
+    bool later = leaks->trend_onset > cohort->onset || (leaks->exact && leaks->begins);
+    if (leaks->live.is_known && later &&
+        leaks->trend_onset <= cohort->first + GAP_SLACK * leaks->iterations)
+        return leaks->trend_onset;
+    return cohort->onset;
 }
 
 static void decide_rate(struct kp_leaks *leaks, const struct kp_measured *named)

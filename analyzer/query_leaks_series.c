@@ -144,8 +144,11 @@ static void judge(const struct series *s, struct kp_reading_point *points[SERIES
 {
     struct kp_leaks *leaks = s->leaks;
     bool has_malloc = s->count > 0 && s->readings[s->count - 1].has_malloc;
-    double start = kp_trend_find_start(points[has_malloc ? LIVE : RSS], s->count, leaks->begin,
-                                       leaks->end);
+    struct kp_trend_start found = kp_trend_find_start(points[has_malloc ? LIVE : RSS], s->count,
+                                                      leaks->begin, leaks->end);
+    double start = found.at;
+    leaks->begins = found.begins;
+    leaks->trend_onset = found.onset;
     leaks->rss = kp_trend_judge(points[RSS], s->count, start, leaks->end);
     leaks->onset = start;
     if (!has_malloc)

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define SMALL_OBJECT 512 /* what Python's own allocator serves, at most */
+#define SIZES_LEAST 3 /* samples of the middle third that stand for what stays */
 #define OBJECT_BYTES 64.0 /* of a block of Python's, where no sample says it */
 /* So many survivors tell what there is to tell, in a second. Of more, every k-th is looked at. */
 #define SURVIVORS_ENOUGH 1000000.0
@@ -34,14 +35,19 @@ struct birth_row {
     struct kp_birth birth;
 };
 
+struct sizes { /* counts: of samples */
+    double object_bytes, object_blocks, objects; /* what Python's own allocator serves */
+    double asked, used, blocks; /* of malloc: bytes asked for, and with what glibc adds */
+};
+
 struct loader {
     struct kp_leaks *leaks;
     struct member *members; /* by site_id, later by key */
     struct birth_row *births;
     struct kp_frame *frames; /* room for a stack */
     size_t member_count, birth_count;
-    double object_bytes, object_blocks; /* what Python's own allocator serves */
-    double started_s, asked, used; /* of malloc: bytes asked for, and with what glibc adds */
+    struct sizes sizes[2]; /* of all, and of those that were born in the middle third */
+    double started_s;
     double survivors, every; /* all that the table has; one in how many is looked at */
     bool glibc;
     struct kp_cohort_input *inputs; /* by place */
@@ -175,6 +181,26 @@ static int add_extra(struct kp_leaks *leaks, const struct member *m, double at, 
     return 0;
 }
 
+/* What stays is measured on births of the middle third, if there are enough: what was born later may
+ * still go, what was born earlier is of the warm-up. */
+static void add_sizes(struct loader *l, unsigned kind, double at, double size, double weight)
+{
+    double third = (l->leaks->end - l->leaks->begin) / 3;
+    bool middle = at >= l->leaks->begin + third && at < l->leaks->end - third;
+    for (int i = 0; i <= middle; i++) {
+        struct sizes *sizes = &l->sizes[i];
+        if (kind & (KP_KINDS_MALLOC | KP_KINDS_NEW)) {
+            sizes->blocks++;
+            sizes->asked += size * weight;
+            sizes->used += (l->glibc ? glibc_chunk(size) : size) * weight;
+        } else if (kind & (KP_KINDS_OBJECT | KP_KINDS_MEM)) {
+            sizes->objects++;
+            sizes->object_bytes += size * weight;
+            sizes->object_blocks += weight;
+        }
+    }
+}
+
 static int add_birth(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
     struct loader *l = to;
@@ -191,13 +217,7 @@ static int add_birth(struct kp_query *query, sqlite3_stmt *st, void *to)
         return -1;
     *row = (struct birth_row){m->place, {at, size * weight, weight}};
     m->survivors++;
-    if (m->kind & (KP_KINDS_MALLOC | KP_KINDS_NEW)) {
-        l->asked += size * weight;
-        l->used += (l->glibc ? glibc_chunk(size) : size) * weight;
-    } else if (m->kind & (KP_KINDS_OBJECT | KP_KINDS_MEM)) {
-        l->object_bytes += size * weight;
-        l->object_blocks += weight;
-    }
+    add_sizes(l, m->kind, at, size, weight);
     return add_extra(leaks, m, at, size, weight);
 }
 
@@ -351,8 +371,12 @@ int kp_leaks_load_sites(struct kp_query *query, struct kp_leaks *leaks, struct k
     int result = l.frames ? load_rows(query, &l, error) : kp_query_no_memory(error);
     if (result == 0)
         result = judge_places(query, &l, error);
-    leaks->live_asked = l.used > 0 ? l.asked / l.used : 1;
-    leaks->object_bytes = l.object_blocks > 0 ? l.object_bytes / l.object_blocks : OBJECT_BYTES;
+    const struct sizes *malloc_sizes = &l.sizes[l.sizes[1].blocks >= SIZES_LEAST];
+    const struct sizes *objects = &l.sizes[l.sizes[1].objects >= SIZES_LEAST];
+    leaks->live_asked = malloc_sizes->used > 0 ? malloc_sizes->asked / malloc_sizes->used : 1;
+    leaks->object_bytes = objects->object_blocks > 0
+                              ? objects->object_bytes / objects->object_blocks
+                              : OBJECT_BYTES;
     free(l.frames);
     free(l.members);
     free(l.births);

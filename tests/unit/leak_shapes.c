@@ -204,6 +204,37 @@ void kp_program_leak(struct kp_program *p, double bytes, int onset)
         kp_program_add(p, k, INT_MAX, bytes, KP_PLACE_LEAK);
 }
 
+/* One sample per 400 KiB or so while the program starts, then half of that every 12 iterations, and
+ * in the end what its own allocations allow, which goes up and down. */
+static void draw_rates(struct kp_program *p, struct kp_leaks *leaks)
+{
+    double rate = (300 + 200 * kp_program_uniform(p)) * KB;
+    double usual = (3 + 7 * kp_program_uniform(p)) * KB;
+    int settled = (int)((0.03 + 0.09 * kp_program_uniform(p)) * p->iterations);
+    leaks->rates = kp_alloc((size_t)p->iterations * sizeof *leaks->rates);
+    for (int k = 1; k < p->iterations; k++) {
+        double step = exp(0.8 * (kp_program_uniform(p) - 0.5));
+        if (k >= settled && k % 12 == 0)
+            rate = rate > 2 * usual ? rate / 2 : fmin(fmax(rate * step, usual / 2), 2 * usual);
+        leaks->rates[leaks->rate_count++] = (struct kp_rate_at){k, rate};
+    }
+}
+
+static double rate_of(const struct kp_leaks *leaks, int iteration)
+{
+    if (leaks->rate_count == 0)
+        return leaks->gap;
+    return leaks->rates[iteration > 1 ? iteration - 1 : 0].rate;
+}
+
+static double mean_gap(const struct kp_leaks *leaks)
+{
+    double inverse = 0;
+    for (size_t i = 0; i < leaks->rate_count; i++)
+        inverse += 1 / leaks->rates[i].rate;
+    return (double)leaks->rate_count / inverse;
+}
+
 struct sampled {
     struct kp_cohort_input inputs[KP_PLACES];
     struct kp_birth *births[KP_PLACES];
@@ -216,10 +247,11 @@ static int compare_births(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static void sample(struct kp_program *p, double rate, struct sampled *s)
+static void sample(struct kp_program *p, const struct kp_leaks *leaks, struct sampled *s)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct kp_block *block = &p->blocks[i];
+        double rate = rate_of(leaks, block->born);
         double chance = rate > 1 ? -expm1(-(block->size + 16) / rate) : 1;
         struct kp_cohort_input *in = &s->inputs[block->place];
         if (kp_program_uniform(p) >= chance)
@@ -238,10 +270,10 @@ static void sample(struct kp_program *p, double rate, struct sampled *s)
     }
 }
 
-static void judge_places(struct kp_program *p, double rate, struct kp_leaks *leaks)
+static void judge_places(struct kp_program *p, struct kp_leaks *leaks)
 {
     struct sampled s = {0};
-    sample(p, rate, &s);
+    sample(p, leaks, &s);
     leaks->sites = kp_alloc(KP_PLACES * sizeof *leaks->sites);
     leaks->site_count = KP_PLACES;
     for (int i = 0; i < KP_PLACES; i++) {
@@ -252,7 +284,9 @@ static void judge_places(struct kp_program *p, double rate, struct kp_leaks *lea
         in->begin = 1;
         in->end = p->iterations;
         in->age_unit = 1;
-        in->gap = rate;
+        in->gap = leaks->gap;
+        in->rates = leaks->rates;
+        in->rate_count = leaks->rate_count;
         leaks->sites[i].cohort = kp_cohort_judge(in);
         leaks->sites[i].stack_id = i + 1;
         free(s.births[i]);
@@ -276,9 +310,11 @@ static void judge_series(const struct kp_program *p, struct kp_leaks *leaks)
         if (k > 0 && (k < ALL_MARKS || k % 10 == 0))
             points[count++] = (struct kp_reading_point){k, live};
     }
-    double start = kp_trend_find_start(points, count, 1, n);
-    leaks->live = kp_trend_judge(points, count, start, n);
-    leaks->onset = start;
+    struct kp_trend_start start = kp_trend_find_start(points, count, 1, n);
+    leaks->live = kp_trend_judge(points, count, start.at, n);
+    leaks->onset = start.at;
+    leaks->begins = start.begins;
+    leaks->trend_onset = start.onset;
     free(change);
     free(points);
 }
@@ -288,7 +324,11 @@ void kp_program_judge(struct kp_program *p, double rate, struct kp_leaks *leaks)
     *leaks = (struct kp_leaks){.has_marks = true, .iterations = p->iterations, .begin = 1,
                                .end = p->iterations, .gap = rate,
                                .outside = {.module = "", .allocator = ""}};
-    judge_places(p, rate, leaks);
+    if (rate == KP_RATE_AUTO) {
+        draw_rates(p, leaks);
+        leaks->gap = mean_gap(leaks);
+    }
+    judge_places(p, leaks);
     judge_series(p, leaks);
     kp_leaks_decide(leaks);
 }

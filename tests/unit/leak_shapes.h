@@ -47,6 +47,7 @@ void kp_program_leak(struct kp_program *program, double bytes, int onset);
 /* Warm-up, a full cache, sawtooth and noise. */
 void kp_program_usual(struct kp_program *program);
 
+#define KP_RATE_AUTO 0 /* as the library does without a setting */
 /* Samples at rate R (1: all) and judges; release with kp_leaks_release(). sites[].stack_id is the
  * place + 1. */
 void kp_program_judge(struct kp_program *program, double rate, struct kp_leaks *leaks);
