@@ -9,8 +9,8 @@
  *   valleys  the window is cut into blocks; of each, the lowest reading after the slope so far was
  *            taken out, twice over
  *   start    the last place where the valleys break (two lines fit better than one by the Bayesian
- *            information criterion, and the first one drawn on would be off by 6 % of the range), at
- *            most at 60 % of the window: the warm-up is before it
+ *            information criterion, and the first one drawn on would be off by 6 % of the range),
+ *            at most at 60 % of the window: the warm-up is before it
  *   onset    from the end backwards, the last two valleys that lie off the line through all later
  *            ones, and above it: what grows begins behind them
  *   rate     the line through the valleys since the start (least squares; their scatter gives the

@@ -43,7 +43,8 @@ static void settle_late(const struct kp_leaks *leaks, struct kp_cohort *cohort)
 {
     const struct kp_estimate *live = &leaks->live.rate;
     if (cohort->may_be_late && leaks->live.is_known && leaks->live.grows && !leaks->live.slowing &&
-        leaks->live.no_logarithm && live->low <= cohort->rate.high && live->high >= cohort->rate.low)
+        leaks->live.no_logarithm && live->low <= cohort->rate.high &&
+        live->high >= cohort->rate.low)
         cohort->shape = KP_COHORT_LINEAR;
 }
 

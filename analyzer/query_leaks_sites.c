@@ -181,8 +181,8 @@ static int add_extra(struct kp_leaks *leaks, const struct member *m, double at, 
     return 0;
 }
 
-/* What stays is measured on births of the middle third, if there are enough: what was born later may
- * still go, what was born earlier is of the warm-up. */
+/* What stays is measured on births of the middle third, if there are enough: what was born later
+ * may still go, what was born earlier is of the warm-up. */
 static void add_sizes(struct loader *l, unsigned kind, double at, double size, double weight)
 {
     double third = (l->leaks->end - l->leaks->begin) / 3;
