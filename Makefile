@@ -66,6 +66,7 @@ PROGRAMS     := $B/kprof-collect $B/kprof-report $B/kprof-run $B/kprof-ab
 .DELETE_ON_ERROR:
 
 all: $B/libkprof.so $B/libkprof-marks.so $(PROGRAMS) ## build the library and the programs into build/release
+	@mkdir -p build
 	@for l in libkprof.so libkprof-marks.so; do ln -sfn $(CONFIG)/$$l build/$$l; done
 	@for p in $(notdir $(PROGRAMS)); do ln -sfn $(CONFIG)/$$p build/$$p; done
 

@@ -187,7 +187,7 @@ static void add_sizes(struct loader *l, unsigned kind, double at, double size, d
 {
     double third = (l->leaks->end - l->leaks->begin) / 3;
     bool middle = at >= l->leaks->begin + third && at < l->leaks->end - third;
-    for (int i = 0; i <= middle; i++) {
+    for (int i = 0; i < (middle ? 2 : 1); i++) {
         struct sizes *sizes = &l->sizes[i];
         if (kind & (KP_KINDS_MALLOC | KP_KINDS_NEW)) {
             sizes->blocks++;
