@@ -72,7 +72,7 @@ uint64_t kp_watch_now_us(const struct kp_watch *watch)
 /* Reads a small file of /proc/PID whole; the bytes read, or -1 with errno. */
 static ssize_t read_proc(uint32_t pid, const char *name, char *buffer, size_t size)
 {
-    char path[64];
+    char path[340];
 
     snprintf(path, sizeof path, "/proc/%u/%s", pid, name);
     int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -183,12 +183,35 @@ static bool parse_stat(const char *text, struct stat_line *line)
     return true;
 }
 
-/* The state is that of the first thread, which may end long before the others. One that is the last
- * and on its way out runs nothing of the program any more, however long the kernel takes for the
- * rest. */
-static bool has_ended(const struct stat_line *line)
+/* Runs nothing of the program any more, however long the kernel takes for the rest. */
+static bool is_leaving(const struct stat_line *line)
 {
-    return line->threads <= 1 && (strchr("ZXx", line->state) || line->flags & FLAG_EXITING);
+    return strchr("ZXx", line->state) || line->flags & FLAG_EXITING;
+}
+
+static bool any_thread_stays(uint32_t pid)
+{
+    char path[64], name[300], text[1024];
+    struct stat_line line;
+    struct dirent *entry;
+    bool stays = false;
+
+    snprintf(path, sizeof path, "/proc/%u/task", pid);
+    DIR *directory = opendir(path);
+    while (directory && !stays && (entry = readdir(directory))) {
+        snprintf(name, sizeof name, "task/%s/stat", entry->d_name);
+        stays = entry->d_name[0] != '.' && read_proc(pid, name, text, sizeof text) > 0 &&
+                parse_stat(text, &line) && !is_leaving(&line);
+    }
+    if (directory)
+        closedir(directory);
+    return stays;
+}
+
+/* The state is that of the first thread, which may end long before the others. */
+static bool has_ended(uint32_t pid, const struct stat_line *line)
+{
+    return is_leaving(line) && (line->threads <= 1 || !any_thread_stays(pid));
 }
 
 /* Without /proc there is still kill(). */
@@ -215,7 +238,7 @@ static bool look(struct kp_watch *watch, struct kp_watched *watched)
                exists_by_kill(watched->outer_pid);
     if (!parse_stat(text, &line))
         return exists_by_kill(watched->outer_pid);
-    if (has_ended(&line))
+    if (has_ended(watched->outer_pid, &line))
         return false;
     if (watched->start_ticks ? line.start_ticks != watched->start_ticks
                              : is_younger(watch, watched, line.start_ticks))

@@ -45,8 +45,8 @@ wait_for 5 test -s log
 sleep 0.5
 kill -KILL $outer
 wait $outer 2> /dev/null
-gone() { ! grep -qsaF "KPROF_DB=$db" /proc/[0-9]*/environ; }
-wait_for 5 gone # the kernel needs a moment for the rest of the namespace
+gone() { ! grep -qsaF "KPROF_DB=$db" /proc/[0-9]*/task/*/environ; }
+wait_for 20 gone # the kernel needs a moment for each thread of the namespace
 assert_whole "PID 1 killed from outside" "$db"
 assert_eq "all that PID 1 has logged before it was killed is there" \
     "$("$BUILD/tools/show_log" log | awk -F'|' '$4 > 0' | wc -l)" "$(under "$db" logged_block allocated_count)"
