@@ -120,7 +120,7 @@ def children():
 def share_of(database):
     with sqlite3.connect(database) as db:
         row = db.execute("select sampling_s, cpu_s, late_sampling_s, late_cpu_s, rate_min, rate_max from process").fetchone()
-        late = db.execute("select min(rate_min) from timeline where start_s > 1 and rate_min > 0").fetchone()[0]
+        late = db.execute("select min(rate_min) from timeline where start_s > 1 and rate_min > 0").fetchone()[0] or row[4]
     return (row[0] - row[2]) / max(row[1] - row[3], 1e-9), late, row[5]
 
 
