@@ -21,9 +21,9 @@ BASE := -std=gnu11 -g $(WARN) -DKP_VERSION='"$(VERSION)"' -D_GNU_SOURCE
 ifeq ($(CONFIG),release)
   OPT := -O2
 else ifeq ($(CONFIG),debug)
-  OPT := -O1 -DKP_DEBUG
+  OPT := -O1
 else ifeq ($(CONFIG),asan)
-  OPT := -O1 -DKP_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+  OPT := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 else ifeq ($(CONFIG),coverage)
   OPT := -O1 --coverage
 else
@@ -38,7 +38,7 @@ INC_unit     := -iquote tests/unit -iquote analyzer -iquote shim/record -iquote 
 
 # The shim is built the same way in every configuration but debug: a preload under ASan meets
 # ASan's own malloc.
-SHIM_OPT := $(if $(filter debug,$(CONFIG)),-O1 -DKP_DEBUG,-O2)
+SHIM_OPT := $(if $(filter debug,$(CONFIG)),-O1,-O2)
 SHIM_FLAGS := $(BASE) $(SHIM_OPT) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-stack-protector \
 	-U_FORTIFY_SOURCE -fno-builtin-malloc -fno-builtin-free -fno-builtin-calloc -fno-builtin-realloc \
 	-DKP_LIBEXECDIR='"$(LIBEXECDIR)"' $(INC_shim)

@@ -256,7 +256,7 @@ static int add_process(struct kp_query *query, sqlite3_stmt *st, void *to)
 }
 
 /* Which ones is settled by their ids, in no step with what the program does: the golden ratio of
- * 2^32 spreads them. */
+ * 2^32 spreads them. Departed samples are few and all looked at. */
 static int load_births(struct kp_query *query, struct loader *l, struct kp_error *error)
 {
     char sql[256];

@@ -262,24 +262,3 @@ uint64_t kp_live_count(void)
         count += atomic_load_explicit(&shards[i].count, memory_order_relaxed);
     return count;
 }
-
-#ifdef KP_DEBUG
-bool kp_live_is_valid(void)
-{
-    for (unsigned s = 0; s < SHARDS; s++) {
-        const struct entry *entries = shards[s].entries;
-        uint64_t mask = shards[s].mask, count = 0;
-
-        for (uint64_t i = 0; entries && i <= mask; i++) {
-            if (!entries[i].pointer)
-                continue;
-            count++;
-            if (probe(entries, mask, entries[i].pointer) != i || !kp_filter[filter_index(entries[i].pointer)])
-                return false;
-        }
-        if (count != shards[s].count)
-            return false;
-    }
-    return true;
-}
-#endif

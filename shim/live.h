@@ -49,8 +49,4 @@ uint64_t kp_live_count(void);
 /* Called once before the first insertion: makes the filter and table empty in forked children. */
 bool kp_live_init(void);
 
-#if defined KP_DEBUG
-bool kp_live_is_valid(void);
-#endif
-
 #endif
