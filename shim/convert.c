@@ -219,7 +219,7 @@ struct kp_counter_row *kp_convert_begin(unsigned row, uintptr_t caller)
     else if (!self->now.entry)
         self->outside = block;
     counted->calls++;
-    self->now.last = counted;
+    self->now.last_row = row;
     return counted;
 }
 
@@ -257,7 +257,7 @@ uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, 
                             uintptr_t f)
 {
     struct kp_convert *self = &kp_convert;
-    unsigned row = self->row;
+    unsigned row = (unsigned)self->now.last_row;
     uint64_t amount = self->amount;
     struct kp_counter_row *counted =
         kp_convert_begin(row, (uintptr_t)__builtin_return_address(0));
@@ -285,16 +285,6 @@ static bool python_runs_inside(const struct kp_slot *slot, uintptr_t frame)
     return slot->py_depth && slot->py[slot->py_depth - 1].anchor < frame;
 }
 
-/* Of the last conversion: in the span's block, or in that where it belongs. */
-static unsigned last_row(const struct kp_activation *now, const struct kp_counter_block *block)
-{
-    uintptr_t in_first = (uintptr_t)now->last - (uintptr_t)now->block->rows;
-
-    if (in_first >= sizeof block->rows)
-        in_first = (uintptr_t)now->last - (uintptr_t)block->rows;
-    return (unsigned)(in_first / sizeof *now->last);
-}
-
 uint16_t kp_convert_flags(const struct kp_slot *slot, uintptr_t sp)
 {
     const struct kp_convert *self = &kp_convert;
@@ -305,9 +295,9 @@ uint16_t kp_convert_flags(const struct kp_slot *slot, uintptr_t sp)
         return 0;
     if (self->now.entry && (sp > self->now.frame || python_runs_inside(slot, self->now.frame)))
         return 0;
-    if (self->now.last) {
+    if (self->now.last_row) {
         flags = KP_ALLOC_CONVERTING;
-        if (kp_row_kinds[last_row(&self->now, block)].direction == KP_FROM_PYTHON)
+        if (kp_row_kinds[self->now.last_row].direction == KP_FROM_PYTHON)
             flags |= KP_ALLOC_FROM_PYTHON;
     }
     return KP_ALLOC_FLAGS(block->entry, flags);

@@ -24,9 +24,9 @@ struct kp_activation {
      * kp_convert_trap. */
     struct kp_counter_block *block;
     struct kp_counter_block *entry; /* of the entry that runs, NULL: none */
-    struct kp_counter_row *last;    /* of the last conversion in it, NULL: none yet */
     struct kp_span *span;           /* its times, NULL: this one is not timed */
     uintptr_t frame;                /* on the stack: what lies below was called by the entry */
+    uint64_t last_row;              /* of the last conversion in it, 0: none yet */
     uint64_t released_ticks;        /* when it gave the GIL away, 0: it has it */
     uint64_t epoch;                 /* of the process that all this is good for */
 };
@@ -37,8 +37,7 @@ struct kp_convert {
     struct kp_activation now;
     struct kp_converter *own;
     struct kp_counter_block *outside; /* of the call that runs outside of any entry */
-    uint64_t amount;                  /* arguments of kp_convert_slowly() */
-    unsigned row;
+    uint64_t amount;                  /* argument of kp_convert_slowly() */
     uintptr_t filling;      /* bytes made to be filled, or resized, last */
     uint64_t filling_bytes; /* what was counted for them */
     uint32_t spans;        /* of this thread that are running */
@@ -80,7 +79,7 @@ static inline struct kp_counter_block *kp_row_block(struct kp_counter_row *count
                                        offsetof(struct kp_counter_block, rows));
 }
 
-/* A call that can't simply be counted but has been, in now.block: row and amount are in kp_convert.
+/* A call that can't simply be counted but has been, in now.block: now.last_row, kp_convert.amount.
  * Calls the function with these arguments. */
 uintptr_t kp_convert_slowly(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
                             uintptr_t f);

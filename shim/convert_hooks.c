@@ -96,15 +96,14 @@ static bool will_keep_utf8(uintptr_t text)
     struct kp_counter_row *counted = &kp_convert.now.block->rows[row_];                            \
     uint64_t amount = (amount_);                                                                   \
     bool is_special = (special);                                                                   \
+    kp_convert.now.last_row = (row_);                                                              \
     if (KP_LIKELY_NOT(is_special))                                                                 \
         counted->calls++;                                                                          \
     if (KP_LIKELY_NOT(is_special) || kp_counts_call(counted)) {                                    \
-        kp_convert.row = (row_);                                                                   \
         kp_convert.amount = amount;                                                                \
         return kp_convert_slowly(GIVEN);                                                           \
     }                                                                                              \
     counted->amount += amount;                                                                     \
-    kp_convert.now.last = counted;                                                                 \
     return KP_CALL(row_, words *, GIVEN);
 
 /* A size as it was given may be large, or none at all. */
@@ -116,7 +115,7 @@ static bool will_keep_utf8(uintptr_t text)
     bool is_special = kp_counts_call(counted);                                                     \
     if (KP_LIKELY_NOT(is_special))                                                                 \
         counted = kp_convert_begin(row_, CALLER);                                                  \
-    kp_convert.now.last = counted;                                                                 \
+    kp_convert.now.last_row = (row_);                                                              \
     uintptr_t result = KP_CALL(row_, words *, GIVEN);                                              \
     uint64_t amount = (amount_);                                                                   \
     counted->amount += amount;                                                                     \
@@ -138,7 +137,7 @@ static bool will_keep_utf8(uintptr_t text)
         struct kp_counter_row *counted = &kp_convert.now.block->rows[R(name)];                     \
         if (kp_counts_call(counted))                                                               \
             return slow_##name(given);                                                             \
-        kp_convert.now.last = counted;                                                             \
+        kp_convert.now.last_row = R(name);                                                         \
         return KP_CALL(R(name), result_ (*)(argument_), given);                                    \
     }
 

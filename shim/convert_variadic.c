@@ -81,8 +81,7 @@ __asm__(".text\n"
                 "mov %%fs:(%%r10), %%r11\n"                                                        \
                 "addq $1, %c[row](%%r11)\n"                                                        \
                 "js 1f\n" amount                                                                   \
-                "add %[row], %%r11\n"                                                              \
-                "mov %%r11, %%fs:%c[last](%%r10)\n"                                                \
+                "movq %[number], %%fs:%c[last](%%r10)\n"                                           \
                 "jmp *kp_api_real + %c[real](%%rip)\n"                                             \
                 "1: " same                                                                         \
                 "mov %[number], %%r11d\n"                                                          \
@@ -92,7 +91,7 @@ __asm__(".text\n"
                             KP_API_ROW_##name * sizeof(struct kp_counter_row)),                    \
                   [number] "i"(KP_API_ROW_##name),                                                 \
                   [real] "i"(KP_API_ROW_##name * sizeof(void *)),                                  \
-                  [last] "i"(offsetof(struct kp_convert, now.last)));                              \
+                  [last] "i"(offsetof(struct kp_convert, now.last_row)));                              \
     }
 #define HOOK_ARGUMENTS(name) HOOK(name, "", "xor %%r10d, %%r10d\n")
 #define HOOK_PACK(name) HOOK(name, "add %%rdi, %c[row] + 8(%%r11)\n", "mov %%rdi, %%r10\n")

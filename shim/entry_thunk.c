@@ -94,48 +94,82 @@ void *kp_entry_enter(uint32_t number, struct thunk_frame *frame, const uintptr_t
     __attribute__((visibility("hidden")));
 void kp_entry_leave(struct thunk_frame *frame) __attribute__((visibility("hidden")));
 
-void *kp_entry_enter(uint32_t number, struct thunk_frame *frame, const uintptr_t *base)
+static inline void *enter(uint32_t number, struct thunk_frame *frame, const uintptr_t *base,
+                          struct kp_counter_block *block)
 {
     struct kp_convert *self = &kp_convert;
-    struct kp_counter_block *block = NULL;
 
-    if (__builtin_expect(self->now.epoch == kp_state.epoch && self->own, 1))
-        block = self->own->blocks[number];
-    if (KP_LIKELY_NOT(!block))
-        block = kp_convert_block_of(number);
     frame->outer = self->now;
     frame->spans = self->spans;
     frame->span = NULL;
-    if (KP_LIKELY_NOT(!block)) /* no room: what it does is counted for nobody */
-        block = kp_convert_scratch();
     self->now.block = self->now.entry = block;
-    self->now.last = NULL;
+    self->now.last_row = 0;
     self->now.span = NULL;
     self->now.frame = (uintptr_t)base;
     self->now.released_ticks = 0;
     block->rows[KP_API_ROW_entry_calls].calls++;
-    if (KP_LIKELY_NOT(block->shim[KP_BLOCK_LEFT]-- == 0)) {
-        const struct kp_origin caller = {base[2], (uintptr_t)(base + 3), base[0]};
+    return kp_entries[number].address;
+}
 
+/* The first time in this thread, or one that is to be timed. */
+static KP_SLOW void *enter_slowly(uint32_t number, struct thunk_frame *frame, const uintptr_t *base)
+{
+    const struct kp_origin caller = {base[2], (uintptr_t)(base + 3), base[0]};
+    struct kp_counter_block *block = kp_convert_block_of(number);
+
+    if (!block) /* no room: what it does is counted for nobody */
+        block = kp_convert_scratch();
+    void *function = enter(number, frame, base, block);
+    if (block->shim[KP_BLOCK_LEFT]-- == 0) {
         kp_span_begin(block, &caller);
-        frame->span = self->now.span;
+        frame->span = kp_convert.now.span;
         frame->serial = frame->span ? frame->span->serial : 0;
     }
-    return kp_entries[number].address;
+    return function;
+}
+
+void *kp_entry_enter(uint32_t number, struct thunk_frame *frame, const uintptr_t *base)
+{
+    const struct kp_convert *self = &kp_convert;
+    struct kp_counter_block *block;
+
+    if (KP_LIKELY_NOT(self->now.epoch != kp_state.epoch || !self->own))
+        return enter_slowly(number, frame, base);
+    block = self->own->blocks[number];
+    if (KP_LIKELY_NOT(!block || block->shim[KP_BLOCK_LEFT] == 0))
+        return enter_slowly(number, frame, base);
+    block->shim[KP_BLOCK_LEFT]--;
+    return enter(number, frame, base, block);
+}
+
+static inline void restore(struct kp_convert *self, const struct thunk_frame *frame)
+{
+    self->now = frame->outer;
+    self->spans = frame->spans;
+}
+
+/* It was timed, or the process has forked in it. */
+static KP_SLOW void leave_slowly(struct thunk_frame *frame)
+{
+    struct kp_convert *self = &kp_convert;
+
+    if (frame->span && frame->serial == frame->span->serial)
+        kp_span_end(frame->span);
+    if (frame->outer.epoch == self->now.epoch)
+        restore(self, frame);
+    else
+        self->now = (struct kp_activation)KP_NO_ACTIVATION(self->now.epoch);
 }
 
 void kp_entry_leave(struct thunk_frame *frame)
 {
     struct kp_convert *self = &kp_convert;
 
-    if (KP_LIKELY_NOT(frame->span != NULL) && frame->serial == frame->span->serial)
-        kp_span_end(frame->span);
-    if (__builtin_expect(frame->outer.epoch == self->now.epoch, 1)) {
-        self->now = frame->outer;
-        self->spans = frame->spans;
-    } else {
-        self->now = (struct kp_activation)KP_NO_ACTIVATION(self->now.epoch);
+    if (KP_LIKELY_NOT(frame->span || frame->outer.epoch != self->now.epoch)) {
+        leave_slowly(frame);
+        return;
     }
+    restore(self, frame);
 }
 
 void *kp_entry_thunk(uint32_t number)

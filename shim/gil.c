@@ -52,7 +52,7 @@ static void open_window(const struct kp_origin *caller)
 
     if (block) {
         self->now.block = self->now.entry = block;
-        self->now.last = NULL;
+        self->now.last_row = 0;
         self->now.span = NULL;
         self->now.frame = UINTPTR_MAX; /* there is nothing below it that is not called by it */
         self->now.released_ticks = 0;
@@ -131,7 +131,7 @@ static void *save(void)
     struct kp_convert *self = &kp_convert;
 
     count(KP_API_ROW_PyEval_SaveThread, CALLER);
-    self->now.last = NULL;
+    self->now.last_row = 0;
     self->now.released_ticks = kp_ticks();
     if (self->windows == 1)
         add(kp_convert_block(CALLER), KP_API_ROW_gil_hold,
