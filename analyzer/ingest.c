@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 int kp_ingest_open(struct kp_ingest *ingest, struct kp_spool *spool, struct kp_store *store,
                    struct kp_error *error)
@@ -51,13 +52,23 @@ void kp_ingest_close(struct kp_ingest *ingest)
     memset(ingest, 0, sizeof *ingest);
 }
 
-/* The process has told when its own code was through; when was it gone? */
+/* The process has told when its own code was through; when was it gone? The kernel may still be at
+ * it, and closes the mapping just before there is a zombie. */
 static void take_exit(struct kp_ingest *ingest, struct kp_recorded *process)
 {
-    uint64_t start_ns = ingest->watch.start_boottime_ns, gone_ns = 0;
+    const struct timespec pause = {.tv_nsec = 100000};
+    uint64_t start_ns = ingest->watch.start_boottime_ns, ended_ns = process->info.ended_ns;
+    bool is_leaving = true;
 
-    if (ingest->exits && process->info.ended_ns / 1000 < KP_DECODE_TIME_US_MAX)
-        gone_ns = kp_exit_watch_take(ingest->exits, start_ns + process->info.ended_ns);
+    if (!ingest->exits || ended_ns / 1000 >= KP_DECODE_TIME_US_MAX)
+        return;
+    uint64_t gone_ns = kp_exit_watch_take(ingest->exits, start_ns + ended_ns);
+    while (!gone_ns && is_leaving &&
+           kp_watch_now_us(&ingest->watch) < (ended_ns + KP_EXIT_NS_MAX) / 1000) {
+        is_leaving = kp_watch_is_leaving(&process->watched);
+        nanosleep(&pause, NULL);
+        gone_ns = kp_exit_watch_take(ingest->exits, start_ns + ended_ns);
+    }
     if (gone_ns)
         process->ended_us = (gone_ns - start_ns) / 1000;
 }

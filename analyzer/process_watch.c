@@ -259,3 +259,12 @@ bool kp_watch_is_alive(struct kp_watch *watch, struct kp_watched *watched)
                     !look(watch, watched);
     return !watched->dead;
 }
+
+bool kp_watch_is_leaving(const struct kp_watched *watched)
+{
+    struct stat_line line;
+    char text[1024];
+
+    return watched->outer_pid && read_proc(watched->outer_pid, "stat", text, sizeof text) > 0 &&
+           parse_stat(text, &line) && (line.threads > 1 || !strchr("ZXx", line.state));
+}

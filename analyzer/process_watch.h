@@ -49,6 +49,9 @@ void kp_watch_release(struct kp_watch *watch);
 
 /* Looks at the process now; fills threads and rss while it runs. A zombie has ended. */
 bool kp_watch_is_alive(struct kp_watch *watch, struct kp_watched *watched);
+
+/* Of one that has ended: is the kernel still at taking it down? */
+bool kp_watch_is_leaving(const struct kp_watched *watched);
 /* Time since the session's start. */
 uint64_t kp_watch_now_us(const struct kp_watch *watch);
 
