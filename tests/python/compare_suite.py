@@ -3,21 +3,22 @@
 
 usage: compare_suite.py PLAIN PRELOADED          prints modules whose cases end differently, one a line
        compare_suite.py PLAIN PRELOADED verdict  prints a line for the test
-PLAIN, PRELOADED: JUnit files of one run or more, separated by commas. A case has the results of all the
-runs that it was in: it differs when no result of the one side occurs on the other.
+PLAIN, PRELOADED: folders with JUnit files of one run of a module or more. A case has the results of all
+the runs that it was in: it differs when no result of the one side occurs on the other.
 """
 import fnmatch
+import glob
 import os
 import sys
 import xml.etree.ElementTree as ElementTree
 
 
-def read(paths):
+def read(folder):
     results = {}
-    for path in paths.split(","):
+    for path in glob.glob(os.path.join(folder, "*.xml")):
         try:
             cases = ElementTree.parse(path).getroot().iter("testcase")
-        except (OSError, ElementTree.ParseError):
+        except ElementTree.ParseError:  # of a run that was stopped
             continue
         for case in cases:
             bad = case.find("failure") is not None or case.find("error") is not None
@@ -40,7 +41,7 @@ def main():
     differing = [name for name in differing if name not in expected]
     modules = sorted({name.split(".")[1] for name in differing})
     if len(sys.argv) < 4:
-        print("\n".join(modules))
+        print(*modules, sep="\n", end="\n" if modules else "")
         return
     failing = sorted(name for name, states in plain.items() if states == {"fails"})
     count = len({name.split(".")[1] for name in plain})
