@@ -235,7 +235,8 @@ static void take_totals(struct kp_recorded *process, const struct kp_rec_totals 
                                     process->totals_count + 1, sizeof *process->totals);
     process->totals[process->totals_count++] =
         (struct kp_totals_row){iteration,           record->rss,         record->malloc_used,
-                               record->malloc_held, record->object_held, record->object_blocks};
+                               record->malloc_held, record->object_held, record->object_used,
+                               record->object_blocks};
 }
 
 static void take_stamp(struct kp_slot_run *run, const struct kp_rec_stamp *record)

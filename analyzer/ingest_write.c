@@ -122,10 +122,10 @@ static void write_marks(struct kp_store *store, const struct kp_recorded *proces
     for (size_t i = 0; i < process->totals_count; i++) {
         const struct kp_totals_row *totals = &process->totals[i];
 
-        kp_store_run(store, KP_SQL_MARK_TOTALS, "iiNNNNN", (int64_t)process->number,
+        kp_store_run(store, KP_SQL_MARK_TOTALS, "iiNNNNNN", (int64_t)process->number,
                      number(totals->iteration), (int64_t)totals->rss, (int64_t)totals->malloc_used,
                      (int64_t)totals->malloc_held, (int64_t)totals->object_held,
-                     (int64_t)totals->object_blocks);
+                     (int64_t)totals->object_used, (int64_t)totals->object_blocks);
     }
 }
 

@@ -327,7 +327,7 @@ static double log_share(const struct kp_reading_point *all, size_t count,
 }
 
 static void judge(const struct kp_reading_point *points, size_t count, double start, double end,
-                  double begin, struct kp_trend *trend)
+                  double begin, double factor_error, struct kp_trend *trend)
 {
     struct valleys v;
     struct line line = find_line(points, count, start, end, SLOPE_BLOCKS_MAX, &v);
@@ -336,7 +336,7 @@ static void judge(const struct kp_reading_point *points, size_t count, double st
         return;
     trend->df = (double)v.count - 2;
     trend->error = hypot(error_of(&line, v.count) * correlation_factor(&v, &line),
-                         ROUNDING * line.slope);
+                         hypot(ROUNDING, factor_error) * line.slope);
     double half = kp_t_quantile(0.025, trend->df) * trend->error;
     trend->rate = (struct kp_estimate){line.slope, line.slope - half, line.slope + half};
     trend->grows = count < KP_TREND_READINGS_MIN ? trend->rate.low > 0
@@ -347,13 +347,13 @@ static void judge(const struct kp_reading_point *points, size_t count, double st
 }
 
 struct kp_trend kp_trend_judge(const struct kp_reading_point *all, size_t count, double start,
-                               double end)
+                               double end, double factor_error)
 {
     struct kp_trend trend = {.start = start};
     size_t all_count = count;
     struct kp_reading_point *points = thin(all, &count, start, end);
     if (points && count >= KP_TREND_READINGS_FEW)
-        judge(points, count, start, end, all[0].at, &trend);
+        judge(points, count, start, end, all[0].at, factor_error, &trend);
     free(points);
     if (trend.is_known && log_share(all, all_count, &trend, end) < LOG_SHARE_MOST)
         trend.no_logarithm = true;

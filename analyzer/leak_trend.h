@@ -55,8 +55,8 @@ struct kp_trend_start {
 };
 struct kp_trend_start kp_trend_find_start(const struct kp_reading_point *points, size_t count,
                                           double begin, double end);
-/* From `start` on. */
+/* From `start` on. The values are known but for a factor with that relative error. */
 struct kp_trend kp_trend_judge(const struct kp_reading_point *points, size_t count, double start,
-                               double end);
+                               double end, double factor_error);
 
 #endif

@@ -91,7 +91,7 @@ struct kp_mark_row {
 
 /* What the allocators said at a mark. */
 struct kp_totals_row {
-    uint64_t iteration, rss, malloc_used, malloc_held, object_held, object_blocks;
+    uint64_t iteration, rss, malloc_used, malloc_held, object_held, object_used, object_blocks;
 };
 
 struct kp_recorded {

@@ -154,5 +154,7 @@ void kp_leaks_release(struct kp_leaks *leaks)
     free(leaks->sites);
     free(leaks->extras);
     free(leaks->rates);
+    for (int i = 0; i < KP_LEAK_SERIES; i++)
+        free(leaks->points[i]);
     *leaks = (struct kp_leaks){0};
 }

@@ -62,6 +62,8 @@ enum kp_leak_cause { /* what grows; KP_CAUSE_NONE: nothing */
     KP_CAUSE_UNKNOWN,  /* RSS grows, and nobody has said why */
 };
 
+enum { KP_LEAK_RSS, KP_LEAK_LIVE, KP_LEAK_HELD, KP_LEAK_OTHER, KP_LEAK_SERIES };
+
 struct kp_leak_extra { /* see query_leaks_sites.c */
     double at, bytes, blocks;
 };
@@ -83,9 +85,10 @@ struct kp_leaks {
     double begin, end;       /* of the window */
     double gap;              /* bytes between two samples, on average over time */
     struct kp_trend rss, live, held, other;
-    double trend_onset;      /* where what is live goes along one line from */
-    bool begins;             /* and was flatter before */
+    struct kp_trend_start start; /* where what is live goes along one line from */
     double live_asked;       /* bytes asked for per byte that malloc counts as used */
+    double object_asked;     /* the same of Python's own allocator */
+    double asked_error;      /* how well these are known, as a share of what is live */
     double object_bytes;     /* mean of a block of Python's own allocator */
     struct kp_rate_at *rates; /* of sampling, over the window */
     size_t rate_count;
@@ -93,7 +96,9 @@ struct kp_leaks {
     size_t extra_count;
     struct kp_leak_outside outside;
     double rss_bytes;        /* at the last reading */
-    int64_t readings;        /* marks with totals in the window */
+    struct kp_reading_point *points[KP_LEAK_SERIES]; /* of the window, see query_leaks_series.c */
+    int64_t readings;        /* so many */
+    bool has_totals;         /* the allocators have said what is in use; else RSS is all there is */
     int64_t threads_first, threads_last; /* as counted from outside, now and then */
     int64_t stacks;          /* of threads at the end, also of those that nobody joined; 0: unknown */
     double stack_bytes;      /* resident in them */
@@ -118,6 +123,7 @@ void kp_leaks_release(struct kp_leaks *leaks);
 int kp_leaks_load_series(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);
 int kp_leaks_load_sites(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);
 int kp_leaks_load_outside(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error);
+void kp_leaks_judge_series(struct kp_leaks *leaks, double from);
 void kp_leaks_decide(struct kp_leaks *leaks);
 void kp_leaks_to_seconds(struct kp_leaks *leaks);
 void kp_leaks_sort(struct kp_leaks *leaks);

@@ -95,30 +95,33 @@ void kp_leaks_sort(struct kp_leaks *leaks)
         qsort(leaks->sites, leaks->site_count, sizeof *leaks->sites, compare_sites);
 }
 
-/* Places are sampled independently of each other. */
-static struct kp_measured sum_named(struct kp_leaks *leaks)
+/* Of the places that are as bad or worse, which are sampled independently of each other. */
+static struct kp_estimate sum_rates(const struct kp_leaks *leaks, enum kp_leak_verdict least,
+                                    double *error)
 {
-    struct kp_measured sum = {0, 0, KP_COHORT_BATCHES - 1};
-    double below = 0, above = 0;
+    double value = 0, below = 0, above = 0;
+    *error = 0;
     for (size_t i = 0; i < leaks->site_count; i++) {
         const struct kp_cohort *cohort = &leaks->sites[i].cohort;
-        if (leaks->sites[i].verdict < KP_LEAK_PROBABLE)
+        if (leaks->sites[i].verdict < least)
             continue;
-        sum.value += cohort->rate.value;
-        sum.error = hypot(sum.error, cohort->error);
+        value += cohort->rate.value;
+        *error = hypot(*error, cohort->error);
         below = hypot(below, cohort->rate.value - cohort->rate.low);
         above = hypot(above, cohort->rate.high - cohort->rate.value);
     }
-    leaks->named = (struct kp_estimate){sum.value, fmax(sum.value - below, 0), sum.value + above};
-    return sum;
+    return (struct kp_estimate){value, fmax(value - below, 0), value + above};
 }
 
-/* The allocators count everything that stays. If that is more than the places can explain, there is
- * growth that is no leak in it; and over few readings samples may be surer. */
+/* The allocators count everything that stays. If that is more than the places can explain, also
+ * those that have too few samples to be named, there is growth that is no leak in it; and over few
+ * readings samples may be surer. */
 static bool explains_all(const struct kp_leaks *leaks)
 {
+    double error;
     const struct kp_estimate *live = &leaks->live.rate, *named = &leaks->named;
-    double high = named->value + SURELY * (named->high - named->value);
+    struct kp_estimate most = sum_rates(leaks, KP_LEAK_UNSURE, &error);
+    double high = most.value + SURELY * (most.high - most.value);
     double low = named->value - SURELY * (named->value - named->low);
     return leaks->live.is_known && leaks->live.grows && !leaks->live.slowing && live->low > 0 &&
            live->low <= high && live->high >= low &&
@@ -146,24 +149,30 @@ static void withdraw(struct kp_leaks *leaks)
  * allocators say where in it. */
 static double onset_of(const struct kp_leaks *leaks, const struct kp_cohort *cohort)
 {
-    bool later = leaks->trend_onset > cohort->onset || (leaks->exact && leaks->begins);
+    const struct kp_trend_start *start = &leaks->start;
+    bool later = start->onset > cohort->onset || (leaks->exact && start->begins);
     if (leaks->live.is_known && later &&
-        leaks->trend_onset <= cohort->first + GAP_SLACK * leaks->iterations)
-        return leaks->trend_onset;
+        start->onset <= cohort->first + GAP_SLACK * leaks->iterations)
+        return start->onset;
     return cohort->onset;
 }
 
-static void decide_rate(struct kp_leaks *leaks, const struct kp_measured *named)
+static void decide_rate(struct kp_leaks *leaks, double named_error)
 {
-    leaks->measured = *named;
-    leaks->rate = leaks->named;
     leaks->exact = explains_all(leaks);
+    leaks->onset = onset_of(leaks, &leaks->sites[0].cohort);
+    if (leaks->onset > leaks->start.at) { /* what came before is none of the leak's */
+        kp_leaks_judge_series(leaks, leaks->onset);
+        leaks->exact = explains_all(leaks);
+    }
+    leaks->measured =
+        (struct kp_measured){leaks->named.value, named_error, KP_COHORT_BATCHES - 1};
+    leaks->rate = leaks->named;
     if (leaks->exact) {
         leaks->rate = leaks->live.rate;
         leaks->measured =
             (struct kp_measured){leaks->live.rate.value, leaks->live.error, leaks->live.df};
     }
-    leaks->onset = onset_of(leaks, &leaks->sites[0].cohort);
 }
 
 static bool grows(const struct kp_trend *trend)
@@ -258,15 +267,17 @@ void kp_leaks_decide(struct kp_leaks *leaks)
         settle_late(leaks, &leaks->sites[i].cohort);
     decide_sites(leaks);
     kp_leaks_sort(leaks);
-    struct kp_measured named = sum_named(leaks);
-    double length = leaks->end - leaks->onset;
+    double named_error;
+    leaks->named = sum_rates(leaks, KP_LEAK_PROBABLE, &named_error);
+    double length = leaks->end - leaks->start.at;
+    leaks->onset = leaks->start.at;
     leaks->detectable = length > 0 ? KP_COHORT_SURVIVORS_SURE * leaks->gap / length : INFINITY;
     if (is_contradicted(leaks))
         withdraw(leaks);
     if (leaks->site_count > 0 && leaks->sites[0].verdict >= KP_LEAK_PROBABLE) {
         leaks->verdict = leaks->sites[0].verdict;
         leaks->cause = have_threads_piled_up(leaks) ? KP_CAUSE_THREADS : KP_CAUSE_LIVE;
-        decide_rate(leaks, &named);
+        decide_rate(leaks, named_error);
     } else {
         decide_cause(leaks);
     }

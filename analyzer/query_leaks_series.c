@@ -2,9 +2,9 @@
 /*
  * What the allocators said at iteration marks, as three series whose slopes add up to that of RSS:
  *
- *   live    used by malloc, scaled to what was asked for; blocks of Python's own allocator (without
- *           the large ones, which are malloc's) times their mean size; mappings that are still
- *           there, from when they were made
+ *   live    used by malloc and by Python's own allocator, scaled to what was asked for; mappings that
+ *           are still there, from when they were made. Where Python's allocator counts its blocks
+ *           only, these (without the large ones, which are malloc's) times their mean size
  *   held    kept by the allocators beyond that
  *   other   the rest of RSS: mappings that no allocator has told of, stacks, files
  *
@@ -17,8 +17,8 @@
 #include <stdlib.h>
 
 struct reading {
-    double at, rss, used, held, object_held, blocks;
-    bool has_malloc, has_blocks;
+    double at, rss, used, held, object_held, object_used, blocks;
+    bool has_malloc, has_objects, has_blocks;
 };
 
 struct series {
@@ -39,9 +39,11 @@ static int add_mark(struct kp_query *query, sqlite3_stmt *st, void *to)
                           .used = kp_column_amount(st, 2),
                           .held = kp_column_amount(st, 3),
                           .object_held = kp_column_amount(st, 4),
-                          .blocks = kp_column_amount(st, 5),
+                          .object_used = kp_column_amount(st, 5),
+                          .blocks = kp_column_amount(st, 6),
                           .has_malloc = sqlite3_column_type(st, 2) != SQLITE_NULL,
-                          .has_blocks = sqlite3_column_type(st, 5) != SQLITE_NULL};
+                          .has_objects = sqlite3_column_type(st, 5) != SQLITE_NULL,
+                          .has_blocks = sqlite3_column_type(st, 6) != SQLITE_NULL};
     if (r->at < s->leaks->begin || r->at > s->leaks->end)
         s->count--;
     return 0;
@@ -77,7 +79,7 @@ static int load(struct kp_query *query, struct series *s, struct kp_error *error
         s->leaks->has_marks
             ? kp_query_rows(query,
                             "SELECT iteration, rss, malloc_used, malloc_held, object_held, "
-                            "object_blocks FROM mark WHERE process_id = ?1 AND rss IS NOT NULL "
+                            "object_used, object_blocks FROM mark WHERE process_id = ?1 AND rss IS NOT NULL "
                             "ORDER BY iteration",
                             process, add_mark, s, error)
             : kp_query_rows(query,
@@ -107,8 +109,6 @@ static void drop_partial(struct series *s)
     s->count = kept;
 }
 
-enum { RSS, LIVE, HELD, OTHER, SERIES };
-
 static int compare_extras(const void *left, const void *right)
 {
     double a = ((const struct kp_leak_extra *)left)->at;
@@ -116,9 +116,9 @@ static int compare_extras(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static void fill_points(const struct series *s, struct kp_reading_point *points[SERIES])
+static void fill_points(const struct series *s)
 {
-    const struct kp_leaks *leaks = s->leaks;
+    struct kp_leaks *leaks = s->leaks;
     double mapped = 0, large = 0;
     size_t next = 0;
     if (leaks->extra_count > 0)
@@ -129,55 +129,49 @@ static void fill_points(const struct series *s, struct kp_reading_point *points[
             mapped += leaks->extras[next].bytes;
             large += leaks->extras[next].blocks;
         }
-        double objects = r->blocks > 0 ? (r->blocks - large) * leaks->object_bytes : 0;
-        double live = r->used * leaks->live_asked + objects + mapped;
+        double live = r->used * leaks->live_asked + mapped;
+        if (r->has_objects)
+            live += r->object_used * leaks->object_asked;
+        else if (r->blocks > 0)
+            live += (r->blocks - large) * leaks->object_bytes;
         double held = r->held + r->object_held + mapped - live;
-        double values[SERIES] = {r->rss, live, held, r->rss - live - held};
-        for (int j = 0; j < SERIES; j++)
-            points[j][i] = (struct kp_reading_point){r->at, values[j]};
+        double values[KP_LEAK_SERIES] = {r->rss, live, held, r->rss - live - held};
+        for (int j = 0; j < KP_LEAK_SERIES; j++)
+            leaks->points[j][i] = (struct kp_reading_point){r->at, values[j]};
     }
 }
 
 /* The window begins where the warm-up of what is live ends; the other series share it, so that
  * their slopes can be added. */
-static void judge(const struct series *s, struct kp_reading_point *points[SERIES])
+void kp_leaks_judge_series(struct kp_leaks *leaks, double from)
 {
-    struct kp_leaks *leaks = s->leaks;
-    bool has_malloc = s->count > 0 && s->readings[s->count - 1].has_malloc;
-    struct kp_trend_start found = kp_trend_find_start(points[has_malloc ? LIVE : RSS], s->count,
-                                                      leaks->begin, leaks->end);
-    double start = found.at;
-    leaks->begins = found.begins;
-    leaks->trend_onset = found.onset;
-    leaks->rss = kp_trend_judge(points[RSS], s->count, start, leaks->end);
-    leaks->onset = start;
-    if (!has_malloc)
-        return;
-    leaks->live = kp_trend_judge(points[LIVE], s->count, start, leaks->end);
-    leaks->held = kp_trend_judge(points[HELD], s->count, start, leaks->end);
-    leaks->other = kp_trend_judge(points[OTHER], s->count, start, leaks->end);
+    size_t count = (size_t)leaks->readings;
+    int known = leaks->has_totals ? KP_LEAK_SERIES : KP_LEAK_RSS + 1;
+    struct kp_trend *const trends[KP_LEAK_SERIES] = {&leaks->rss, &leaks->live, &leaks->held,
+                                                     &leaks->other};
+    leaks->start = kp_trend_find_start(leaks->points[leaks->has_totals ? KP_LEAK_LIVE : KP_LEAK_RSS],
+                                       count, from, leaks->end);
+    for (int j = 0; j < known; j++)
+        *trends[j] = kp_trend_judge(leaks->points[j], count, leaks->start.at, leaks->end,
+                                    j == KP_LEAK_LIVE ? leaks->asked_error : 0);
 }
 
 int kp_leaks_load_series(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error)
 {
     struct series s = {.leaks = leaks};
-    struct kp_reading_point *points[SERIES] = {NULL};
     int result = load(query, &s, error);
-    if (result == 0) {
-        drop_partial(&s);
-        for (int j = 0; result == 0 && j < SERIES; j++) {
-            points[j] = calloc(s.count + 1, sizeof *points[j]);
-            result = points[j] ? 0 : kp_query_no_memory(error);
-        }
+    drop_partial(&s);
+    for (int j = 0; result == 0 && j < KP_LEAK_SERIES; j++) {
+        leaks->points[j] = calloc(s.count + 1, sizeof *leaks->points[j]);
+        result = leaks->points[j] ? 0 : kp_query_no_memory(error);
     }
     if (result == 0) {
-        fill_points(&s, points);
-        judge(&s, points);
+        fill_points(&s);
         leaks->readings = (int64_t)s.count;
+        leaks->has_totals = s.count > 0 && s.readings[s.count - 1].has_malloc;
         leaks->rss_bytes = s.count > 0 ? s.readings[s.count - 1].rss : 0;
+        kp_leaks_judge_series(leaks, leaks->begin);
     }
-    for (int j = 0; j < SERIES; j++)
-        free(points[j]);
     free(s.readings);
     return result;
 }

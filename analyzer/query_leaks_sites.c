@@ -35,10 +35,12 @@ struct birth_row {
     struct kp_birth birth;
 };
 
-struct sizes { /* counts: of samples */
-    double object_bytes, object_blocks, objects; /* what Python's own allocator serves */
-    double asked, used, blocks; /* of malloc: bytes asked for, and with what glibc adds */
+struct sizes { /* bytes asked for, and with what the allocator adds */
+    double asked, used, blocks, samples;
+    double asked_2, both, used_2; /* squares and product, as far as samples stand for others */
 };
+enum { OF_MALLOC, OF_OBJECTS };
+enum { OF_ALL, OF_MIDDLE }; /* of the middle third */
 
 struct loader {
     struct kp_leaks *leaks;
@@ -46,7 +48,7 @@ struct loader {
     struct birth_row *births;
     struct kp_frame *frames; /* room for a stack */
     size_t member_count, birth_count;
-    struct sizes sizes[2]; /* of all, and of those that were born in the middle third */
+    struct sizes sizes[2][2];
     double started_s;
     double survivors, every; /* all that the table has; one in how many is looked at */
     bool glibc;
@@ -166,6 +168,11 @@ static double glibc_chunk(double size)
     return fmax(32, ceil((size + 8) / 16) * 16);
 }
 
+static double object_chunk(double size)
+{
+    return fmax(16, ceil(size / 16) * 16);
+}
+
 /* What the allocators' own figures have too much or too little, from its birth on: Python counts
  * large blocks among its own, which malloc serves; nobody counts mappings. */
 static int add_extra(struct kp_leaks *leaks, const struct member *m, double at, double size,
@@ -187,18 +194,51 @@ static void add_sizes(struct loader *l, unsigned kind, double at, double size, d
 {
     double third = (l->leaks->end - l->leaks->begin) / 3;
     bool middle = at >= l->leaks->begin + third && at < l->leaks->end - third;
-    for (int i = 0; i < (middle ? 2 : 1); i++) {
-        struct sizes *sizes = &l->sizes[i];
-        if (kind & (KP_KINDS_MALLOC | KP_KINDS_NEW)) {
-            sizes->blocks++;
-            sizes->asked += size * weight;
-            sizes->used += (l->glibc ? glibc_chunk(size) : size) * weight;
-        } else if (kind & (KP_KINDS_OBJECT | KP_KINDS_MEM)) {
-            sizes->objects++;
-            sizes->object_bytes += size * weight;
-            sizes->object_blocks += weight;
-        }
+    bool is_object = kind & (KP_KINDS_OBJECT | KP_KINDS_MEM);
+    double used = is_object ? object_chunk(size) : l->glibc ? glibc_chunk(size) : size;
+    if (!is_object && !(kind & (KP_KINDS_MALLOC | KP_KINDS_NEW)))
+        return;
+    for (int part = OF_ALL; part <= (middle ? OF_MIDDLE : OF_ALL); part++) {
+        struct sizes *sizes = &l->sizes[is_object ? OF_OBJECTS : OF_MALLOC][part];
+        double squared = weight * (weight - 1);
+        sizes->samples++;
+        sizes->asked += size * weight;
+        sizes->used += used * weight;
+        sizes->blocks += weight;
+        sizes->asked_2 += size * size * squared;
+        sizes->both += size * used * squared;
+        sizes->used_2 += used * used * squared;
     }
+}
+
+static const struct sizes *sizes_of(const struct loader *l, int allocator)
+{
+    const struct sizes *sizes = l->sizes[allocator];
+    return &sizes[sizes[OF_MIDDLE].samples >= SIZES_LEAST ? OF_MIDDLE : OF_ALL];
+}
+
+static double asked_of(const struct sizes *sizes)
+{
+    return sizes->used > 0 ? sizes->asked / sizes->used : 1;
+}
+
+/* The standard error of what was asked for, as that share of what is used: of a ratio (Cochran,
+ * Sampling Techniques, 6.4). */
+static double asked_error(const struct sizes *sizes)
+{
+    double r = asked_of(sizes);
+    return sqrt(fmax(sizes->asked_2 - 2 * r * sizes->both + r * r * sizes->used_2, 0));
+}
+
+static void take_sizes(const struct loader *l, struct kp_leaks *leaks)
+{
+    const struct sizes *of_malloc = sizes_of(l, OF_MALLOC), *objects = sizes_of(l, OF_OBJECTS);
+    double asked = of_malloc->asked + objects->asked;
+    leaks->live_asked = asked_of(of_malloc);
+    leaks->object_asked = asked_of(objects);
+    leaks->object_bytes = objects->blocks > 0 ? objects->asked / objects->blocks : OBJECT_BYTES;
+    leaks->asked_error =
+        asked > 0 ? hypot(asked_error(of_malloc), asked_error(objects)) / asked : 0;
 }
 
 static int add_birth(struct kp_query *query, sqlite3_stmt *st, void *to)
@@ -371,12 +411,7 @@ int kp_leaks_load_sites(struct kp_query *query, struct kp_leaks *leaks, struct k
     int result = l.frames ? load_rows(query, &l, error) : kp_query_no_memory(error);
     if (result == 0)
         result = judge_places(query, &l, error);
-    const struct sizes *malloc_sizes = &l.sizes[l.sizes[1].blocks >= SIZES_LEAST];
-    const struct sizes *objects = &l.sizes[l.sizes[1].objects >= SIZES_LEAST];
-    leaks->live_asked = malloc_sizes->used > 0 ? malloc_sizes->asked / malloc_sizes->used : 1;
-    leaks->object_bytes = objects->object_blocks > 0
-                              ? objects->object_bytes / objects->object_blocks
-                              : OBJECT_BYTES;
+    take_sizes(&l, leaks);
     free(l.frames);
     free(l.members);
     free(l.births);

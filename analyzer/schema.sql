@@ -214,7 +214,8 @@ CREATE TABLE mark (                     -- iteration marks
     malloc_used   INTEGER,
     malloc_held   INTEGER,
     object_held   INTEGER,              -- arenas of Python's own allocator
-    object_blocks INTEGER,              -- blocks that it has given out
+    object_used   INTEGER,              -- in blocks that it has given out, each as large as its class
+    object_blocks INTEGER,              -- a number: those, and what it has passed on to malloc
     rate          INTEGER,              -- bytes between two samples at that moment, on its thread; 0: not told
     PRIMARY KEY (process_id, iteration)
 ) WITHOUT ROWID;
@@ -445,7 +446,7 @@ GROUP BY i.id;
 CREATE VIEW v_iterations AS
 SELECT m.process_id, p.pid, m.iteration, m.time_us / 1e6 AS time_s,
        (m.time_us - lag(m.time_us) OVER (PARTITION BY m.process_id ORDER BY m.iteration)) / 1e6 AS duration_s, t.tid, t.name AS thread,
-       m.rss, m.malloc_used, m.malloc_held, m.object_held, m.object_blocks, m.rate
+       m.rss, m.malloc_used, m.malloc_held, m.object_held, m.object_used, m.object_blocks, m.rate
 FROM mark m JOIN process p ON p.id = m.process_id LEFT JOIN thread t ON t.id = m.thread_id;
 
 -- Arenas of the last snapshot of each process.

@@ -49,9 +49,9 @@ static const char *const statement_texts[KP_SQL_COUNT] = {
     [KP_SQL_TIMELINE] = "INSERT OR REPLACE INTO timeline VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
     [KP_SQL_MEMORY] = "INSERT OR REPLACE INTO memory VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
     [KP_SQL_MEMORY_GONE] = "DELETE FROM memory WHERE process_id = ?1 AND time_s = ?2",
-    [KP_SQL_MARK] = "INSERT OR REPLACE INTO mark VALUES (?1,?2,?3,?4,NULL,NULL,NULL,NULL,NULL,?5)",
+    [KP_SQL_MARK] = "INSERT OR REPLACE INTO mark VALUES (?1,?2,?3,?4,NULL,NULL,NULL,NULL,NULL,NULL,?5)",
     [KP_SQL_MARK_TOTALS] = "UPDATE mark SET rss=?3, malloc_used=?4, malloc_held=?5, "
-                           "object_held=?6, object_blocks=?7 "
+                           "object_held=?6, object_used=?7, object_blocks=?8 "
                            "WHERE process_id = ?1 AND iteration = ?2",
     [KP_SQL_MARKS_GONE] = "DELETE FROM mark WHERE process_id = ?1 AND iteration % ?2 != 0",
     [KP_SQL_SNAPSHOT] = "INSERT OR REPLACE INTO snapshot VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"

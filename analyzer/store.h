@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KP_STORE_SCHEMA 3 /* user_version */
+#define KP_STORE_SCHEMA 4 /* user_version */
 
 enum kp_sql {
     KP_SQL_SESSION, /* finished, lost_processes */

@@ -15,7 +15,8 @@
 
 #define BLOCK_STEP 16u
 #define CLASSES 32u
-#define SMALL_ARENA (256u << 10) /* up to 3.9 */
+#define SMALL_ARENA (256u << 10) /* up to 3.9, with smaller pools */
+#define AHEAD 8u /* pools that are fetched before they are read */
 
 /* As in Python's obmalloc. */
 struct pool_header {
@@ -37,13 +38,14 @@ static union {
     };
 } held;
 
+static size_t pool_bytes = 16384;
+
 struct class_sums {
     uint64_t pools, blocks;
 };
 struct walk {
     struct kp_heap *heap;
     struct kp_rec_arena *record;
-    size_t pool_bytes;
     uint64_t free_run; /* of neighbouring pools */
     struct class_sums classes[CLASSES];
 };
@@ -70,6 +72,8 @@ void kp_pymalloc_arena_came(void *arena, size_t bytes)
 
     if (!lock(&cookie))
         return;
+    if (bytes == SMALL_ARENA)
+        pool_bytes = 4096;
     if (kp_own_list_has_room(&held.list, sizeof *held.all))
         held.all[held.count++] = (struct held_arena){(uintptr_t)arena, bytes};
     unlock();
@@ -96,18 +100,32 @@ static void end_free_run(struct walk *walk)
     walk->free_run = 0;
 }
 
+static uint64_t block_bytes_of(const struct pool_header *pool)
+{
+    return (uint64_t)(pool->size_class + 1) * BLOCK_STEP;
+}
+
+/* That are given out; 0 if it is no pool. */
+static uint32_t blocks_of(const struct pool_header *pool)
+{
+    uint32_t blocks = (uint32_t)pool->used;
+
+    return pool->size_class < CLASSES &&
+                   blocks <= (pool_bytes - sizeof *pool) / block_bytes_of(pool)
+               ? blocks
+               : 0;
+}
+
 /* Bytes of it that are given out. */
 static uint64_t used_of(struct walk *walk, const struct pool_header *pool)
 {
-    uint32_t blocks = (uint32_t)pool->used, size_class = pool->size_class;
-    uint64_t block_bytes = (uint64_t)(size_class + 1) * BLOCK_STEP;
+    uint32_t blocks = blocks_of(pool);
 
-    if (!blocks || size_class >= CLASSES ||
-        blocks > (walk->pool_bytes - sizeof *pool) / block_bytes)
+    if (!blocks)
         return 0;
-    walk->classes[size_class].pools++;
-    walk->classes[size_class].blocks += blocks;
-    return blocks * block_bytes;
+    walk->classes[pool->size_class].pools++;
+    walk->classes[pool->size_class].blocks += blocks;
+    return blocks * block_bytes_of(pool);
 }
 
 /* What is free in a pool may be anywhere in it: all its cells get the same share. */
@@ -121,29 +139,29 @@ static void count_pool(struct walk *walk, uint32_t span, uintptr_t pool)
     if (used)
         end_free_run(walk);
     else
-        walk->free_run += walk->pool_bytes;
-    uint64_t free_bytes = walk->pool_bytes - used, step = kp_heap_step(walk->heap);
-    uint64_t pieces = walk->pool_bytes > step ? walk->pool_bytes / step : 1;
+        walk->free_run += pool_bytes;
+    uint64_t free_bytes = pool_bytes - used, step = kp_heap_step(walk->heap);
+    uint64_t pieces = pool_bytes > step ? pool_bytes / step : 1;
     for (uint64_t i = 0; i < pieces; i++)
         kp_heap_is_free(walk->heap, span, pool + i * step, free_bytes / pieces);
 }
 
 static void count_pools(struct walk *walk, const struct held_arena *arena, uint32_t span)
 {
-    uintptr_t first = (arena->start + walk->pool_bytes - 1) & ~(walk->pool_bytes - 1);
+    uintptr_t first = (arena->start + pool_bytes - 1) & ~(pool_bytes - 1);
     uintptr_t end = arena->start + arena->bytes;
 
     if (first != arena->start) { /* the pieces before the first pool and behind the last */
         kp_heap_is_free(walk->heap, span, arena->start, first - arena->start);
-        kp_heap_is_free(walk->heap, span, end - (walk->pool_bytes - (first - arena->start)),
-                        walk->pool_bytes - (first - arena->start));
+        kp_heap_is_free(walk->heap, span, end - (pool_bytes - (first - arena->start)),
+                        pool_bytes - (first - arena->start));
     }
-    for (uintptr_t pool = first; pool + walk->pool_bytes <= end; pool += walk->pool_bytes)
+    for (uintptr_t pool = first; pool + pool_bytes <= end; pool += pool_bytes)
         count_pool(walk, span, pool);
     end_free_run(walk);
 }
 
-static void prefetch_headers(const struct held_arena *arena, size_t pool_bytes)
+static void prefetch_headers(const struct held_arena *arena)
 {
     for (uintptr_t at = arena->start; at < arena->start + arena->bytes; at += pool_bytes)
         __builtin_prefetch((const void *)((at + pool_bytes - 1) & ~(pool_bytes - 1)));
@@ -159,7 +177,7 @@ static void add_classes(struct kp_heap *heap, const struct walk *walk)
         if (!record)
             continue;
         record->unit = (i + 1) * BLOCK_STEP;
-        record->size = sums->pools * walk->pool_bytes;
+        record->size = sums->pools * pool_bytes;
         record->in_use = sums->blocks * record->unit;
         record->free = record->size - record->in_use;
     }
@@ -182,7 +200,7 @@ static void count_arenas(struct walk *walk)
             record->in_use += held.all[i].bytes;
             continue;
         }
-        prefetch_headers(&held.all[i], walk->pool_bytes);
+        prefetch_headers(&held.all[i]);
         count_pools(walk, &held.all[i], first + (uint32_t)i);
     }
     record->free = record->size - record->in_use;
@@ -198,11 +216,49 @@ void kp_snapshot_pymalloc(struct kp_heap *heap)
     walk.record = kp_heap_arena(heap, KP_ARENA_PYMALLOC);
     if (walk.record && held.count) {
         walk.record->largest_free = 0;
-        walk.pool_bytes = held.all[0].bytes <= SMALL_ARENA ? 4096 : 16384;
         count_arenas(&walk);
         heap->is_partial |= walk.record->is_partial != 0;
         if (!walk.record->is_partial)
             add_classes(heap, &walk);
     }
     unlock();
+}
+
+static uintptr_t first_pool(const struct held_arena *arena)
+{
+    return (arena->start + pool_bytes - 1) & ~(pool_bytes - 1);
+}
+
+static uintptr_t end_of_pools(const struct held_arena *arena)
+{
+    return (arena->start + arena->bytes) & ~(pool_bytes - 1);
+}
+
+/* Pools are cut from an arena one behind another: the first that never was one ends it. Python takes
+ * smaller pieces in the same way as arenas, for its stacks. */
+static uint64_t used_in(const struct held_arena *arena)
+{
+    uintptr_t pool = first_pool(arena), last = end_of_pools(arena);
+    uint64_t used = 0;
+
+    for (; pool < last && ((const struct pool_header *)pool)->max_offset; pool += pool_bytes) {
+        const struct pool_header *header = (const struct pool_header *)pool;
+
+        __builtin_prefetch((const void *)(pool + AHEAD * pool_bytes));
+        used += blocks_of(header) * block_bytes_of(header);
+    }
+    return used;
+}
+
+uint64_t kp_pymalloc_used_bytes(void)
+{
+    uint64_t cookie, used = 0;
+
+    if (!lock(&cookie))
+        return KP_TOTAL_UNKNOWN;
+    for (size_t i = 0; i < held.count; i++)
+        if (held.all[i].bytes >= SMALL_ARENA)
+            used += used_in(&held.all[i]);
+    unlock();
+    return used;
 }

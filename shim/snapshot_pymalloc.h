@@ -11,6 +11,9 @@
 void kp_pymalloc_arena_came(void *arena, size_t bytes);
 void kp_pymalloc_arena_goes(void *arena);
 
+/* In blocks given out, KP_TOTAL_UNKNOWN. With the GIL held: nobody else changes a pool. */
+uint64_t kp_pymalloc_used_bytes(void);
+
 /* Adds them, and their size classes. */
 void kp_snapshot_pymalloc(struct kp_heap *heap);
 

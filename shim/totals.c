@@ -122,10 +122,9 @@ static void account(void)
 
 void kp_totals_take(struct kp_rec_totals *record)
 {
-
     record->rss = read_rss();
     kp_totals_of_malloc(&record->malloc_used, &record->malloc_held);
-    kp_totals_of_python(&record->object_held, &record->object_blocks);
+    kp_totals_of_python(record);
     account();
     atomic_store(&totals.busy_since, 0);
 }

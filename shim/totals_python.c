@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Called by one thread at a time, any thread. Blocks are counted by sys.getallocatedblocks(), the
- * only way that every version exports; it walks the pools, so it needs the GIL, and its cost is in
- * the budget of totals.c.
+ * only way that every version exports, their bytes by the pools that we know; both walk the pools,
+ * so they need the GIL, and their cost is in the budget of totals.c.
  */
 #include "totals_python.h"
 
 #include "python.h"
 #include "python_domains.h"
-#include "record.h"
+#include "snapshot_pymalloc.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,16 +71,19 @@ static uint64_t count_blocks(void)
     return blocks;
 }
 
-void kp_totals_of_python(uint64_t *held, uint64_t *blocks)
+void kp_totals_of_python(struct kp_rec_totals *record)
 {
-    *held = *blocks = KP_TOTAL_UNKNOWN;
+    record->object_held = record->object_used = record->object_blocks = KP_TOTAL_UNKNOWN;
     if (!kp_python.is_found)
         return;
     if (!api.is_known)
         find_functions();
     if (api.sys_object && caller_holds_gil() && !api.error())
-        *blocks = count_blocks();
+        record->object_blocks = count_blocks();
     /* Blocks without arenas: it is mimalloc that serves them, without telling of its arenas. */
-    if (!kp_python.is_free_threaded && (kp_python_arena_bytes() || *blocks == 0))
-        *held = kp_python_arena_bytes();
+    if (kp_python.is_free_threaded || !(kp_python_arena_bytes() || record->object_blocks == 0))
+        return;
+    record->object_held = kp_python_arena_bytes();
+    if (record->object_blocks != KP_TOTAL_UNKNOWN)
+        record->object_used = kp_pymalloc_used_bytes();
 }

@@ -5,10 +5,9 @@
 #ifndef KP_TOTALS_PYTHON_H
 #define KP_TOTALS_PYTHON_H
 
-#include <stdint.h>
+#include "record.h"
 
-/* Bytes in arenas, and the number of blocks given out (only where the caller holds the GIL);
- * KP_TOTAL_UNKNOWN. Without the guard. */
-void kp_totals_of_python(uint64_t *held, uint64_t *blocks);
+/* Fills its figures; what is in blocks only where the caller holds the GIL. Without the guard. */
+void kp_totals_of_python(struct kp_rec_totals *record);
 
 #endif

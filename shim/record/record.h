@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define KP_SPOOL_MAGIC 0x6c6f6f707366726bULL /* "krfspool" */
-#define KP_SPOOL_VERSION 3u
+#define KP_SPOOL_VERSION 4u
 #define KP_CHUNK_MAGIC 0x6b6e6843u /* "Chnk" */
 #define KP_CHUNK_BYTES 65536u
 #define KP_CHUNKS_MAX 65536u /* a 4 GiB spool */
@@ -252,7 +252,8 @@ struct kp_rec_totals {
     uint64_t malloc_used;   /* in blocks that malloc has given out */
     uint64_t malloc_held;   /* taken from the system by malloc, used or not */
     uint64_t object_held;   /* arenas of Python's own allocator */
-    uint64_t object_blocks; /* a number: blocks that Python's own allocator has given out */
+    uint64_t object_used;   /* in blocks that it has given out, each as large as its class */
+    uint64_t object_blocks; /* a number: those, and what it has passed on to malloc */
 };
 #define KP_TOTAL_UNKNOWN UINT64_MAX
 
@@ -470,7 +471,7 @@ _Static_assert(sizeof(struct kp_counter_block) == 2304, "counter block");
 _Static_assert(sizeof(struct kp_rec_entry) == 16, "entry");
 _Static_assert(sizeof(struct kp_rec_activation) == 80, "activation");
 _Static_assert(sizeof(struct kp_rec_alloc) == 24, "alloc");
-_Static_assert(sizeof(struct kp_rec_totals) == 48, "totals");
+_Static_assert(sizeof(struct kp_rec_totals) == 56, "totals");
 _Static_assert(sizeof(struct kp_rec_code) == 24, "code");
 _Static_assert(sizeof(struct kp_rec_code_table) == 16, "code table");
 _Static_assert(sizeof(struct kp_rec_resize) == 16, "resize");
@@ -503,7 +504,7 @@ static inline int kp_record_fixed_bytes(unsigned type)
     case KP_REC_FREE:
     case KP_REC_SNAPSHOT_END:
     case KP_REC_MODULE_GONE: return 8;
-    case KP_REC_TOTALS: return 48;
+    case KP_REC_TOTALS: return 56;
     case KP_REC_SNAPSHOT: return sizeof(struct kp_rec_snapshot);
     case KP_REC_ARENA: return sizeof(struct kp_rec_arena);
     case KP_REC_ACTIVATION: return 80;

@@ -33,9 +33,9 @@ sqlite3 foreign.db 'CREATE TABLE site (a)'
 untouched "another program's database" 1 "^kprof-report: foreign.db is a database of another program" foreign.db
 sqlite3 foreign_wal.db 'PRAGMA journal_mode = WAL; CREATE TABLE site (a)' > /dev/null
 untouched "another program's database in WAL mode" 1 "foreign_wal.db is a database of another program" foreign_wal.db
-fixture engine newer.db 'PRAGMA user_version = 4'
-untouched "a newer schema" 1 "^kprof-report: newer.db has schema 4, this kprof knows up to 3; use a newer" newer.db
-fixture engine older.db 'PRAGMA user_version = 2'
+fixture engine newer.db 'PRAGMA user_version = 5'
+untouched "a newer schema" 1 "^kprof-report: newer.db has schema 5, this kprof knows up to 4; use a newer" newer.db
+fixture engine older.db 'PRAGMA user_version = 3'
 untouched "an older schema" 1 "^kprof-report: older.db was made by an older version of kprof; record again$" older.db
 fixture engine zero.db 'PRAGMA user_version = 0'
 untouched "a schema of zero" 1 "zero.db is damaged" zero.db

@@ -87,7 +87,9 @@ static void add_samples(struct kp_fake *fake, uint32_t process, uint32_t node, u
         if (i % 11 == 2)
             kp_fake_resize(fake, process, i % 3, id, i * 20);
         if (i % 10 == 9) {
-            struct kp_rec_totals totals = {0, 1u << 20, 3000 + i, 4096, KP_TOTAL_UNKNOWN, i};
+            struct kp_rec_totals totals = {0,    1u << 20,         3000 + i,
+                                           4096, KP_TOTAL_UNKNOWN, i * 40,
+                                           i};
             kp_fake_mark(fake, process, 0, i / 10 + 1, process * 1000000u + i * 1000u);
             kp_fake_totals(fake, process, 0, i / 10 + 1, totals);
         }

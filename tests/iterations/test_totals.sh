@@ -50,7 +50,7 @@ sys._debugmallocstats()
 EOF
 python_totals()
 {
-    local label=$1 python=$2 db=$TMP/python.db blocks arenas ours
+    local label=$1 python=$2 db=$TMP/python.db blocks arenas ours used
     rm -f "$db"*
     export PYTHONPATH=$ROOT/python PYTHONDONTWRITEBYTECODE=1
     "$python" python_totals.py > plain.txt 2> stats.txt
@@ -59,9 +59,12 @@ python_totals()
     blocks=$(cat blocks.txt)
     ours=$(sql "$db" "SELECT object_blocks FROM mark")
     arenas=$(sed -n 's/,//g; s/^[0-9]* arenas \* [0-9]* bytes\/arena *= *\([0-9]*\)$/\1/p' stats.txt)
+    used=$(sed -n 's/,//g; s/^# bytes in allocated blocks *= *\([0-9]*\)$/\1/p' stats.txt)
     assert_range "blocks are what sys.getallocatedblocks() says [$label]" $((blocks - 50)) $((blocks + 50)) "$ours"
     # An arena more or less; 3.11 and later take the interpreter's stacks from the same place.
     ours=$(sql "$db" "SELECT object_held FROM mark")
+    assert_range "bytes in them are what sys._debugmallocstats() says [$label]" $((used - used / 100)) $((used + used / 100)) \
+        "$(sql "$db" "SELECT object_used FROM mark")"
     assert_range "arenas are what sys._debugmallocstats() says [$label]" $((arenas - (1 << 20))) \
         $((arenas + (3 << 20) / 2)) "$ours"
 }

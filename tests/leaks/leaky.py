@@ -2,7 +2,7 @@
 """A program whose leak is known: leaky.py ROUNDS KIND BYTES ONSET SHAPE SEED
 
 Each round does some work, and from round ONSET on it leaks BYTES where KIND says: none, native,
-bridge, python. SHAPE is what else goes on: "usual" is a warm-up, a cache that fills up, garbage that
+bridge, python, pyo3. SHAPE is what else goes on: "usual" is a warm-up, a cache that fills up, garbage that
 waits for its collector (a sawtooth) and noise; the others are shapes that are taken for leaks.
 Prints the bytes that were asked for and leaked, per round.
 """
@@ -38,6 +38,33 @@ def leak_python(size):
     before = sys.getsizeof(forgotten)
     forgotten.append(bytearray(size))
     return sys.getsizeof(forgotten[-1]) + sys.getsizeof(forgotten) - before
+
+
+def objects_of(value):
+    """Every object that can be reached, by its id."""
+    found = {id(value): value}
+    parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    for part in parts:
+        found.update(objects_of(part))
+    return found
+
+
+def request_bytes(engine):
+    """What a request takes for itself: not what it shares with the next."""
+    one, another = (objects_of(engine.send_pythonize()) for _ in range(2))
+    return sum(sys.getsizeof(value) for key, value in one.items() if key not in another)
+
+
+def start_engine(size):
+    """The PyO3 example forgets a handle of each request, whose text makes it as large as asked for."""
+    import pyo3_engine
+    text = max(size - request_bytes(pyo3_engine.Engine(0, False)), 0)
+    forgotten.extend([pyo3_engine.Engine(text, True), request_bytes(pyo3_engine.Engine(text, False))])
+
+
+def leak_pyo3(size):
+    forgotten[0].send_pythonize()
+    return forgotten[1]
 
 
 class Node:
@@ -165,6 +192,8 @@ def main():
     gc.disable()  # the saw has a period of its own
     p = Program(int(rounds), int(seed))
     one, leak, size, onset, leaked = SHAPES[shape], LEAKS[kind], int(size), int(onset), 0
+    if kind == "pyo3":
+        start_engine(size)
     for p.now in kprof.iterations(range(p.rounds)):
         p.noise()
         one(p)

@@ -293,13 +293,13 @@ static void judge_places(struct kp_program *p, struct kp_leaks *leaks)
     }
 }
 
-/* The heap grows and never shrinks; what it keeps beyond what is live is held. */
+/* Nothing is known of RSS. */
 static void judge_series(const struct kp_program *p, struct kp_leaks *leaks)
 {
     int n = p->iterations;
-    size_t count = 0;
     double *change = kp_alloc(((size_t)n + 1) * sizeof *change), live = 0;
-    struct kp_reading_point *points = kp_alloc((size_t)n * sizeof *points);
+    for (int i = 0; i < KP_LEAK_SERIES; i++)
+        leaks->points[i] = kp_alloc((size_t)n * sizeof *leaks->points[i]);
     for (size_t i = 0; i < p->count; i++) {
         change[p->blocks[i].born] += p->blocks[i].size;
         if (p->blocks[i].died < n)
@@ -308,15 +308,11 @@ static void judge_series(const struct kp_program *p, struct kp_leaks *leaks)
     for (int k = 0; k < n; k++) {
         live += change[k];
         if (k > 0 && (k < ALL_MARKS || k % 10 == 0))
-            points[count++] = (struct kp_reading_point){k, live};
+            leaks->points[KP_LEAK_LIVE][leaks->readings++] = (struct kp_reading_point){k, live};
     }
-    struct kp_trend_start start = kp_trend_find_start(points, count, 1, n);
-    leaks->live = kp_trend_judge(points, count, start.at, n);
-    leaks->onset = start.at;
-    leaks->begins = start.begins;
-    leaks->trend_onset = start.onset;
+    leaks->has_totals = true;
+    kp_leaks_judge_series(leaks, 1);
     free(change);
-    free(points);
 }
 
 void kp_program_judge(struct kp_program *p, double rate, struct kp_leaks *leaks)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct kp_rec_totals some_totals = {0, 1000, 700, 900, KP_TOTAL_UNKNOWN, 33};
+static const struct kp_rec_totals some_totals = {0, 1000, 700, 900, KP_TOTAL_UNKNOWN, 500, 33};
 
 /* Two functions of a file that call each other through native code; one sample at the end. */
 static void run_program(struct kp_fake *fake, uint32_t p, unsigned others)
@@ -74,8 +74,9 @@ static void check_rows(const struct kp_case *test)
     kp_check(atof(text) == 180, "objects are memory, arenas would be double", "%s", text);
     text = kp_case_text(
         test, "SELECT group_concat(rss || ' ' || malloc_used || ' ' || malloc_held || ' ' "
-              "|| ifnull(object_held, 'null') || ' ' || object_blocks, ', ') FROM mark");
-    kp_check(!strcmp(text, "1000 700 900 null 33, 1000 700 900 null 33"),
+              "|| ifnull(object_held, 'null') || ' ' || object_used || ' ' || object_blocks, ', ') "
+              "FROM mark");
+    kp_check(!strcmp(text, "1000 700 900 null 500 33, 1000 700 900 null 500 33"),
              "a mark has what the allocators said", "%s", text);
 }
 

@@ -37,8 +37,9 @@ static void headers(void)
         const char *what;
     } damages[] = {
         {offsetof(struct kp_spool_header, magic), 1, "another magic is refused"},
-        {offsetof(struct kp_spool_header, version), 4, "a newer version is refused"},
-        {offsetof(struct kp_spool_header, version), 2, "version 2 is refused"},
+        {offsetof(struct kp_spool_header, version), KP_SPOOL_VERSION + 1,
+         "a newer version is refused"},
+        {offsetof(struct kp_spool_header, version), KP_SPOOL_VERSION - 1, "an older one, too"},
         {offsetof(struct kp_spool_header, version), 0, "version 0 is refused"},
         {offsetof(struct kp_spool_header, chunk_bytes), 4096, "another chunk size is refused"},
         {offsetof(struct kp_spool_header, chunk_count), 0, "no chunks are refused"},
@@ -252,7 +253,8 @@ static void damaged(long offset, uint64_t value, long bytes, const char *what)
 static void spools(void)
 {
     damaged(offsetof(struct kp_spool_header, magic), 7, 8, "a file that is no spool stays");
-    damaged(offsetof(struct kp_spool_header, version), 4, 4, "a spool of a newer version stays");
+    damaged(offsetof(struct kp_spool_header, version), KP_SPOOL_VERSION + 1, 4,
+            "a spool of a newer version stays");
     damaged(offsetof(struct kp_spool_header, version), 2, 4, "a spool of an older version stays");
     damaged(FIRST_CHUNK + 3 * (long)KP_CHUNK_BYTES, 0, 0, "a truncated spool stays");
     damaged(100, 0, 0, "a spool of 100 bytes stays");
