@@ -222,7 +222,10 @@ static double own_mappings(const struct kp_heap_picture *p)
 
 static bool is_glibc(const struct kp_heap_picture *p)
 {
-    return p->arena_count && strncmp(p->arenas[0].kind, "glibc", 5) == 0;
+    for (size_t i = 0; i < p->arena_count; i++)
+        if (strncmp(p->arenas[i].kind, "glibc", 5) == 0)
+            return true;
+    return false;
 }
 
 /* Other allocators say what they hold, and the mappings that hold blocks what of it is resident. */

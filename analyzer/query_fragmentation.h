@@ -10,13 +10,15 @@
 
 enum kp_snapshot_choice { KP_AT_END, KP_AT_PEAK };
 
+#define KP_HEAP_CUT 2   /* in_use is an estimate: not all free pieces were looked at */
+#define KP_HEAP_DRAWN 4 /* a part of it was looked at, and stands for the whole */
 struct kp_heap_arena {
     const char *kind; /* as in table arena */
     int64_t arena, unit, size, in_use, free, largest_free, top, resident, trimmable, large_free,
         waste, top_stack_id;
     bool is_python;   /* of Python's own allocator */
     bool is_class;    /* of blocks that another row holds already */
-    int partial; /* 1: not all could be read; 2: in_use is an estimate */
+    int partial; /* 1: not all could be read; KP_HEAP_CUT; KP_HEAP_DRAWN */
 };
 
 #define KP_HEAP_STEPS 12

@@ -330,8 +330,9 @@ CREATE TABLE arena (                    -- of a snapshot; null: the allocator do
     large_free   INTEGER,               -- resident, in free pieces of 128 KiB or more, the top excepted
     waste        INTEGER NOT NULL,      -- resident, not given out, in a cell with something that is
     top_site_id  INTEGER,               -- of the highest live sample
-    partial      INTEGER NOT NULL,      -- 1: not all of it could be read; 2: its free pieces were too many to look
-                                        -- at: in_use is an estimate, from the samples that are live
+    partial      INTEGER NOT NULL,      -- bits: 1 not all of it could be read; 2 its free pieces were too many to look
+                                        -- at: in_use is an estimate, from the samples that are live; 4 windows of
+                                        -- it were drawn and looked at: they stand for the whole
     PRIMARY KEY (process_id, number, arena)
 ) WITHOUT ROWID;
 

@@ -7,7 +7,7 @@
  * are the allocator's own figures and not sums of samples.
  *
  * Where an allocator does not say where its free memory lies, its size class takes the place of the
- * cell, or all of it.
+ * cell, or all of it. Of an arena that was looked at in part, what was seen stands for the whole.
  *
  * Young blocks (of the last tenth of the run) will mostly go by themselves: the waste of all cells
  * that hold anything is shared among the old ones, if there are any. Cells that hold nothing are
@@ -45,6 +45,12 @@ static int compare_spans(const void *left, const void *right)
     return (a->start > b->start) - (a->start < b->start);
 }
 
+static void sort_spans(struct kp_snapshot *snapshot)
+{
+    if (snapshot->span_count)
+        qsort(snapshot->spans, snapshot->span_count, sizeof *snapshot->spans, compare_spans);
+}
+
 /* ---- the heap itself ---- */
 
 static uint64_t waste_of(uint32_t cell)
@@ -69,13 +75,26 @@ static void join_borders(struct kp_snapshot *snapshot, unsigned shift)
     for (size_t i = 0; i + 1 < snapshot->span_count; i++) {
         struct kp_snapshot_span *span = &snapshot->spans[i], *next = span + 1;
 
-        if (span->end <= next->start || span->end - span->start < 2u << shift)
+        if (span->end <= next->start || span->end - span->start < 2u << shift ||
+            span->first_cell == KP_NO_CELLS || next->first_cell == KP_NO_CELLS)
             continue;
         span->end -= 1u << shift;
         uint32_t part = snapshot->cells[span->first_cell + ((span->end - span->start) >> shift)];
         uint32_t *cell = &snapshot->cells[next->first_cell];
         *cell = (KP_CELL_USED(*cell) + KP_CELL_USED(part)) |
                 (KP_CELL_PAGES(*cell) + KP_CELL_PAGES(part)) << 24;
+    }
+}
+
+static void multiply(struct kp_snapshot_arena *arena, double factor)
+{
+    arena->waste = (uint64_t)((double)arena->waste * factor);
+    for (unsigned i = 0; i < KP_OCCUPANCY_STEPS; i++) {
+        struct kp_occupancy *step = &arena->occupancy[i];
+
+        *step = (struct kp_occupancy){(uint64_t)((double)step->cells * factor + 0.5),
+                                      (uint64_t)((double)step->resident * factor),
+                                      (uint64_t)((double)step->used * factor)};
     }
 }
 
@@ -86,7 +105,7 @@ static void look_at_cells(struct analysis *analysis)
     for (size_t i = 0; i < snapshot->span_count; i++) {
         const struct kp_snapshot_span *span = &snapshot->spans[i];
         struct kp_snapshot_arena *arena = &snapshot->arenas[span->arena];
-        uint64_t cells = (span->end - span->start) >> analysis->shift;
+        uint64_t cells = kp_snapshot_span_cells(snapshot, span);
 
         for (uint64_t c = 0; c < cells; c++) {
             uint32_t cell = snapshot->cells[span->first_cell + c];
@@ -99,6 +118,8 @@ static void look_at_cells(struct analysis *analysis)
                 arena->waste += waste_of(cell);
         }
     }
+    for (uint32_t i = 0; i < snapshot->arena_count; i++)
+        multiply(&snapshot->arenas[i], kp_snapshot_factor(snapshot, i));
 }
 
 static bool is_class_like(unsigned kind)
@@ -275,22 +296,22 @@ static void sum_live(struct kp_snapshot *snapshot, const struct kp_live_sample *
 }
 
 static void blame(struct analysis *analysis, const struct kp_live_sample *sample,
-                  const struct kept *kept)
+                  const struct kept *kept, double weight)
 {
     struct kp_snapshot_share *share = share_of(analysis, sample->site);
 
-    add_part(&share->blame, kept->bytes, sample->weight);
-    add_part(&share->pinned, kept->pinned, sample->weight);
+    add_part(&share->blame, kept->bytes, weight);
+    add_part(&share->pinned, kept->pinned, weight);
     share->samples++;
-    share->blocks += sample->weight;
-    share->bytes += (double)sample->size * sample->weight;
+    share->blocks += weight;
+    share->bytes += (double)sample->size * weight;
     if (kept->pinned > 0)
-        share->pinned_blocks += sample->weight;
+        share->pinned_blocks += weight;
     if (sample->born_us < share->oldest_us) {
         share->oldest_us = sample->born_us;
         share->oldest_iteration = sample->born_iteration;
     }
-    analysis->old_blame += kept->bytes * sample->weight;
+    analysis->old_blame += kept->bytes * weight;
 }
 
 static void take_sample(struct analysis *analysis, const struct kp_live_sample *sample)
@@ -303,12 +324,15 @@ static void take_sample(struct analysis *analysis, const struct kp_live_sample *
     span = kp_snapshot_span_at(snapshot, sample->address);
     if (span)
         note_top(snapshot, span, sample);
+    if (span && span->first_cell == KP_NO_CELLS)
+        return;
+    double weight = sample->weight * (span ? kp_snapshot_factor(snapshot, span->arena) : 1);
     struct kept kept = span ? kept_in_span(analysis, span, sample->address,
                                            sample->size ? sample->size : 1)
                             : kept_in_class(snapshot, sample->size);
-    analysis->all_blame += kept.bytes * sample->weight;
+    analysis->all_blame += kept.bytes * weight;
     if (kept.bytes > 0 && (analysis->with_young || sample->born_us <= analysis->old_before_us))
-        blame(analysis, sample, &kept);
+        blame(analysis, sample, &kept, weight);
 }
 
 static void take_samples(struct analysis *analysis, const struct kp_live_set *live, bool with_live)
@@ -355,9 +379,10 @@ void kp_snapshot_analyse(struct kp_snapshot *snapshot, const struct kp_live_set 
                                 .shift = snapshot->said.page_shift,
                                 .old_before_us = now_us - age_us / 10};
 
+    sort_spans(snapshot);
     analysis.has_made_cells = kp_snapshot_cells_make(snapshot, live);
-    if (snapshot->span_count)
-        qsort(snapshot->spans, snapshot->span_count, sizeof *snapshot->spans, compare_spans);
+    if (analysis.has_made_cells)
+        sort_spans(snapshot);
     join_borders(snapshot, analysis.shift);
     kp_snapshot_estimate(snapshot, live);
     look_at_cells(&analysis);

@@ -101,21 +101,13 @@ static void drop_spans(struct kp_snapshot *snapshot, size_t arena)
     snapshot->span_count = kept;
 }
 
-static bool is_in_a_span(const struct kp_snapshot *snapshot, uint64_t address)
-{
-    for (size_t i = 0; i < snapshot->span_count; i++)
-        if (address >= snapshot->spans[i].start && address < snapshot->spans[i].end)
-            return true;
-    return false;
-}
-
 static void collect(struct pieces *pieces, const struct kp_snapshot *snapshot,
                     const struct kp_live_set *live)
 {
     for (uint32_t at = 0; live->places && at <= live->mask; at++) {
         const struct kp_live_sample *sample = block_at(live, at);
 
-        if (sample && !is_in_a_span(snapshot, sample->address))
+        if (sample && !kp_snapshot_span_at(snapshot, sample->address))
             add_sample(pieces, sample, snapshot->said.page_shift);
     }
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A snapshot of a running program stops after 1 ms. Of a glibc arena with more free pieces than that
- * allows, or of Python's allocator with more pools, what was not looked at counts as in use. But the
- * live samples of the arena, each with its weight, stand for what is in use without bias, and their
- * chunks are as large as the allocator makes them.
+ * A snapshot stops after 1 ms. Of a glibc arena with more free pieces than that allows, what was not
+ * looked at counts as in use. But the live samples of the arena, each with its weight, stand for what
+ * is in use without bias, and their chunks are as large as the allocator makes them.
  *
  * Where samples are dense they tell the same of each cell; else all cells of the arena are made emptier
  * by one factor, so that only their sum is right. One thread.
@@ -19,19 +18,16 @@
 #define CHUNK_BYTES_MIN 32u
 #define HEADER_BYTES 8u
 
-/* Blocks of Python's allocator have no header. */
-static uint64_t chunk_bytes(uint64_t size, unsigned kind)
+static uint64_t chunk_bytes(uint64_t size)
 {
-    uint64_t header = kind == KP_ARENA_PYMALLOC ? 0 : HEADER_BYTES;
-    uint64_t least = kind == KP_ARENA_PYMALLOC ? 16 : CHUNK_BYTES_MIN;
-    uint64_t bytes = (size + header + 15) & ~15ull;
+    uint64_t bytes = (size + HEADER_BYTES + 15) & ~15ull;
 
-    return bytes < least ? least : bytes;
+    return bytes < CHUNK_BYTES_MIN ? CHUNK_BYTES_MIN : bytes;
 }
 
 static bool is_cut(const struct kp_snapshot *snapshot, uint32_t arena)
 {
-    return snapshot->arenas[arena].said.is_partial == KP_ARENA_CUT;
+    return snapshot->arenas[arena].said.is_partial & KP_ARENA_CUT;
 }
 
 static uint32_t with_used(uint32_t cell, uint64_t used, uint64_t most)
@@ -44,7 +40,7 @@ static void scale_cells(struct kp_snapshot *snapshot, uint32_t arena, double fac
 {
     for (size_t i = 0; i < snapshot->span_count; i++) {
         const struct kp_snapshot_span *span = &snapshot->spans[i];
-        uint64_t cells = (span->end - span->start) >> snapshot->said.page_shift;
+        uint64_t cells = kp_snapshot_span_cells(snapshot, span);
 
         for (uint64_t c = 0; span->arena == arena && c < cells; c++) {
             uint32_t *cell = &snapshot->cells[span->first_cell + c];
@@ -61,7 +57,7 @@ static void fill_cells(struct kp_snapshot *snapshot, const struct kp_snapshot_sp
     unsigned shift = snapshot->said.page_shift;
     uint64_t whole = 1ull << shift;
 
-    while (bytes && start < span->end) {
+    while (bytes && start < span->end && span->first_cell != KP_NO_CELLS) {
         uint64_t rest = whole - (start & (whole - 1)), part = bytes < rest ? bytes : rest;
         uint32_t *cell = &snapshot->cells[span->first_cell + ((start - span->start) >> shift)];
 
@@ -86,8 +82,7 @@ static void sum_samples(struct kp_snapshot *snapshot, const struct kp_live_set *
 
         if (!span || !is_cut(snapshot, span->arena))
             continue;
-        uint64_t bytes =
-            chunk_bytes(sample->size, snapshot->arenas[span->arena].said.kind);
+        uint64_t bytes = chunk_bytes(sample->size);
         sums[span->arena] += (double)bytes * sample->weight;
         if (with_cells)
             fill_cells(snapshot, span, sample->address, bytes, sample->weight);

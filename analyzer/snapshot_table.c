@@ -103,14 +103,19 @@ static void take_span(struct kp_snapshot *snapshot, const struct kp_rec_span *re
     if (record->arena >= snapshot->arena_count || record->start & ((1u << shift) - 1) ||
         end < record->start || !record->cells)
         return;
-    snapshot->cells = kp_array_grow(snapshot->cells, &snapshot->cell_capacity,
-                                    snapshot->cell_count + record->cells, sizeof *snapshot->cells);
-    memcpy(snapshot->cells + snapshot->cell_count, record + 1, record->cells * sizeof(uint32_t));
+    if (!record->is_unseen) {
+        snapshot->cells =
+            kp_array_grow(snapshot->cells, &snapshot->cell_capacity,
+                          snapshot->cell_count + record->cells, sizeof *snapshot->cells);
+        memcpy(snapshot->cells + snapshot->cell_count, record + 1,
+               record->cells * sizeof(uint32_t));
+    }
     snapshot->spans = kp_array_grow(snapshot->spans, &snapshot->span_capacity,
                                     snapshot->span_count + 1, sizeof *snapshot->spans);
     snapshot->spans[snapshot->span_count++] = (struct kp_snapshot_span){
-        record->start, end, record->arena, (uint32_t)snapshot->cell_count};
-    snapshot->cell_count += record->cells;
+        record->start, end, record->arena,
+        record->is_unseen ? KP_NO_CELLS : (uint32_t)snapshot->cell_count};
+    snapshot->cell_count += record->is_unseen ? 0 : record->cells;
 }
 
 static void take_mapping(struct kp_snapshot *snapshot, const struct kp_rec_mapping *record)

@@ -23,8 +23,9 @@
 
 struct kp_snapshot_span {
     uint64_t start, end;
-    uint32_t arena, first_cell;
+    uint32_t arena, first_cell; /* KP_NO_CELLS: it was not drawn to be looked at */
 };
+#define KP_NO_CELLS UINT32_MAX
 /* Several cells are the same state of occupancy: how many, and what they have. */
 struct kp_occupancy {
     uint64_t cells, resident, used;
@@ -106,6 +107,20 @@ void kp_snapshots_settle(struct kp_snapshots *snapshots);
 void kp_snapshots_load(struct kp_snapshots *snapshots, uint64_t number, uint64_t rss);
 bool kp_snapshots_keep(const struct kp_snapshots *snapshots, uint64_t number);
 
+/* Cells of a span that was looked at; 0 of others. */
+static inline uint64_t kp_snapshot_span_cells(const struct kp_snapshot *snapshot,
+                                              const struct kp_snapshot_span *span)
+{
+    return span->first_cell == KP_NO_CELLS ? 0
+                                           : (span->end - span->start) >> snapshot->said.page_shift;
+}
+/* What stands for one byte of an arena that was looked at. */
+static inline double kp_snapshot_factor(const struct kp_snapshot *snapshot, uint32_t arena)
+{
+    uint16_t seen = snapshot->arenas[arena].said.seen;
+
+    return seen ? (double)UINT16_MAX / seen : 1;
+}
 /* The span that holds the address, when they are in order; NULL: none does. */
 const struct kp_snapshot_span *kp_snapshot_span_at(const struct kp_snapshot *snapshot,
                                                    uint64_t address);

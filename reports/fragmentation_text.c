@@ -173,7 +173,7 @@ static void describe_cut(const struct kp_fragmentation *f)
     bool is_cut = false;
 
     for (size_t i = 0; i < p->arena_count; i++)
-        is_cut |= p->arenas[i].partial == 2;
+        is_cut |= (p->arenas[i].partial & KP_HEAP_CUT) != 0;
     if (is_cut && doubt > 0)
         kp_emit_line(f->context->out, 2,
                      "What is in use is an estimate, within %s: there were more free pieces than a "

@@ -46,7 +46,9 @@ static void mapped(void *address, size_t bytes, enum kp_kind kind, const struct 
     uint64_t id = kp_sample_alloc(kind, bytes, address, kp_sample_decide(bytes), origin), cookie;
 
     if (id && kp_ranges_lock(&cookie)) {
-        kp_ranges_add((uintptr_t)address, (bytes + 4095) & ~4095ul, id);
+        kp_ranges_add(&(struct kp_range){(uintptr_t)address,
+                                         (uintptr_t)address + ((bytes + 4095) & ~4095ul), id,
+                                         kind == KP_KIND_ARENA});
         kp_ranges_unlock();
     }
     errno = error;

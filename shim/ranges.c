@@ -13,17 +13,12 @@
 
 #include <string.h>
 
-struct range {
-    uintptr_t start, end;
-    uint64_t id;
-};
-
 static struct {
     uint64_t epoch; /* of the process; a forked child begins with none */
     union {
         struct kp_own_list list;
         struct {
-            struct range *all;
+            struct kp_range *all;
             size_t count, capacity;
         };
     };
@@ -50,13 +45,9 @@ void kp_ranges_unlock(void)
     kp_guard_leave();
 }
 
-bool kp_ranges_at(size_t i, uint64_t *start, uint64_t *end)
+const struct kp_range *kp_ranges_at(size_t i)
 {
-    if (i >= ranges.count)
-        return false;
-    *start = ranges.all[i].start;
-    *end = ranges.all[i].end;
-    return true;
+    return i < ranges.count ? &ranges.all[i] : NULL;
 }
 
 /* Index of the first range that ends behind the address. */
@@ -75,7 +66,7 @@ static size_t first_behind(uintptr_t address)
     return low;
 }
 
-static void insert_at(size_t at, struct range range)
+static void insert_at(size_t at, struct kp_range range)
 {
     if (!kp_own_list_has_room(&ranges.list, sizeof range))
         return;
@@ -107,7 +98,7 @@ bool kp_ranges_cut(uintptr_t start, size_t bytes)
     bool found = false;
 
     while (at < ranges.count && ranges.all[at].start < end) {
-        struct range *range = &ranges.all[at], old = *range;
+        struct kp_range *range = &ranges.all[at], old = *range;
 
         found = true;
         bool head = old.start < start, tail = old.end > end;
@@ -115,7 +106,7 @@ bool kp_ranges_cut(uintptr_t start, size_t bytes)
 
         if (head && tail) {
             range->end = start;
-            insert_at(at + 1, (struct range){end, old.end, old.id});
+            insert_at(at + 1, (struct kp_range){end, old.end, old.id, old.is_arena});
             next = at + 2;
         } else if (head) {
             range->end = start;
@@ -135,8 +126,9 @@ bool kp_ranges_cut(uintptr_t start, size_t bytes)
     return found;
 }
 
-void kp_ranges_add(uintptr_t start, size_t bytes, uint64_t id)
+void kp_ranges_add(const struct kp_range *range)
 {
-    kp_ranges_cut(start, bytes); /* whose end was not seen: a raw system call, a signal handler */
-    insert_at(first_behind(start), (struct range){start, start + bytes, id});
+    /* One whose end was not seen: a raw system call, a signal handler. */
+    kp_ranges_cut(range->start, range->end - range->start);
+    insert_at(first_behind(range->start), *range);
 }

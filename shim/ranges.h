@@ -15,9 +15,14 @@ bool kp_ranges_lock(uint64_t *cookie);
 void kp_ranges_unlock(void);
 
 /* Under the lock. */
-void kp_ranges_add(uintptr_t start, size_t bytes, uint64_t id);
-/* The range at place i; false: there is none. */
-bool kp_ranges_at(size_t i, uint64_t *start, uint64_t *end);
+struct kp_range {
+    uintptr_t start, end;
+    uint64_t id;
+    bool is_arena; /* of an allocator that is told by itself */
+};
+void kp_ranges_add(const struct kp_range *range);
+/* The range at place i; NULL: there is none. */
+const struct kp_range *kp_ranges_at(size_t i);
 /* [start, start + bytes) is no longer what it was: ends or shrinks the samples in it, if any. */
 bool kp_ranges_cut(uintptr_t start, size_t bytes);
 

@@ -2,9 +2,9 @@
 /*
  * When snapshots are taken. Host's threads, one at a time; nobody waits for another's.
  *
- * The budget: one takes no longer than about 1 ms, what is left to look at then is estimated by the
- * reader; and after one that took t of CPU time none is taken before 100 t have passed. The one at the
- * end is exact. A handler that has interrupted malloc must not look at its arenas, so none is taken
+ * The budget: one takes no longer than about 1 ms, of large heaps a part is looked at and stands for
+ * the rest; and after one that took t of CPU time none is taken before 100 t have passed. With
+ * KPROF_PAGES=1 the one at the end looks at everything. A handler that has interrupted malloc must not look at its arenas, so none is taken
  * where a signal's frame is on the stack; while one is being taken all signals wait.
  *
  * RSS is looked at every 20 ms, when something is sampled: what lies between two looks is not seen.
@@ -30,7 +30,7 @@
 
 #define LOOK_US 20000u
 #define CLOCK_US 1000000u
-#define MOST_US 900u     /* for one, as long as the program goes on */
+#define MOST_US 900u     /* for one */
 #define MARK_US 100000u
 #define SHARE 100u       /* of the time that has to pass */
 #define SLOWER 32u       /* periods grow with the age of the process: to a part of it */
@@ -98,9 +98,9 @@ static void read_heap(struct kp_heap *heap, struct kp_snapshot_text *smaps)
     uint64_t all = ~0ull, before = 0;
 
     KP_SYS4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, &before, sizeof all);
-    kp_snapshot_malloc(heap);
     kp_snapshot_pymalloc(heap);
     kp_snapshot_ranges(heap);
+    kp_snapshot_malloc(heap);
     if (smaps)
         kp_snapshot_smaps(heap, smaps);
     KP_SYS4(SYS_rt_sigprocmask, 2, &before, NULL, sizeof before);
@@ -141,8 +141,10 @@ static void take(enum kp_snapshot_why why, const struct kp_snapshot_rss *rss, ui
     bool with_smaps =
         why == KP_SNAPSHOT_END && age_us(now_us) > SMAPS_AGE_US && rss->all < SMAPS_RSS_MAX;
     uint64_t began_cpu_us = kp_clock_cpu_us();
-    struct kp_heap *heap = kp_heap_new(
-        snapshot.page_shift, why == KP_SNAPSHOT_END ? UINT64_MAX : began_cpu_us + MOST_US);
+    /* Who asks for pages wants all of them: in the last one, for which nobody waits. */
+    bool is_exact = why == KP_SNAPSHOT_END && kp_settings.pages;
+    struct kp_heap *heap =
+        kp_heap_new(snapshot.page_shift, is_exact ? UINT64_MAX : began_cpu_us + MOST_US);
     struct kp_snapshot_text *smaps = with_smaps ? kp_snapshot_text_new() : NULL;
 
     if (heap) {

@@ -23,6 +23,9 @@
 #define CHUNKS_MAX (4u << 20)
 #define CHUNKS_A_LOOK 64u /* at the clock */
 #define LISTS_AT_ONCE 16u
+#define STEPS_AHEAD 6u
+#define WHOLE_BYTES (256ull << 20) /* a heap of which each page is looked for */
+#define DRAWN_BYTES (128ull << 20) /* of a larger one: windows cost a call each */
 #define LARGE_BYTES (128u << 10)
 #define LINK_BYTES (sizeof(struct kp_glibc_chunk))
 #define TOP_KEPT 4128u /* malloc_trim(0) leaves a page and the smallest chunk */
@@ -128,11 +131,22 @@ static void prefetch(const struct kp_glibc_chunk *chunk)
     __builtin_prefetch(&chunk->previous);
 }
 
-/* False: there is no further list. */
-static bool next_list(const struct walk *walk, unsigned *bin, struct cursor *cursor)
+/* Pieces that came free one after another often lie at equal distances. */
+static void prefetch_beyond(const struct kp_glibc_chunk *from, const struct kp_glibc_chunk *to)
 {
-    while (*bin < KP_GLIBC_BINS) {
-        const struct kp_glibc_chunk *header = kp_glibc_bin(walk->arena, (*bin)++);
+    prefetch((const struct kp_glibc_chunk *)((uintptr_t)to +
+                                             STEPS_AHEAD * ((uintptr_t)to - (uintptr_t)from)));
+}
+
+/* What is not sorted yet first, then the lists of the largest pieces: they matter most when time is
+ * over. False: there is no further list. */
+static bool next_list(const struct walk *walk, unsigned *lists, struct cursor *cursor)
+{
+    while (*lists < KP_GLIBC_BINS) {
+        const struct kp_glibc_chunk *header =
+            kp_glibc_bin(walk->arena, *lists ? KP_GLIBC_BINS - *lists : 0);
+
+        ++*lists;
 
         *cursor = (struct cursor){header->next, header->previous};
         if (cursor->first != header) {
@@ -153,20 +167,22 @@ static bool step(struct walk *walk, struct cursor *cursor)
         return false;
     cursor->first = first->next;
     prefetch(cursor->first);
+    prefetch_beyond(first, cursor->first);
     if (!take_chunk(walk, last) || last == cursor->first)
         return false;
     cursor->last = last->previous;
     prefetch(cursor->last);
+    prefetch_beyond(last, cursor->last);
     return true;
 }
 
 static void walk_bins(struct walk *walk)
 {
     struct cursor cursors[LISTS_AT_ONCE];
-    unsigned bin = 0, active = 0;
+    unsigned lists = 0, active = 0;
 
     do {
-        while (active < LISTS_AT_ONCE && next_list(walk, &bin, &cursors[active]))
+        while (active < LISTS_AT_ONCE && next_list(walk, &lists, &cursors[active]))
             active++;
         for (unsigned i = 0; i < active; i++)
             if (!step(walk, &cursors[i]))
@@ -233,8 +249,9 @@ static void read_arena(struct kp_heap *heap, struct kp_glibc_arena *arena,
     count_top(&walk);
     walk_fastbins(&walk);
     walk_bins(&walk);
+    kp_heap_complete(heap, record);
     if (walk.is_cut)
-        record->is_partial = KP_ARENA_CUT;
+        record->is_partial |= KP_ARENA_CUT;
     record->in_use = record->size > record->free ? record->size - record->free : 0;
 }
 
@@ -250,7 +267,7 @@ static void add_arena(struct kp_heap *heap, struct kp_glibc_arena *arena)
     read_arena(heap, arena, record, is_locked);
     if (is_locked)
         unlock(arena);
-    heap->is_partial |= record->is_partial != 0;
+    heap->is_partial |= (record->is_partial & ~KP_ARENA_DRAWN) != 0;
 }
 
 static void add_mappings(struct kp_heap *heap)
@@ -263,9 +280,16 @@ static void add_mappings(struct kp_heap *heap)
     record->free = record->largest_free = record->trimmable = record->large_free = 0;
 }
 
+static struct kp_glibc_arena *next_arena(const struct kp_glibc_arena *arena)
+{
+    struct kp_glibc_arena *next = __atomic_load_n(&arena->next, __ATOMIC_ACQUIRE);
+
+    return next == known.glibc.main ? NULL : next;
+}
+
 bool kp_snapshot_glibc(struct kp_heap *heap)
 {
-    struct kp_glibc_arena *arena;
+    uint64_t bytes = 0;
 
     if (!known.is_found && known.tries++ < TRIES_MAX)
         known.is_found = kp_glibc_find(&known.glibc);
@@ -273,11 +297,12 @@ bool kp_snapshot_glibc(struct kp_heap *heap)
         return false;
     heap->trim_threshold = *known.glibc.trim_threshold;
     heap->mmap_threshold = *known.glibc.mmap_threshold;
-    arena = known.glibc.main;
-    do {
+    for (struct kp_glibc_arena *arena = known.glibc.main; arena; arena = next_arena(arena))
+        bytes += arena->system_bytes;
+    kp_heap_draw(heap, bytes, WHOLE_BYTES, DRAWN_BYTES);
+    for (struct kp_glibc_arena *arena = known.glibc.main;
+         arena && heap->arena_count < ARENAS_AT_MOST; arena = next_arena(arena))
         add_arena(heap, arena);
-        arena = __atomic_load_n(&arena->next, __ATOMIC_ACQUIRE);
-    } while (arena && arena != known.glibc.main && heap->arena_count < ARENAS_AT_MOST);
     add_mappings(heap);
     return true;
 }

@@ -16,6 +16,9 @@
 #define PAGE (1ull << PAGE_SHIFT)
 #define GROUP_SHIFT 4 /* of pages that are looked at together; a cell of 64 KiB has as many */
 #define GROUP (1ull << GROUP_SHIFT)
+#define WINDOW_SHIFT 18
+#define WINDOW (1ull << WINDOW_SHIFT)
+#define LOOKS_LEAST 8u /* at a mapping */
 
 struct kp_heap *kp_heap_new(unsigned shift, uint64_t end_cpu_us)
 {
@@ -24,8 +27,39 @@ struct kp_heap *kp_heap_new(unsigned shift, uint64_t end_cpu_us)
     if (heap) {
         heap->shift = shift;
         heap->end_cpu_us = end_cpu_us;
+        heap->chance = UINT32_MAX;
     }
     return heap;
+}
+
+void kp_heap_draw(struct kp_heap *heap, uint64_t bytes, uint64_t whole, uint64_t drawn)
+{
+    heap->chance = UINT32_MAX;
+    if (bytes > whole && heap->end_cpu_us != UINT64_MAX)
+        heap->chance = (uint32_t)((double)drawn / (double)bytes * UINT32_MAX);
+    heap->first = (uint32_t)(kp_ticks() * 0x9e3779b97f4a7c15u >> 32);
+}
+
+/* Multiples of the golden ratio spread neighbours evenly, whatever the distance between them. */
+static bool is_drawn(const struct kp_heap *heap, uint32_t arena, uint64_t address)
+{
+    return (uint32_t)(address >> WINDOW_SHIFT) * 0x9e3779b9u - heap->first <=
+           heap->drawn[arena].chance;
+}
+
+uint64_t kp_heap_stretch(const struct kp_heap *heap, uint32_t arena, uint64_t start, uint64_t end,
+                         bool *is_seen)
+{
+    uint64_t at = start;
+
+    *is_seen = true;
+    if (heap->drawn[arena].chance == UINT32_MAX)
+        return end;
+    *is_seen = is_drawn(heap, arena, start);
+    do
+        at = (at | (WINDOW - 1)) + 1;
+    while (at < end && is_drawn(heap, arena, at) == *is_seen);
+    return at < end ? at : end;
 }
 
 bool kp_heap_is_over_time(const struct kp_heap *heap)
@@ -47,6 +81,8 @@ struct kp_rec_arena *kp_heap_arena(struct kp_heap *heap, enum kp_arena_kind kind
         return NULL;
     }
     arena = &heap->arenas[heap->arena_count];
+    heap->drawn[heap->arena_count] =
+        (struct kp_heap_drawn){.chance = heap->chance, .first_span = heap->span_count};
     *arena = (struct kp_rec_arena){.index = heap->arena_count++,
                                    .kind = (uint8_t)kind,
                                    .largest_free = KP_TOTAL_UNKNOWN,
@@ -93,11 +129,12 @@ static uint64_t take_window(struct kp_heap *heap, const struct kp_heap_span *spa
     return pages;
 }
 
-/* A bit for each page of the span; returns their number. Windows begin at whole groups; what they
- * have before and behind the span is made empty. */
-static uint64_t look_for_pages(struct kp_heap *heap, const struct kp_heap_span *span)
+/* A bit for each page of a stretch; returns their number. Windows begin at whole groups; what they
+ * have before and behind the stretch is made empty. */
+static uint64_t look_for_pages(struct kp_heap *heap, const struct kp_heap_span *span,
+                               uint64_t stretch_start, uint64_t stretch_end)
 {
-    uint64_t first = span->start >> PAGE_SHIFT, end = (span->end + PAGE - 1) >> PAGE_SHIFT;
+    uint64_t first = stretch_start >> PAGE_SHIFT, end = (stretch_end + PAGE - 1) >> PAGE_SHIFT;
     uint64_t pages = 0;
 
     for (uint64_t page = first & ~(GROUP - 1); page < end; page += sizeof heap->window) {
@@ -114,7 +151,7 @@ static uint64_t look_for_pages(struct kp_heap *heap, const struct kp_heap_span *
     return pages;
 }
 
-uint64_t kp_heap_resident_outside(struct kp_heap *heap, uint64_t start, uint64_t end)
+static uint64_t resident_outside(struct kp_heap *heap, uint64_t start, uint64_t end)
 {
     uint64_t pages = 0;
 
@@ -131,8 +168,26 @@ uint64_t kp_heap_resident_outside(struct kp_heap *heap, uint64_t start, uint64_t
     return pages << PAGE_SHIFT;
 }
 
-/* Adds or takes bytes in all cells of a stretch. */
-static void count_used(struct kp_heap *heap, const struct kp_heap_span *span, uint64_t start,
+/* Windows at equal distances. */
+uint64_t kp_heap_resident_outside(struct kp_heap *heap, uint64_t start, uint64_t end)
+{
+    uint64_t looks = ((end - start) >> WINDOW_SHIFT) * heap->chance >> 32;
+    uint64_t step = (end - start) / (looks < LOOKS_LEAST ? LOOKS_LEAST : looks) & ~(PAGE - 1);
+    uint64_t resident = 0, seen = 0;
+
+    if (heap->chance == UINT32_MAX || step <= WINDOW)
+        return resident_outside(heap, start, end);
+    for (uint64_t at = start + (heap->first % step & ~(PAGE - 1)); at < end; at += step) {
+        uint64_t to = end - at < WINDOW ? end : at + WINDOW;
+
+        resident += resident_outside(heap, at, to);
+        seen += to - at;
+    }
+    return seen ? (uint64_t)((double)resident / (double)seen * (double)(end - start)) : 0;
+}
+
+/* Adds or takes bytes in all cells of a stretch that is looked at. */
+static void count_seen(struct kp_heap *heap, const struct kp_heap_span *span, uint64_t start,
                        uint64_t bytes, bool is_used)
 {
     uint64_t cell_bytes = 1ull << heap->shift;
@@ -151,6 +206,37 @@ static void count_used(struct kp_heap *heap, const struct kp_heap_span *span, ui
     }
 }
 
+static void count_used(struct kp_heap *heap, const struct kp_heap_span *span, uint64_t start,
+                       uint64_t end, bool is_used)
+{
+    bool is_seen;
+
+    for (uint64_t at = start, next; at < end; at = next) {
+        next = kp_heap_stretch(heap, span->arena, at, end, &is_seen);
+        if (is_seen)
+            count_seen(heap, span, at, next - at, is_used);
+    }
+}
+
+/* Counts what is resident; its arena has the sum. */
+static void look_at_span(struct kp_heap *heap, struct kp_rec_arena *arena,
+                         const struct kp_heap_span *span)
+{
+    struct kp_heap_drawn *drawn = &heap->drawn[arena->index];
+    bool is_seen;
+
+    if (arena->resident == KP_TOTAL_UNKNOWN)
+        arena->resident = 0;
+    drawn->all += span->end - span->start;
+    for (uint64_t at = span->start, next; at < span->end; at = next) {
+        next = kp_heap_stretch(heap, span->arena, at, span->end, &is_seen);
+        if (!is_seen)
+            continue;
+        arena->resident += look_for_pages(heap, span, at, next) << PAGE_SHIFT;
+        drawn->seen += next - at;
+    }
+}
+
 uint32_t kp_heap_span(struct kp_heap *heap, struct kp_rec_arena *arena, uint64_t start, uint64_t end)
 {
     uint64_t cells = ((end - 1) >> heap->shift) - (start >> heap->shift) + 1;
@@ -164,11 +250,39 @@ uint32_t kp_heap_span(struct kp_heap *heap, struct kp_rec_arena *arena, uint64_t
     span = &heap->spans[heap->span_count];
     *span = (struct kp_heap_span){start, end, arena->index, heap->cell_count, (uint32_t)cells};
     heap->cell_count += (uint32_t)cells;
-    count_used(heap, span, start, end - start, true);
-    if (arena->resident == KP_TOTAL_UNKNOWN)
-        arena->resident = 0;
-    arena->resident += look_for_pages(heap, span) << PAGE_SHIFT;
+    count_used(heap, span, start, end, true);
+    look_at_span(heap, arena, span);
     return heap->span_count++;
+}
+
+double kp_heap_factor(const struct kp_heap *heap, const struct kp_rec_arena *arena)
+{
+    const struct kp_heap_drawn *drawn = &heap->drawn[arena->index];
+
+    return drawn->seen ? (double)drawn->all / (double)drawn->seen : 1;
+}
+
+static void multiply(uint64_t *figure, double factor)
+{
+    if (*figure != KP_TOTAL_UNKNOWN)
+        *figure = (uint64_t)((double)*figure * factor);
+}
+
+/* An arena of which no window was drawn is a small one: it counts as resident. */
+void kp_heap_complete(struct kp_heap *heap, struct kp_rec_arena *arena)
+{
+    const struct kp_heap_drawn *drawn = &heap->drawn[arena->index];
+    double factor = kp_heap_factor(heap, arena);
+
+    if (drawn->seen == drawn->all)
+        return;
+    if (!drawn->seen)
+        arena->resident = drawn->all;
+    multiply(&arena->resident, factor);
+    multiply(&arena->trimmable, factor);
+    multiply(&arena->large_free, factor);
+    arena->seen = (uint16_t)(UINT16_MAX / factor);
+    arena->is_partial |= KP_ARENA_DRAWN;
 }
 
 uint32_t kp_heap_find(const struct kp_heap *heap, uint32_t arena, uint64_t address, uint32_t last)
@@ -176,9 +290,9 @@ uint32_t kp_heap_find(const struct kp_heap *heap, uint32_t arena, uint64_t addre
     if (last < heap->span_count && address >= heap->spans[last].start &&
         address < heap->spans[last].end)
         return last;
-    for (uint32_t i = 0; i < heap->span_count; i++)
-        if (heap->spans[i].arena == arena && address >= heap->spans[i].start &&
-            address < heap->spans[i].end)
+    for (uint32_t i = heap->drawn[arena].first_span;
+         i < heap->span_count && heap->spans[i].arena == arena; i++)
+        if (address >= heap->spans[i].start && address < heap->spans[i].end)
             return i;
     return KP_HEAP_NO_SPAN;
 }
@@ -192,23 +306,22 @@ void kp_heap_is_free(struct kp_heap *heap, uint32_t which, uint64_t start, uint6
 {
     const struct kp_heap_span *span = &heap->spans[which];
 
-    count_used(heap, span, start, end_within(span, start, bytes) - start, false);
+    count_used(heap, span, start, end_within(span, start, bytes), false);
 }
 
-uint64_t kp_heap_resident(const struct kp_heap *heap, uint32_t which, uint64_t start,
-                          uint64_t bytes)
+uint64_t kp_heap_resident(struct kp_heap *heap, uint32_t which, uint64_t start, uint64_t bytes)
 {
     const struct kp_heap_span *span = &heap->spans[which];
     uint64_t page = (start + PAGE - 1) >> PAGE_SHIFT;
-    uint64_t end = end_within(span, start, bytes) >> PAGE_SHIFT, pages = 0;
+    uint64_t end = end_within(span, start, bytes) >> PAGE_SHIFT, pages = 0, next;
     unsigned in_cell = 1u << (heap->shift - PAGE_SHIFT);
 
-    for (; page < end; page++) {
-        const struct kp_heap_cell *cell =
-            &heap->cells[span->first_cell + ((page << PAGE_SHIFT) >> heap->shift) -
-                         (span->start >> heap->shift)];
+    for (; page < end; page = next) {
+        unsigned first = page & (in_cell - 1);
 
-        pages += cell->resident >> (page & (in_cell - 1)) & 1;
+        next = page - first + in_cell < end ? page - first + in_cell : end;
+        pages += (unsigned)__builtin_popcount(cell_of(heap, span, page << PAGE_SHIFT)->resident >>
+                                              first & ((1u << (next - page)) - 1));
     }
     return pages << PAGE_SHIFT;
 }

@@ -14,6 +14,8 @@
 #define CLASSES_MAX 128u
 #define SEGMENTS_MAX 256u
 #define SEGMENT_SHIFT 25 /* 32 MiB */
+#define WHOLE_BYTES (128ull << 20) /* of areas, which are looked at one by one */
+#define DRAWN_BYTES (64ull << 20)
 
 struct area {
     void *blocks;
@@ -24,14 +26,11 @@ typedef bool visit(const void *heap, const struct area *area, void *block, size_
 struct size_class {
     size_t block_bytes, size, used;
 };
-struct segment {
-    uint64_t number, resident; /* resident: in its areas */
-};
 struct walk {
     struct kp_heap *heap;
     struct kp_rec_arena *arena;
     struct size_class classes[CLASSES_MAX];
-    struct segment segments[SEGMENTS_MAX];
+    uint64_t segments[SEGMENTS_MAX]; /* their numbers */
     unsigned class_count, segment_count;
 };
 
@@ -49,19 +48,16 @@ static void count_class(struct walk *walk, const struct area *area)
     walk->classes[i].used += area->used * area->block_bytes;
 }
 
-static void count_segment(struct walk *walk, uint64_t start, uint64_t resident)
+static void note_segment(struct walk *walk, uint64_t number)
 {
-    uint64_t number = start >> SEGMENT_SHIFT;
     unsigned i = walk->segment_count;
 
-    while (i > 0 && walk->segments[i - 1].number != number)
+    while (i > 0 && walk->segments[i - 1] != number)
         i--;
-    if (i > 0)
-        walk->segments[i - 1].resident += resident;
-    else if (walk->segment_count == SEGMENTS_MAX)
+    if (i == 0 && walk->segment_count == SEGMENTS_MAX)
         walk->heap->is_partial = true;
-    else
-        walk->segments[walk->segment_count++] = (struct segment){number, resident};
+    else if (i == 0)
+        walk->segments[walk->segment_count++] = number;
 }
 
 /* Which of its blocks are free is not told: all cells of an area get the same share. */
@@ -79,13 +75,13 @@ static bool visit_area(const void *heap, const struct area *area, void *block, s
     walk->arena->in_use += used;
     walk->arena->size += area->committed;
     count_class(walk, area);
-    uint64_t before = walk->arena->resident == KP_TOTAL_UNKNOWN ? 0 : walk->arena->resident;
     uint32_t span = kp_heap_span(walk->heap, walk->arena, start, start + area->committed);
-    if (span != KP_HEAP_NO_SPAN)
-        count_segment(walk, start, walk->arena->resident - before);
-    uint64_t pieces = (area->committed + 4095) / 4096, free_bytes = area->committed - used;
-    for (uint64_t i = 0; span != KP_HEAP_NO_SPAN && i < pieces; i++)
-        kp_heap_is_free(walk->heap, span, start + i * 4096, free_bytes / pieces);
+    if (span == KP_HEAP_NO_SPAN)
+        return true;
+    note_segment(walk, start >> SEGMENT_SHIFT);
+    uint64_t step = kp_heap_step(walk->heap), pieces = (area->committed + step - 1) / step;
+    for (uint64_t i = 0; i < pieces; i++)
+        kp_heap_is_free(walk->heap, span, start + i * step, (area->committed - used) / pieces);
     return true;
 }
 
@@ -117,17 +113,11 @@ static uint64_t beside_areas(struct walk *walk)
     uint64_t sum = 0;
 
     for (unsigned i = 0; i < walk->segment_count; i++) {
-        const struct segment *segment = &walk->segments[i];
-        uint64_t start = segment->number << SEGMENT_SHIFT, resident;
+        uint64_t start = walk->segments[i] << SEGMENT_SHIFT;
 
-        if (kp_heap_is_over_time(walk->heap)) {
-            walk->heap->is_partial = true;
-            break;
-        }
-        resident = kp_heap_resident_outside(walk->heap, start, start + (1ull << SEGMENT_SHIFT));
-        sum += resident > segment->resident ? resident - segment->resident : 0;
+        sum += kp_heap_resident_outside(walk->heap, start, start + (1ull << SEGMENT_SHIFT));
     }
-    return sum;
+    return sum > walk->arena->resident ? sum - walk->arena->resident : 0;
 }
 
 static uint64_t beyond_areas(const struct walk *walk)
@@ -166,6 +156,10 @@ static bool visit_areas(struct walk *walk)
 
 bool kp_snapshot_mimalloc(struct kp_heap *heap)
 {
+    size_t committed = 0;
+
+    kp_malloc_calls()->mi_process_info(NULL, NULL, NULL, NULL, NULL, &committed, NULL, NULL);
+    kp_heap_draw(heap, committed, WHOLE_BYTES, DRAWN_BYTES);
     struct kp_rec_arena *arena = kp_heap_arena(heap, KP_ARENA_MIMALLOC);
     struct walk walk = {.heap = heap, .arena = arena};
 
@@ -173,11 +167,14 @@ bool kp_snapshot_mimalloc(struct kp_heap *heap)
         heap->arena_count -= arena != NULL;
         return false;
     }
-    arena->is_partial = !is_only_thread();
-    arena->trimmable = arena->is_partial ? beyond_areas(&walk) : beside_areas(&walk);
+    bool is_all = is_only_thread();
+
+    kp_heap_complete(heap, arena);
+    arena->is_partial |= !is_all;
+    arena->trimmable = !is_all ? beyond_areas(&walk) : beside_areas(&walk);
     arena->size += arena->trimmable;
     arena->free = arena->size - arena->in_use;
-    if (!arena->is_partial && arena->resident != KP_TOTAL_UNKNOWN)
+    if (is_all && arena->resident != KP_TOTAL_UNKNOWN)
         arena->resident += arena->trimmable;
     add_classes(&walk);
     return true;

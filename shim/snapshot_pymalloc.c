@@ -5,7 +5,8 @@
  * that changes meanwhile is a little off, but no arena goes away while the list is locked. Pages
  * that are not resident are not touched. Host's threads.
  *
- * Headers lie a pool apart, each a cache miss of its own: they are fetched ahead.
+ * Headers lie a pool apart, each a cache miss of its own: they are fetched ahead. Of large heaps
+ * those in windows that are drawn are read (snapshot_heap.h), and stand for all.
  */
 #include "snapshot_pymalloc.h"
 
@@ -17,6 +18,8 @@
 #define CLASSES 32u
 #define SMALL_ARENA (256u << 10) /* up to 3.9, with smaller pools */
 #define AHEAD 8u /* pools that are fetched before they are read */
+#define LARGE_POOL 16384u
+#define POOLS_LOOKED_AT 3072u /* together */
 
 /* As in Python's obmalloc. */
 struct pool_header {
@@ -38,7 +41,7 @@ static union {
     };
 } held;
 
-static size_t pool_bytes = 16384;
+static size_t pool_bytes = LARGE_POOL;
 
 struct class_sums {
     uint64_t pools, blocks;
@@ -146,28 +149,45 @@ static void count_pool(struct walk *walk, uint32_t span, uintptr_t pool)
         kp_heap_is_free(walk->heap, span, pool + i * step, free_bytes / pieces);
 }
 
+/* Between the pieces before the first pool and behind the last. */
+static uintptr_t first_pool(const struct held_arena *arena)
+{
+    return (arena->start + pool_bytes - 1) & ~(pool_bytes - 1);
+}
+
+static uintptr_t end_of_pools(const struct held_arena *arena)
+{
+    return (arena->start + arena->bytes) & ~(pool_bytes - 1);
+}
+
 static void count_pools(struct walk *walk, const struct held_arena *arena, uint32_t span)
 {
-    uintptr_t first = (arena->start + pool_bytes - 1) & ~(pool_bytes - 1);
-    uintptr_t end = arena->start + arena->bytes;
+    uintptr_t pool = first_pool(arena), last = end_of_pools(arena), next;
+    bool is_seen;
 
-    if (first != arena->start) { /* the pieces before the first pool and behind the last */
-        kp_heap_is_free(walk->heap, span, arena->start, first - arena->start);
-        kp_heap_is_free(walk->heap, span, end - (pool_bytes - (first - arena->start)),
-                        pool_bytes - (first - arena->start));
+    kp_heap_is_free(walk->heap, span, arena->start, pool - arena->start);
+    kp_heap_is_free(walk->heap, span, last, arena->start + arena->bytes - last);
+    for (; pool < last; pool = next) {
+        next = kp_heap_stretch(walk->heap, walk->record->index, pool, last, &is_seen);
+        for (; is_seen && pool < next; pool += pool_bytes)
+            count_pool(walk, span, pool);
+        end_free_run(walk);
     }
-    for (uintptr_t pool = first; pool + pool_bytes <= end; pool += pool_bytes)
-        count_pool(walk, span, pool);
-    end_free_run(walk);
 }
 
-static void prefetch_headers(const struct held_arena *arena)
+static void prefetch_headers(const struct walk *walk, const struct held_arena *arena)
 {
-    for (uintptr_t at = arena->start; at < arena->start + arena->bytes; at += pool_bytes)
-        __builtin_prefetch((const void *)((at + pool_bytes - 1) & ~(pool_bytes - 1)));
+    uintptr_t pool = first_pool(arena), last = end_of_pools(arena), next;
+    bool is_seen;
+
+    for (; pool < last; pool = next) {
+        next = kp_heap_stretch(walk->heap, walk->record->index, pool, last, &is_seen);
+        for (; is_seen && pool < next; pool += pool_bytes)
+            __builtin_prefetch((const void *)pool);
+    }
 }
 
-static void add_classes(struct kp_heap *heap, const struct walk *walk)
+static void add_classes(struct kp_heap *heap, const struct walk *walk, double factor)
 {
     for (unsigned i = 0; i < CLASSES; i++) {
         const struct class_sums *sums = &walk->classes[i];
@@ -177,61 +197,52 @@ static void add_classes(struct kp_heap *heap, const struct walk *walk)
         if (!record)
             continue;
         record->unit = (i + 1) * BLOCK_STEP;
-        record->size = sums->pools * pool_bytes;
-        record->in_use = sums->blocks * record->unit;
+        record->size = (uint64_t)((double)(sums->pools * pool_bytes) * factor);
+        record->in_use = (uint64_t)((double)(sums->blocks * record->unit) * factor);
         record->free = record->size - record->in_use;
     }
 }
 
-/* What is resident of all arenas, and their pools as long as there is time; without time an arena
- * counts as full. */
+/* What is resident of all arenas, and their pools. */
 static void count_arenas(struct walk *walk)
 {
-    uint32_t first = walk->heap->span_count;
+    struct kp_heap *heap = walk->heap;
     struct kp_rec_arena *record = walk->record;
+    uint32_t first = heap->span_count;
 
-    for (size_t i = 0; i < held.count; i++) {
-        kp_heap_span(walk->heap, record, held.all[i].start, held.all[i].start + held.all[i].bytes);
-        record->size += held.all[i].bytes;
+    for (size_t i = 0; i < held.count; i++)
+        kp_heap_span(heap, record, held.all[i].start, held.all[i].start + held.all[i].bytes);
+    prefetch_headers(walk, &held.all[0]);
+    for (size_t i = 0; i < held.count && first + i < heap->span_count; i++) {
+        if (i + 1 < held.count)
+            prefetch_headers(walk, &held.all[i + 1]);
+        if (held.all[i].bytes >= SMALL_ARENA)
+            count_pools(walk, &held.all[i], first + (uint32_t)i);
     }
-    for (size_t i = 0; i < held.count && first + i < walk->heap->span_count; i++) {
-        if (record->is_partial || kp_heap_is_over_time(walk->heap)) {
-            record->is_partial = KP_ARENA_CUT;
-            record->in_use += held.all[i].bytes;
-            continue;
-        }
-        prefetch_headers(&held.all[i]);
-        count_pools(walk, &held.all[i], first + (uint32_t)i);
-    }
-    record->free = record->size - record->in_use;
+    double factor = kp_heap_factor(heap, record);
+    kp_heap_complete(heap, record);
+    record->in_use = (uint64_t)((double)record->in_use * factor);
+    record->free = record->size > record->in_use ? record->size - record->in_use : 0;
+    add_classes(heap, walk, factor);
 }
 
 void kp_snapshot_pymalloc(struct kp_heap *heap)
 {
+    uint64_t look_bytes = POOLS_LOOKED_AT * pool_bytes, bytes = 0, cookie;
     struct walk walk = {.heap = heap};
-    uint64_t cookie;
 
     if (!kp_python.is_found || !held.count || kp_python.is_free_threaded || !lock(&cookie))
         return;
+    for (size_t i = 0; i < held.count; i++)
+        bytes += held.all[i].bytes;
+    kp_heap_draw(heap, bytes, look_bytes, look_bytes);
     walk.record = kp_heap_arena(heap, KP_ARENA_PYMALLOC);
     if (walk.record && held.count) {
+        walk.record->size = bytes;
         walk.record->largest_free = 0;
         count_arenas(&walk);
-        heap->is_partial |= walk.record->is_partial != 0;
-        if (!walk.record->is_partial)
-            add_classes(heap, &walk);
     }
     unlock();
-}
-
-static uintptr_t first_pool(const struct held_arena *arena)
-{
-    return (arena->start + pool_bytes - 1) & ~(pool_bytes - 1);
-}
-
-static uintptr_t end_of_pools(const struct held_arena *arena)
-{
-    return (arena->start + arena->bytes) & ~(pool_bytes - 1);
 }
 
 /* Pools are cut from an arena one behind another: the first that never was one ends it. Python takes

@@ -14,6 +14,8 @@
 #define TEXT_BYTES (8u << 20)
 #define PAGE_BYTES 4096u
 #define PATH_BYTES_MAX 512u
+#define WHOLE_BYTES (128ull << 20) /* of sampled mappings: each page is looked for */
+#define DRAWN_BYTES (32ull << 20)  /* of more */
 
 struct kp_snapshot_text {
     const struct kp_heap *heap;
@@ -46,13 +48,19 @@ void kp_snapshot_read_rss(struct kp_snapshot_rss *rss)
 
 void kp_snapshot_ranges(struct kp_heap *heap)
 {
-    uint64_t cookie, start, end;
+    const struct kp_range *range;
+    uint64_t bytes = 0, cookie;
 
     if (!kp_ranges_lock(&cookie))
         return;
-    for (size_t i = 0; heap->range_count < KP_HEAP_RANGES_MAX && kp_ranges_at(i, &start, &end); i++)
-        heap->ranges[heap->range_count++] =
-            (struct kp_heap_range){start, end, kp_heap_resident_outside(heap, start, end)};
+    for (size_t i = 0; (range = kp_ranges_at(i)); i++)
+        bytes += range->is_arena ? 0 : range->end - range->start;
+    kp_heap_draw(heap, bytes, WHOLE_BYTES, DRAWN_BYTES);
+    for (size_t i = 0; heap->range_count < KP_HEAP_RANGES_MAX && (range = kp_ranges_at(i)); i++)
+        if (!range->is_arena)
+            heap->ranges[heap->range_count++] =
+                (struct kp_heap_range){range->start, range->end,
+                                       kp_heap_resident_outside(heap, range->start, range->end)};
     kp_ranges_unlock();
 }
 

@@ -13,7 +13,7 @@ struct kp_snapshot_rss {
 };
 void kp_snapshot_read_rss(struct kp_snapshot_rss *rss);
 
-/* Sampled mappings, and what of them is resident. Without the guard. */
+/* Sampled mappings but those of allocators, and what of them is resident. Without the guard. */
 void kp_snapshot_ranges(struct kp_heap *heap);
 
 /* The text of smaps, in memory of our own. NULL: no memory to be had. */

@@ -68,20 +68,71 @@ static bool write_cells(struct kp_slot *slot, uint64_t number, const struct kp_h
     return true;
 }
 
+static bool write_seen(struct kp_slot *slot, uint64_t number, const struct kp_heap *heap,
+                       const struct kp_heap_span *span, uint64_t start, uint64_t end)
+{
+    uint64_t base = span->start >> heap->shift;
+    uint32_t first = (uint32_t)((start >> heap->shift) - base),
+             last = (uint32_t)(((end - 1) >> heap->shift) - base);
+
+    for (; first <= last; first += CELLS_AT_ONCE)
+        if (!write_cells(slot, number, heap, span, first,
+                         last - first < CELLS_AT_ONCE ? last - first + 1 : CELLS_AT_ONCE))
+            return false;
+    return true;
+}
+
+/* Stretches that are not looked at, as long as each is a neighbour of those before it. */
+struct unseen {
+    uint64_t start, end;
+    uint32_t arena;
+};
+
+static bool write_unseen(struct kp_slot *slot, uint64_t number, const struct kp_heap *heap,
+                         const struct unseen *unseen)
+{
+    uint64_t first = unseen->start >> heap->shift, last = (unseen->end - 1) >> heap->shift;
+    struct kp_rec_span record = {.type_bytes = KP_REC_SPAN | (uint32_t)sizeof record << 8,
+                                 .arena = unseen->arena,
+                                 .number = number,
+                                 .start = first << heap->shift,
+                                 .cells = (uint32_t)(last - first + 1),
+                                 .is_unseen = 1};
+
+    return unseen->start == unseen->end || write_words(slot, &record, sizeof record);
+}
+
+static bool is_joined(struct unseen *unseen, uint32_t arena, uint64_t start, uint64_t end)
+{
+    if (unseen->arena != arena || (unseen->start != end && unseen->end != start))
+        return false;
+    if (unseen->start == end)
+        unseen->start = start;
+    else
+        unseen->end = end;
+    return true;
+}
+
 static bool write_spans(struct kp_slot *slot, uint64_t number, const struct kp_heap *heap)
 {
+    struct unseen unseen = {0, 0, 0};
+    bool is_seen;
+
     for (uint32_t i = 0; i < heap->span_count; i++) {
         const struct kp_heap_span *span = &heap->spans[i];
 
-        for (uint32_t first = 0; first < span->cells; first += CELLS_AT_ONCE) {
-            uint32_t left = span->cells - first;
-
-            if (!write_cells(slot, number, heap, span, first,
-                             left < CELLS_AT_ONCE ? left : CELLS_AT_ONCE))
+        for (uint64_t at = span->start, next; at < span->end; at = next) {
+            next = kp_heap_stretch(heap, span->arena, at, span->end, &is_seen);
+            if (is_seen && !write_seen(slot, number, heap, span, at, next))
                 return false;
+            if (is_seen || is_joined(&unseen, span->arena, at, next))
+                continue;
+            if (!write_unseen(slot, number, heap, &unseen))
+                return false;
+            unseen = (struct unseen){at, next, span->arena};
         }
     }
-    return true;
+    return write_unseen(slot, number, heap, &unseen);
 }
 
 /* Record and path; all but type and size of it are filled. */

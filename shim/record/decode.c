@@ -97,7 +97,8 @@ static bool parts_fit(const uint8_t *bytes, unsigned type, uint64_t size)
     case KP_REC_ENTRY:
         return size >= sizeof *entry && sizeof *entry + entry->name_bytes <= size;
     case KP_REC_SPAN:
-        return size >= sizeof *span && sizeof *span + (uint64_t)span->cells * 4 <= size;
+        return size >= sizeof *span &&
+               sizeof *span + (span->is_unseen ? 0 : (uint64_t)span->cells * 4) <= size;
     case KP_REC_MAPPING:
         return size >= sizeof *mapping && sizeof *mapping + mapping->path_bytes <= size;
     default:

@@ -291,14 +291,15 @@ enum kp_arena_kind {
     KP_ARENA_PYMALLOC_CLASS = 11, /* size class of it */
     KP_ARENA_LAST = KP_ARENA_PYMALLOC_CLASS,
 };
-#define KP_ARENA_CUT 2 /* some free pieces were not looked at, and count as in use */
+#define KP_ARENA_CUT 2   /* some free pieces were not looked at, and count as in use */
+#define KP_ARENA_DRAWN 4 /* a part was looked at; resident, trimmable, large_free stand for all */
 /* Bytes; KP_TOTAL_UNKNOWN where nobody can say. */
 struct kp_rec_arena {
     uint64_t type_number;
     uint32_t index; /* in the snapshot, from 0 */
     uint8_t kind;   /* enum kp_arena_kind */
-    uint8_t is_partial; /* 1: something could not be read; KP_ARENA_CUT */
-    uint16_t reserved;
+    uint8_t is_partial; /* bits: 1 something could not be read, KP_ARENA_CUT, KP_ARENA_DRAWN */
+    uint16_t seen;      /* DRAWN: the part of it that has cells, of 65535 */
     uint64_t unit;  /* size of a class, else 0 */
     uint64_t size;  /* taken from the system */
     uint64_t in_use; /* in blocks given out */
@@ -310,14 +311,15 @@ struct kp_rec_arena {
     uint64_t large_free; /* resident, in free pieces of 128 KiB or more, not at the top */
 };
 /* Followed by the cells: each stretch of 1 << page_shift bytes from start on, the bytes of it that
- * are given out, and the pages of it that are resident << 24. */
+ * are given out, and the pages of it that are resident << 24. Stretches that were not drawn to be
+ * looked at have no cells. */
 struct kp_rec_span {
     uint32_t type_bytes;
     uint32_t arena;  /* index */
     uint64_t number;
     uint64_t start;  /* a multiple of the stretch */
     uint32_t cells;
-    uint32_t reserved;
+    uint32_t is_unseen; /* they do not follow */
 };
 #define KP_CELL_USED(cell) ((cell) & 0xffffffu)
 #define KP_CELL_PAGES(cell) ((cell) >> 24)

@@ -54,14 +54,17 @@ for allocator in glibc jemalloc mimalloc tcmalloc; do
     check_pages $allocator
 done
 
-# Sampled, the figures of the allocator are as exact, and the blame is an estimate.
+# Sampled, the blame is an estimate, and what is in use too when there was no time for all free pieces:
+# of 2,000 samples, to a fiftieth or so.
 unset BEHIND
-export KPROF_RATE=8K
+export KPROF_RATE=4K
 known glibc
-assert_near "bytes in use, sampled" "$(truth in_use)" "$(heap 'j["in_use"]')" 2
+assert_near "bytes in use, sampled" "$(truth in_use)" "$(heap 'j["in_use"]')" 10
 assert_eq "the planted line comes first, sampled" planted_block "$(heap 'j["blame"][0]["stack"][0]["function"]')"
 assert_range "and has at least 80 % of the waste, sampled" 0.8 1 \
     "$(heap 'j["blame"][0]["bytes"]["value"] / sum(b["bytes"]["value"] for b in j["blame"])')"
+export KPROF_RATE=8K
 known glibc KPROF_PAGES=1
+assert_near "bytes in use, sampled, by pages" "$(truth in_use)" "$(heap 'j["in_use"]')" 2
 assert_near "what of the pages is not given out, sampled" "$(truth waste)" \
     "$(heap 'sum(b["bytes"]["value"] for b in j["blame"])')" 5
