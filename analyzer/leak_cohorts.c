@@ -308,7 +308,7 @@ static void judge_stretched(const struct kp_cohort_input *in, double to, struct 
     stretched.exposure = &exposure;
     judge_until(&stretched, kp_exposure_stretch(&exposure, to), cohort);
     cohort->first = kp_exposure_unstretch(&exposure, cohort->first);
-    cohort->onset = ceil(kp_exposure_unstretch(&exposure, cohort->onset) - 1e-6);
+    cohort->onset = ceil(kp_exposure_unstretch(&exposure, cohort->onset) - 1e-6) + 0.0; /* not -0 */
     if (cohort->full_after > 0)
         cohort->full_after = kp_exposure_unstretch(&exposure, cohort->full_after);
     free(births);

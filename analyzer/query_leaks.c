@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which process, which iterations, and then the parts in order. Without marks the life of the
- * process is cut into 200 slices of equal time, which stand for iterations. One thread.
+ * process is cut into 200 slices of equal time, which stand for iterations; a short one into fewer:
+ * the start of a program grows as evenly as a leak does. One thread.
  */
 #include "query_leaks.h"
 #include "query_db.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 
 #define SLICES 200
-#define MARKS_MIN 16 /* fewer iterations say nothing: slices of time */
+#define SLICE_LEAST_S 0.02
 
 const char *kp_leak_verdict_name(enum kp_leak_verdict verdict)
 {
@@ -35,7 +36,7 @@ static int take_process(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
     struct choice *c = to;
     (void)query;
-    c->with_marks += kp_column_whole(st, 4) >= MARKS_MIN;
+    c->with_marks += kp_column_whole(st, 4) >= KP_LEAK_MARKS_LEAST;
     if (c->leaks->process_id)
         return 0;
     c->leaks->process_id = sqlite3_column_int64(st, 0);
@@ -64,19 +65,21 @@ static int choose_process(struct kp_query *query, int64_t pid, struct choice *c,
         pid, take_process, c, error);
 }
 
-static void set_window(const struct choice *c, const struct kp_leak_request *request,
-                       struct kp_leaks *leaks)
+static int set_window(const struct choice *c, const struct kp_leak_request *request,
+                      struct kp_leaks *leaks, struct kp_error *error)
 {
     double unit = 1, first = 1;
-    leaks->has_marks = c->last >= MARKS_MIN;
+    leaks->marks = c->last;
+    leaks->has_marks = c->last >= KP_LEAK_MARKS_LEAST;
     leaks->other_processes = c->with_marks - leaks->has_marks;
     if (leaks->has_marks) {
         leaks->iterations = (double)c->last;
         if (c->last_s > c->first_s)
             leaks->per_second = (double)(c->last - c->first) / (c->last_s - c->first_s);
     } else {
-        leaks->iterations = SLICES;
-        leaks->slice_s = unit = fmax(c->ended_s - c->started_s, 1e-3) / SLICES;
+        double life_s = fmax(c->ended_s - c->started_s, SLICE_LEAST_S);
+        leaks->iterations = fmin(floor(life_s / SLICE_LEAST_S), SLICES);
+        leaks->slice_s = unit = life_s / leaks->iterations;
         leaks->per_second = 1 / unit;
         first = 0;
     }
@@ -84,7 +87,10 @@ static void set_window(const struct choice *c, const struct kp_leak_request *req
     leaks->end = leaks->iterations;
     if (request->until > 0)
         leaks->end = fmin(request->until / unit, leaks->end);
-    leaks->end = fmax(leaks->end, leaks->begin);
+    if (leaks->end > leaks->begin || (request->since <= 0 && request->until <= 0))
+        return 0;
+    return -kp_error_set(error, "--since, --until: nothing is there between; the run has %.3g %s",
+                         leaks->iterations * unit, leaks->has_marks ? "iterations" : "seconds");
 }
 
 static int add_rate(struct kp_query *query, sqlite3_stmt *st, void *to)
@@ -130,10 +136,10 @@ int kp_query_leaks(struct kp_query *query, const struct kp_leak_request *request
     int result = kp_query_load_stacks(query, error);
     if (result == 0)
         result = choose_process(query, request->pid, &choice, error);
-    if (result == 0) {
-        set_window(&choice, request, leaks);
+    if (result == 0)
+        result = set_window(&choice, request, leaks, error);
+    if (result == 0)
         result = load_rates(query, leaks, error);
-    }
     if (result == 0)
         result = kp_leaks_load_sites(query, leaks, error);
     if (result == 0)

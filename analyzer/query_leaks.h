@@ -75,9 +75,11 @@ struct kp_leak_outside { /* the module whose mappings grow most; see query_leaks
     double bytes, rss_bytes;        /* by which it and RSS grew between two snapshots */
 };
 
+#define KP_LEAK_MARKS_LEAST 16
 struct kp_leaks {
     int64_t process_id, pid, other_processes; /* others with iterations */
-    bool has_marks;
+    int64_t marks;           /* so many iterations were marked */
+    bool has_marks;          /* and these are enough to go by */
     double iterations;       /* N */
     double slice_s;          /* without marks it goes by slices of this width; in the answer the */
                              /* unit is then the second, below and in the sites */
@@ -109,7 +111,7 @@ struct kp_leaks {
     bool exact;              /* the rate is the allocators' own, not of samples */
     struct kp_estimate named; /* what the leaking places explain, bytes per iteration */
     double onset;            /* of the leak; without one where the warm-up ends */
-    double detectable;       /* the smallest leak that the run could have named */
+    double detectable;       /* the smallest leak that the run could have named; INFINITY: none */
     double needed;           /* iterations that would be enough; 0: these are */
     struct kp_leak_site *sites; /* worst verdict first, then by rate */
     size_t site_count;

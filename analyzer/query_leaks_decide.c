@@ -14,6 +14,7 @@
 #define FALSE_DISCOVERIES 0.05
 #define RATE_LEAST 16.0
 #define RATE_LEAST_SHARE 0.01
+#define LENGTH_LEAST (KP_COHORT_BATCHES + 2.0) /* iterations: shorter windows have no cohorts */
 #define SURELY 1.5 /* half-widths: as wide as an interval of 99.7 % */
 #define CONTRADICTED_SHARE 0.5 /* of what the places would explain */
 #define LITTLE_OF_RSS 0.1
@@ -239,7 +240,8 @@ static void decide_cause(struct kp_leaks *leaks)
     else if (matters(leaks, &leaks->rss))
         leaks->cause = leaks->live.is_known ? KP_CAUSE_HELD : KP_CAUSE_UNKNOWN;
     leaks->verdict = KP_LEAK_NONE;
-    if (leaks->cause == KP_CAUSE_NONE && !leaks->live.is_known && has_uneven_growth(leaks))
+    if (leaks->cause == KP_CAUSE_NONE &&
+        (isinf(leaks->detectable) || (!leaks->live.is_known && has_uneven_growth(leaks))))
         leaks->verdict = KP_LEAK_UNSURE;
     if (leaks->cause == KP_CAUSE_LIVE)
         leaks->verdict = leaks->live.slowing ? KP_LEAK_SLOWING : KP_LEAK_UNSURE;
@@ -261,6 +263,14 @@ static void decide_needed(struct kp_leaks *leaks)
         leaks->needed = 0;
 }
 
+static double smallest_detectable(const struct kp_leaks *leaks)
+{
+    double length = leaks->end - leaks->start.at;
+    if (length < LENGTH_LEAST)
+        return INFINITY;
+    return fmax(KP_COHORT_SURVIVORS_SURE * leaks->gap / length, RATE_LEAST);
+}
+
 void kp_leaks_decide(struct kp_leaks *leaks)
 {
     for (size_t i = 0; i < leaks->site_count; i++)
@@ -269,9 +279,8 @@ void kp_leaks_decide(struct kp_leaks *leaks)
     kp_leaks_sort(leaks);
     double named_error;
     leaks->named = sum_rates(leaks, KP_LEAK_PROBABLE, &named_error);
-    double length = leaks->end - leaks->start.at;
     leaks->onset = leaks->start.at;
-    leaks->detectable = length > 0 ? KP_COHORT_SURVIVORS_SURE * leaks->gap / length : INFINITY;
+    leaks->detectable = smallest_detectable(leaks);
     if (is_contradicted(leaks))
         withdraw(leaks);
     if (leaks->site_count > 0 && leaks->sites[0].verdict >= KP_LEAK_PROBABLE) {

@@ -22,7 +22,7 @@ static void scale_cohort(struct kp_cohort *cohort, double slice_s)
 {
     scale_rate(&cohort->rate, 1 / slice_s);
     cohort->error /= slice_s;
-    cohort->onset = cohort->onset * slice_s + 0.0; /* not -0 */
+    cohort->onset *= slice_s;
     cohort->guard *= slice_s;
     cohort->full_after *= slice_s;
     cohort->needed *= slice_s;

@@ -257,6 +257,7 @@ void kp_leaks_values(const struct kp_leaks_view *view)
     const struct kp_leaks *leaks = view->leaks;
     struct kp_emitter *out = view->context->out;
     kp_emit_value(out, "process", KP_TYPE_WHOLE, kp_whole(leaks->pid));
+    kp_emit_value(out, "other_processes", KP_TYPE_WHOLE, kp_whole(leaks->other_processes));
     kp_emit_value(out, "iterations", KP_TYPE_WHOLE, kp_whole(llround(leaks->iterations)));
     kp_emit_value(out, "iteration_source", KP_TYPE_TEXT,
                   kp_text(leaks->has_marks ? "marks" : "time slices"));

@@ -73,13 +73,27 @@ void kp_leaks_where(const struct kp_leaks_view *view, const struct kp_leak_site 
 static void unit_line(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
-    char width[KP_FORMAT_BYTES];
+    char width[KP_FORMAT_BYTES], marked[256] = "No iterations were";
     if (leaks->has_marks)
         return;
+    if (leaks->marks > 0)
+        snprintf(marked, sizeof marked, "Only %lld of at least %d iterations %s",
+                 (long long)leaks->marks, KP_LEAK_MARKS_LEAST, leaks->marks == 1 ? "was" : "were");
     kp_emit_line(view->context->out, 2,
-                 "No iterations were marked: this is by slices of %s. Mark them with "
-                 "kprof.iteration(), or KPROF_ITERATION=module:function.",
-                 kp_format_seconds(width, leaks->slice_s));
+                 "%s marked: this is by slices of %s. Mark them with kprof.iteration(), or "
+                 "KPROF_ITERATION=module:function.",
+                 marked, kp_format_seconds(width, leaks->slice_s));
+}
+
+static void process_line(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    if (leaks->other_processes > 0)
+        kp_emit_line(view->context->out, 2,
+                     "This is process %lld, which has the most iterations; %lld more %s some: "
+                     "--process PID.",
+                     (long long)leaks->pid, (long long)leaks->other_processes,
+                     leaks->other_processes == 1 ? "has" : "have");
 }
 
 static void since_text(const struct kp_leaks *leaks, char *out)
@@ -174,7 +188,10 @@ static void nothing_line(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
     char least[KP_FORMAT_BYTES];
-    if (leaks->verdict == KP_LEAK_UNSURE)
+    if (isinf(leaks->detectable))
+        kp_emit_line(view->context->out, 2, "Not enough evidence: %s.",
+                     leaks->has_marks ? "these iterations are too few" : "the run was too short");
+    else if (leaks->verdict == KP_LEAK_UNSURE)
         kp_emit_line(view->context->out, 2,
                      "Not enough evidence: places grow, but not evenly, and what is in use as a "
                      "whole was not read often enough.");
@@ -318,6 +335,7 @@ void kp_leaks_headline(const struct kp_leaks_view *view)
         cause_lines(view);
     compare_line(view);
     unit_line(view);
+    process_line(view);
     slopes_line(view);
     kp_emit_line(view->context->out, 0, "%s", "");
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keeps ROUNDS BYTES marks|silent: each round works on a buffer, gives it back, and forgets BYTES.
+ * keeps ROUNDS BYTES marks|silent [killed]: each round works on a buffer, gives it back, and forgets
+ * BYTES. "killed": after the last one it is.
  */
 #include <kprof.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,5 +36,7 @@ int main(int argc, char **argv)
         if (i % 4 == 0)
             usleep(500); /* time for totals, of which 1 % goes to them */
     }
+    if (argc > 4)
+        raise(SIGKILL);
     return 0;
 }

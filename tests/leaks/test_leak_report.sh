@@ -68,8 +68,32 @@ assert_range "--limit says how far memory may grow" 99000000 101000000 "$(leaks 
 assert_match "without marks it says that it goes by slices of time" 'No iterations were marked' "$(leaks silent | tr '\n' ' ')"
 assert_eq "and in JSON" "time slices|leak" "$(figure silent '[.iteration_source, .total.verdict] | join("|")')"
 assert_match "rates are then per second" 'per second' "$(leaks silent | head -1)"
-leaks few > /dev/null
+leaks few > few.txt
 assert_eq "three iterations are no reason to fail" 0 $?
+assert_match "but too few to go by, and it says so" 'Not enough evidence: the run was too short.*Only 3 of at least 16 iterations were marked' \
+    "$(tr -s '\n ' ' ' < few.txt)"
+assert_eq "and in JSON" "not enough evidence|null" "$(figure few '[.total.verdict, (.smallest_detectable | tostring)] | join("|")')"
+for window in '--since 301' '--since 200 --until 100'; do
+    # shellcheck disable=SC2086
+    leaks large $window --fail-above 1 > out.txt 2> err.txt
+    assert_eq "$window: an error, and no gate that is passed" "1|0|1" "$?|$(wc -c < out.txt)|$(grep -c 'the run has 300 iterations' err.txt)"
+done
+assert_match "a window of five iterations says that it is too short" '^Not enough evidence: these iterations are too few' "$(leaks large --since 295)"
+KPROF_RATE=1 shim "$TMP/family.db" sh -c './keeps 40 1000 marks; ./keeps 60 0 marks; exec ./keeps 5 100 marks'
+settle "$TMP/family.db"
+assert_match "of several processes the one with most iterations is judged, and the others are told of" \
+    'No leak found.*This is process [0-9]+, which has the most iterations; 1 more has some: --process PID' "$(leaks family | tr -s '\n ' ' ')"
+leaker=$(sql family.db "SELECT pid FROM process p JOIN mark m ON m.process_id = p.id GROUP BY p.id HAVING max(iteration) = 40")
+assert_match "which --process shows" '^It leaks: 1\.00 KB per iteration' "$(leaks family --process "$leaker")"
+record killed 300 1000 marks killed 2> /dev/null
+assert_match "a process that was killed in the middle is judged as far as it came" '^It leaks: 1\.00 KB per iteration' "$(leaks killed)"
+sqlite3 large.db "$(printf '%s;' 'CREATE TABLE m AS SELECT * FROM mark' \
+    'UPDATE mark SET malloc_used = malloc_used * (1 + iteration % 7), rss = CASE WHEN iteration % 2 THEN 0 ELSE rss * 1000 END')"
+leaks large > /dev/null
+assert_eq "totals that jump are no reason to fail" 0 $?
+sqlite3 large.db 'UPDATE mark SET malloc_used = 900000000 - iteration * 1000'
+assert_match "totals that fall speak against the places" '^No' "$(leaks large | head -1)"
+sqlite3 large.db 'DELETE FROM mark; INSERT INTO mark SELECT * FROM m; DROP TABLE m'
 leaks large --site 99 > /dev/null 2> err.txt
 assert_eq "a place that is not there is an error" "1|1" "$?|$(wc -l < err.txt | tr -d ' ')"
 "$REPORT" large.db sites --fail-above 1 > /dev/null 2>&1
