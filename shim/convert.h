@@ -29,6 +29,7 @@ struct kp_activation {
     uint64_t last_row;              /* of the last conversion in it, 0: none yet */
     uint64_t released_ticks;        /* when it gave the GIL away, 0: it has it */
     uint64_t epoch;                 /* of the process that all this is good for */
+    uint64_t entries;               /* numbers of the innermost four that run, 16 bits each */
 };
 
 #define KP_NO_ACTIVATION(epoch_) {.block = &kp_convert_trap, .epoch = (epoch_)}

@@ -24,10 +24,10 @@ struct thunk_frame {
     struct kp_span *span; /* of this activation, if it is timed */
     uint32_t serial, spans;
 };
-#define FRAME_BYTES 72
+#define FRAME_BYTES 80
 _Static_assert(sizeof(struct thunk_frame) == FRAME_BYTES, "the assembler knows");
 
-/* The number is at 8(%rbp), the return address at 16(%rbp). 120 = FRAME_BYTES + six arguments. */
+/* The number is at 8(%rbp), the return address at 16(%rbp). 136 = FRAME_BYTES + six arguments, aligned. */
 __asm__(".text\n"
         ".type kp_entry_common, @function\n"
         "kp_entry_common:\n"
@@ -38,7 +38,7 @@ __asm__(".text\n"
         "  .cfi_offset %rbp, -24\n"
         "  mov %rsp, %rbp\n"
         "  .cfi_def_cfa_register %rbp\n"
-        "  sub $120, %rsp\n"
+        "  sub $136, %rsp\n"
         "  mov %rdi, -8(%rbp)\n"
         "  mov %rsi, -16(%rbp)\n"
         "  mov %rdx, -24(%rbp)\n"
@@ -107,8 +107,18 @@ static inline void *enter(uint32_t number, struct thunk_frame *frame, const uint
     self->now.span = NULL;
     self->now.frame = (uintptr_t)base;
     self->now.released_ticks = 0;
+    self->now.entries = self->now.entries << 16 | number;
     block->rows[KP_API_ROW_entry_calls].calls++;
     return kp_entries[number].address;
+}
+
+/* Is it already one of the innermost entries that run? */
+static bool is_among(uint64_t entries, uint32_t number)
+{
+    for (; entries; entries >>= 16)
+        if ((entries & 0xffff) == number)
+            return true;
+    return false;
 }
 
 /* The first time in this thread, or one that is to be timed. */
@@ -121,7 +131,7 @@ static KP_SLOW void *enter_slowly(uint32_t number, struct thunk_frame *frame, co
         block = kp_convert_scratch();
     void *function = enter(number, frame, base, block);
     if (block->shim[KP_BLOCK_LEFT]-- == 0) {
-        kp_span_begin(block, &caller);
+        kp_span_begin(block, &caller, is_among(frame->outer.entries, number));
         frame->span = kp_convert.now.span;
         frame->serial = frame->span ? frame->span->serial : 0;
     }

@@ -60,7 +60,7 @@ static void open_window(const struct kp_origin *caller)
         self->windows = 1;
         block->rows[KP_API_ROW_entry_calls].calls++;
         if (block->shim[KP_BLOCK_LEFT]-- == 0)
-            kp_span_begin(block, caller);
+            kp_span_begin(block, caller, false);
         self->window_ticks = kp_ticks();
     }
     errno = error;

@@ -100,32 +100,44 @@ static struct kp_span *span_new(struct kp_convert *self, uint32_t entry)
     return span;
 }
 
+/* Deep in a recursion, where no room is left: that it was called is all there is to tell. */
+static void tell_call(const struct kp_span *span, uint64_t began)
+{
+    kp_span_write(span, began);
+    span->block->shim[KP_BLOCK_SPENT] += kp_ticks() - began;
+}
+
 /* With the guard set. */
 static void begin(struct kp_convert *self, struct kp_counter_block *block,
-                  const struct kp_origin *origin, uint32_t weight)
+                  const struct kp_origin *origin, uint32_t weight, bool is_inner)
 {
     uint64_t ticks = kp_ticks();
     struct kp_slot *slot = kp_start_ready() ? kp_slot_get(&kp_self) : NULL;
     struct kp_span *span = slot ? span_new(self, block->entry) : NULL;
+    struct kp_span fresh = {.block = block,
+                            .weight = weight,
+                            .is_running = true,
+                            .is_inner = is_inner,
+                            .random = ticks,
+                            .node = slot ? kp_unwind(slot, origin, KP_KIND_MALLOC) : 0};
 
     if (!span) {
-        atomic_fetch_add(&kp_state.info->lost_activations, 1);
+        if (slot && is_inner)
+            tell_call(&fresh, ticks);
+        else
+            atomic_fetch_add(&kp_state.info->lost_activations, 1);
         return;
     }
-    *span = (struct kp_span){.block = block,
-                             .ahead = span->ahead,
-                             .weight = weight,
-                             .serial = span->serial + 1,
-                             .is_running = true,
-                             .random = ticks,
-                             .node = kp_unwind(slot, origin, KP_KIND_MALLOC)};
+    fresh.ahead = span->ahead;
+    fresh.serial = span->serial + 1;
+    *span = fresh;
     self->now.span = span;
     self->now.block = span->ahead;
     span->began = kp_ticks();
     span->cost = span->began - ticks < FIRST_COST_MAX ? span->began - ticks : FIRST_COST_MAX;
 }
 
-void kp_span_begin(struct kp_counter_block *block, const struct kp_origin *origin)
+void kp_span_begin(struct kp_counter_block *block, const struct kp_origin *origin, bool is_inner)
 {
     uint32_t weight = (uint32_t)block->shim[KP_BLOCK_WEIGHT];
     int error = errno;
@@ -133,7 +145,7 @@ void kp_span_begin(struct kp_counter_block *block, const struct kp_origin *origi
 
     kp_span_draw(block);
     if (kp_guard_enter(&cookie)) {
-        begin(&kp_convert, block, origin, weight);
+        begin(&kp_convert, block, origin, weight, is_inner);
         kp_guard_leave();
     }
     errno = error;

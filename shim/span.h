@@ -35,6 +35,7 @@ struct kp_span {
     uint32_t strings, repeated;
     uint32_t rows; /* that have been called in the activation */
     bool is_running;
+    bool is_inner; /* of the same entry as one that it runs in: its time is that one's */
     uint64_t began;
     uint64_t spent, released; /* ticks that were not the program's own, so far */
     uint64_t waited;
@@ -46,7 +47,7 @@ struct kp_span {
 
 /* The countdown of this block has ended in an activation that begins: time it, if possible. The
  * activation's state is in kp_convert; `origin` is who called it. Keeps errno. */
-void kp_span_begin(struct kp_counter_block *block, const struct kp_origin *origin);
+void kp_span_begin(struct kp_counter_block *block, const struct kp_origin *origin, bool is_inner);
 
 /* The activation is over. Keeps errno. */
 void kp_span_end(struct kp_span *span);

@@ -94,7 +94,6 @@ static void fill_times(struct kp_rec_activation *record, const struct kp_span *s
     for (unsigned i = 0; i < 2; i++) {
         const struct kp_stretch *stretch = &span->directions[i];
 
-        record->conversions[i] = (uint32_t)conversions(span, i);
         if (!stretch->last.ticks)
             continue;
         struct kp_moment end = end_of(span, stretch, ended);
@@ -106,8 +105,6 @@ static void fill_times(struct kp_rec_activation *record, const struct kp_span *s
     }
     if (last.ticks)
         record->converting_ns = kp_ticks_ns(own_ticks(span, first, last));
-    record->wait_ns = kp_ticks_ns(span->waited);
-    record->released_ns = kp_ticks_ns(span->released);
     /* Time without the GIL is part of the whole. */
     ended.released = 0;
     record->total_ns = kp_ticks_ns(own_ticks(span, (struct kp_moment){.ticks = span->began}, ended));
@@ -127,9 +124,14 @@ void kp_span_write(const struct kp_span *span, uint64_t ended)
                                          .entry = span->block->entry,
                                          .node = span->node,
                                          .weight = span->weight,
+                                         .conversions = {(uint32_t)conversions(span, 0),
+                                                         (uint32_t)conversions(span, 1)},
+                                         .wait_ns = kp_ticks_ns(span->waited),
+                                         .released_ns = kp_ticks_ns(span->released),
                                          .strings = span->strings,
                                          .repeated = span->repeated};
-    fill_times(record, span, (struct kp_moment){ended, span->spent, span->released});
+    if (!span->is_inner)
+        fill_times(record, span, (struct kp_moment){ended, span->spent, span->released});
     kp_spool_publish(slot, sizeof *record);
     atomic_fetch_add(&kp_state.info->activations, 1);
 }
