@@ -1,27 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""The child of pytest_kprof: repeats one test under kprof and writes down how that went.
+"""The child of pytest_kprof: repeats tests and writes down how that went.
 
 It is pytest itself, with the arguments of the run that started it, so that configuration,
-conftest files and plugins are the same; but it collects only the one test, reports to nobody, and
-runs the test's whole protocol (set-up, body, teardown) again and again, with a mark behind each.
-What pytest itself would pile up from repeat to repeat is taken away here: it is not the test's.
+conftest files and plugins are the same; but it collects only the tests that are checked, reports to
+nobody, and runs a test's whole protocol (set-up, body, teardown) again and again. Without kprof it
+takes one test after the other, as the parent names them; under kprof only one, with a mark behind each
+repeat. What pytest itself would pile up from repeat to repeat is taken away here: it is not the test's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
+import mmap
 import os
 import sys
 import warnings
+from itertools import count
 from typing import Any, Callable, Generator
 
 import pytest
 from _pytest.runner import runtestprotocol
 
 import kprof
+from kprof_totals import Totals
 
-# Options of the run that are not for a single test in a child: files that the parent writes, other
+# Options of the run that are not for tests in a child: files that the parent writes, other
 # processes, a debugger, what chooses and orders tests.
 _RESET = {
     "kprof": False, "kprof_all": False, "xmlpath": None, "htmlpath": None, "report_log": None,
@@ -29,6 +34,22 @@ _RESET = {
     "usepdb": False, "trace": False, "lf": False, "failedfirst": False, "newfirst": False,
     "stepwise": False, "maxfail": 0, "durations": None, "collectonly": False, "setupshow": False,
 }  # fmt: skip
+_clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
+
+
+class Marks:
+    """Marks each repeat for kprof."""
+
+    is_close = True
+
+    def __init__(self, iterations: int) -> None:
+        self.left = iterations
+
+    def note(self) -> bool:
+        """Whether enough has been seen."""
+        kprof.iteration()
+        self.left -= 1
+        return self.left == 0
 
 
 class Repeats:
@@ -36,9 +57,17 @@ class Repeats:
 
     def __init__(self, job: dict[str, Any]) -> None:
         self.job = job
+        self.items: dict[str, Any] = {}
+        self.uncollected = "pytest does not find this test again; has it another name in each run?"
         self.raised = False
-        self.result: dict[str, Any] = {"repeats": 0, "raised": False, "reports": [], "error": ""}
-        self.progress = os.open(job["progress"], os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.result: dict[str, Any] = {}
+        self.begin()
+        with open(job["progress"], "r+b") as file:
+            self.progress = memoryview(mmap.mmap(file.fileno(), 0)).cast("q")
+
+    def begin(self) -> None:
+        self.raised = False
+        self.result = {"repeats": 0, "raised": False, "reports": [], "error": "", "growth": None}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> None:
@@ -46,7 +75,7 @@ class Repeats:
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
         config.option.basetemp = self.job["basetemp"]
-        config.args = ["::".join(self.job["test"])]
+        config.args = self.job["collect"]
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: Any) -> None:
@@ -55,15 +84,12 @@ class Repeats:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[Any]) -> Generator[None, Any, None]:
-        wanted = [item for item in items if name_test(item) == self.job["test"]][:1]
+        self.items = {name_test(item): item for item in reversed(items)}
         yield  # whoever picks, splits or orders tests has done so already, in the parent
-        items[:] = wanted
-        if not wanted and not self.result["error"]:
-            self.result["error"] = "pytest does not find this test again; has it another name in each run?"
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
-            self.result["error"] = report.longreprtext
+            self.uncollected = report.longreprtext
 
     def pytest_internalerror(self, excrepr: Any) -> None:
         self.result["error"] = str(excrepr)
@@ -73,40 +99,71 @@ class Repeats:
         self.raised = self.raised or call.excinfo is not None
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: Any) -> bool:
-        reports = self.repeat(item)
-        hook = item.config.hook
-        self.result["reports"] = [
-            hook.pytest_report_to_serializable(config=item.config, report=report) for report in reports]
+    def pytest_runtestloop(self) -> bool:
+        if "request" in self.job:
+            self.answer(self.job["request"])
+            return True
+        with open(self.job["requests"], encoding="utf-8") as requests, open(self.job["replies"], "w", 1) as replies:
+            for line in requests:
+                self.begin()
+                with self.written_down():
+                    self.answer(json.loads(line))
+                replies.write("done\n")
         return True
 
-    def repeat(self, item: Any) -> list[Any]:
-        """Until something is raised, or to the end. Returns the reports of the first repeat or of
-        the one that raised."""
-        forget = _forgetter(item)
+    @contextlib.contextmanager
+    def written_down(self) -> Generator[None, None, None]:
+        """However it ends, the result is left for the parent."""
+        try:
+            yield
+        except BaseException as error:
+            self.result["error"] = "%s: %s" % (type(error).__name__, error)
+            raise
+        finally:
+            with open(self.job["result"], "w", encoding="utf-8") as file:
+                json.dump(self.result, file, default=str)
+
+    def answer(self, request: dict[str, Any]) -> None:
+        item = self.items.get(request["test"])
+        if item is None:
+            self.result["error"] = self.uncollected
+            return
+        reports = self.repeat(item, request)
+        self.result["raised"] = self.raised
+        # Behind the last repeat: it belongs to none.
+        following = self.items.get(request["next"], item.session) if request["next"] else None
+        end = take_down(item, following)
+        reports = [*reports[:-1], end] if end.failed else reports
+        hook = item.config.hook
+        self.result["reports"] = [
+            hook.pytest_report_to_serializable(config=item.config, report=report) for report in reports]  # fmt: skip
+
+    def repeat(self, item: Any, request: dict[str, Any]) -> list[Any]:
+        """Until something is raised, or enough has been seen. Returns the reports of the first repeat
+        or of the one that raised."""
+        look = Totals(request["iterations"], request["below"]) if "below" in request else Marks(request["iterations"])
+        tidy_up = _tidier(item, request["iterations"] // 20)
         first: list[Any] = []
-        for number in range(1, self.job["repeats"] + 1):
+        for number in count(1):
+            self.result["repeats"] = self.progress[0] = number - 1
             # What stays set up is what the next repeat needs: everything but the test itself.
             reports = runtestprotocol(item, log=False, nextitem=item.parent)
             if self.raised:
-                self.result["raised"] = True
                 return reports
             first = first or reports
             del reports
-            forget()
-            if number > self.job["warm_up"]:
-                kprof.iteration()
-            self.result["repeats"] = number
-            os.pwrite(self.progress, b"%d" % number, 0)
-        # Behind the last mark: it belongs to no repeat.
-        end = take_down(item, None)
-        return [*first[:-1], end] if end.failed else first
+            tidy_up(number, look.is_close)
+            if number > request["warm_up"] and look.note():
+                break
+        if isinstance(look, Totals):
+            self.result["growth"] = look.growth
+        return first
 
 
-def name_test(item: Any) -> list[str]:
+def name_test(item: Any) -> str:
     """What names a test on any command line: its file and the names inside. (A node id may depend on
     the other arguments.)"""
-    return [str(item.path), item.nodeid.partition("::")[2]]
+    return "%s::%s" % (item.path, item.nodeid.partition("::")[2])
 
 
 def take_down(item: Any, nextitem: Any) -> Any:
@@ -116,10 +173,12 @@ def take_down(item: Any, nextitem: Any) -> Any:
     return item.ihook.pytest_runtest_makereport(item=item, call=call)
 
 
-def _forgetter(item: Any) -> Callable[[], None]:
-    """A function that takes away what pytest keeps of a repeat, and collects what is garbage (that
-    is rarely due by itself in a short test). All that was there before is frozen, so that the
-    collector looks only at what is new."""
+def _tidier(item: Any, every: int) -> Callable[[int, bool], None]:
+    """A function that takes away what pytest keeps of a repeat, and now and then collects what is
+    garbage (that is rarely due by itself in a short test). All that was there before is frozen, so that
+    the collector looks only at what is new. When somebody looks closely it also empties the interpreter's
+    cache of attributes, which keeps names that were looked up, made up for the purpose or not, in up to
+    4,096 places; filling it again takes as long as a few short tests."""
     reporter = item.config.pluginmanager.getplugin("terminalreporter")
     warned = getattr(getattr(warnings, "_showwarnmsg_impl", None), "__self__", None)
     lists = [item.user_properties, getattr(item, "_report_sections", []), reporter.stats.setdefault("warnings", [])]
@@ -134,32 +193,29 @@ def _forgetter(item: Any) -> Callable[[], None]:
                 lists.append(finalizers)
     lengths: list[int] = []
 
-    def forget() -> None:
-        if not lengths:
+    def tidy_up(number: int, closely: bool) -> None:
+        if number == 1:
             lengths.extend(len(kept) for kept in lists)
             gc.collect()
             gc.freeze()
             return
         for kept, length in zip(lists, lengths):
             del kept[length:]
+        if number % every:
+            return
+        if closely:
+            _clear_caches()
         if gc.isenabled():
             gc.collect()
 
-    return forget
+    return tidy_up
 
 
 def main(job: dict[str, Any]) -> int:
     sys.argv[:] = job["argv"]
     repeats = Repeats(job)
-    status = 1
-    try:
+    with repeats.written_down():
         status = int(pytest.main(job["arguments"], plugins=[repeats]))
         if status == pytest.ExitCode.USAGE_ERROR and not repeats.result["error"]:
             repeats.result["error"] = "pytest does not take its arguments a second time"
-    except BaseException as error:  # written down, and raised again
-        repeats.result["error"] = "%s: %s" % (type(error).__name__, error)
-        raise
-    finally:
-        with open(job["result"], "w", encoding="utf-8") as file:
-            json.dump(repeats.result, file, default=str)
     return status

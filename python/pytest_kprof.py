@@ -6,8 +6,8 @@
 
     pytest --kprof
 
-Each marked test is run again and again in a child of its own under kprof; it fails when memory
-grows by more than `below` from repeat to repeat, and says where that memory was allocated. Without
+Each marked test is run again and again in a child of its own; it fails when memory grows by more
+than `below` from repeat to repeat, and says, by kprof, where that memory was allocated. Without
 --kprof a marked test is a test like any other. It needs kprof's programs, not its sources: see
 docs/pytest.md. This file has the options, the marks and the reports to pytest.
 """
@@ -15,8 +15,6 @@ docs/pytest.md. This file has the options, the marks and the reports to pytest.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,8 @@ from typing import Any
 import pytest
 from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
-from kprof_leaktest import Check, Growth, Programs, Run, Unusable, format_growth, format_size, parse_size
+from kprof_children import Children, Programs, Unusable
+from kprof_leaktest import Check, Growth, Run, format_growth, format_size, parse_size
 from kprof_repeats import name_test, take_down
 
 _MARK = "kprof_leaks"
@@ -68,6 +67,7 @@ class Checker:
         self.programs = Programs(config.getoption("kprof_bin"))
         parse_size(config.getoption("kprof_below"))
         self.found: list[tuple[str, dict[str, Any]]] = []
+        self.children: Children | None = None
         # A worker is not told what pytest was called with, so the controller passes it on.
         passed_on = getattr(config, "workerinput", {}).get("kprof_arguments")
         self.arguments = passed_on or [os.fspath(word) for word in config.invocation_params.args]
@@ -85,13 +85,17 @@ class Checker:
         for item in items:
             self.check_of(item)  # a wrong mark is told before the first test
 
+    def pytest_unconfigure(self) -> None:
+        if self.children:
+            self.children.close()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> bool | None:
         check = self.check_of(item)
         if check is None:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for report in self.reports_of(item, check) + _leave(item, nextitem):
+        for report in self.reports_of(item, nextitem, check) + _leave(item, nextitem):
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
@@ -123,18 +127,16 @@ class Checker:
         except Unusable as error:
             raise pytest.UsageError("%s: %s: %s" % (item.nodeid, _MARK, error)) from None
 
-    def reports_of(self, item: Any, check: Check) -> list[Any]:
+    def reports_of(self, item: Any, nextitem: Any, check: Check) -> list[Any]:
         """Those of one repeat, set-up to teardown; one of them has the verdict on all repeats."""
         started = time.perf_counter()
-        folder = tempfile.mkdtemp(prefix="kprof-")
-        run = Run(self.programs, item.nodeid, check, Path(folder), self.folder_of_recordings())
+        self.children = self.children or self.children_for(item.session)
+        run = Run(self.children, item.nodeid, check, self.folder_of_recordings())
         growth, problem = None, ""
         try:
-            growth = run.check(name_test(item), self.arguments_of_child(), str(self.config.invocation_params.dir))
+            growth = run.check(name_test(item), nextitem and name_test(nextitem), bool(self.config.getoption("kprof_dir")))
         except Unusable as error:
             problem = str(error)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         reports = _received(item, run.result.get("reports", []))
         report = next((report for report in reports if report.when == "call"), reports[0])
         report.user_properties.append(("kprof", {"below": check.below, "growth": growth and growth._asdict()}))
@@ -143,8 +145,8 @@ class Checker:
             first, _, rest = problem.partition("\n")
             _fail(item, report, "kprof could not check this test: " + first, rest)
         elif growth is None and report.failed:
-            report.sections.append(("kprof", "this is repeat %d of %d; nothing can be said about leaks" % (
-                run.result["repeats"] + 1, check.repeats)))  # fmt: skip
+            report.sections.append(("kprof", "this is repeat %d; nothing can be said about leaks" % (
+                run.result["repeats"] + 1)))  # fmt: skip
         elif growth and leaks:
             _fail_as_leak(item, report, run, growth)
         if not leaks and not self.config.getoption("kprof_dir"):
@@ -152,9 +154,10 @@ class Checker:
         report.duration = time.perf_counter() - started
         return reports
 
-    def arguments_of_child(self) -> list[str]:
+    def children_for(self, session: Any) -> Children:
         no_coverage = ["--no-cov"] if self.config.pluginmanager.hasplugin("pytest_cov") else []
-        return self.arguments + no_coverage
+        files = {str(item.path): None for item in session.items if self.check_of(item)}
+        return Children(self.programs, self.arguments + no_coverage, self.config.invocation_params.dir, list(files))
 
     def folder_of_recordings(self) -> Path:
         given = self.config.getoption("kprof_dir")

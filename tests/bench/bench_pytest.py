@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What `pytest --kprof` costs: `python bench_pytest.py BUILD EXTENSION [ROUNDS]`, with pytest's python.
 
-The same plugin repeats the same clean tests with kprof and with two stand-ins for its programs: one
-that just runs the command, one that finds nothing. So both sides have the same children, and the
-ratio is what the recording and its reading cost. Two suites: the tests' own, whose repeats take
-a fraction of a millisecond, and one that reads 600 records of JSON 20 times a repeat. Both sides of
-a round run at the same time, each on a core of its own, so that what else the machine does slows
-down both; the cores change from round to round. CPU time is without the collector's, which works beside
-the child. Medians over the rounds; the ratio is the median of theirs."""
+The plain side is one pytest, without any child, that runs each clean test as often as the plugin does
+(set-up, body, teardown; its warm-up, too). So all that the plugin adds counts: its processes, its
+collections of garbage, its looks. Two suites: the tests' own, whose repeats take a fraction of a
+millisecond, and one that reads 600 records of JSON 20 times a repeat. Both sides of a round run at the
+same time, each on a core of its own, so that what else the machine does slows down both; the cores
+change from round to round. Medians over the rounds; the ratio is the median of theirs."""
 import os
 import statistics
 import subprocess
@@ -17,10 +16,16 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-RUN = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
-REPORT = """#!/bin/sh
-echo '{"total": {"verdict": "no leak", "rate": {"value": 0, "low": 0, "high": 0}}, "smallest_detectable": 0,
-"slope_intervals": {"live": {"value": 0, "low": 0, "high": 0}}, "iterations": 200, "sites": []}'
+PLAIN = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    for _ in range(219):
+        runtestprotocol(item, log=False, nextitem=item.parent)
+    runtestprotocol(item, nextitem=nextitem)
+    return True
 """
 WORK = """
 import json, pytest
@@ -33,30 +38,23 @@ def test_work(number):
 """
 
 
-def stand_ins(folder):
-    for name, text in (("kprof-run", RUN), ("kprof-report", REPORT)):
-        with open(os.path.join(folder, name), "w") as file:
-            file.write(text)
-        os.chmod(os.path.join(folder, name), 0o755)
-
-
-def start(suite, programs, extension, core):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.join(ROOT, "python"), extension]),
-                   "PYTHONWARNINGS": "ignore", "PYTHONDONTWRITEBYTECODE": "1"}
+def start(suite, options, path, core):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.join(ROOT, "python"), *path]),
+                   "PYTHONWARNINGS": "ignore", "PYTHONPYCACHEPREFIX": os.path.join(path[-1], "cache")}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:asyncio",
-               "--kprof", "--kprof-bin=" + programs, suite]
+               *options, suite]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL,
                             preexec_fn=lambda: os.sched_setaffinity(0, {core}))
 
 
-def run_pair(suite, programs, extension, cores):
+def run_pair(suite, sides, path, cores):
     """CPU seconds and seconds of each side."""
     began, children, found = time.perf_counter(), {}, {}
-    for side, core in zip(programs, cores):
-        children[start(suite, programs[side], extension, core).pid] = side
+    for side, core in zip(sides, cores):
+        children[start(suite, sides[side], path, core).pid] = side
     while children:
         pid, status, used = os.wait3(0)
-        assert status == 0, "pytest --kprof: status %d" % status
+        assert status == 0, "pytest: status %d" % status
         found[children.pop(pid)] = (used.ru_utime + used.ru_stime, time.perf_counter() - began)
     return found
 
@@ -71,16 +69,17 @@ def show(what, pairs, tests):
 def main():
     build, extension, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 3
     cores = sorted(os.sched_getaffinity(0))[:2]
+    sides = {"plain": ["-p", "plain_repeats"], "kprof": ["--kprof", "--kprof-bin=" + build]}
     print("seconds                                     plain    kprof    ratio   added per test")
     with tempfile.TemporaryDirectory() as folder:
-        stand_ins(folder)
-        work = os.path.join(folder, "test_work.py")
-        with open(work, "w") as file:
-            file.write(WORK)
+        for name, text in (("plain_repeats.py", PLAIN), ("test_work.py", WORK)):
+            with open(os.path.join(folder, name), "w") as file:
+                file.write(text)
         clean = os.path.join(ROOT, "tests", "pytest_plugin", "suite", "test_clean.py")
+        work = os.path.join(folder, "test_work.py")
         for what, suite, tests in (("3 tests, repeats of about 8 ms", work, 3), ("10 tests, repeats of under 1 ms", clean, 10)):
-            programs = {"plain": folder, "kprof": build}
-            show(what, [run_pair(suite, programs, extension, cores[:: 1 - 2 * (n % 2)]) for n in range(rounds)], tests)
+            pairs = [run_pair(suite, sides, [extension, folder], cores[:: 1 - 2 * (n % 2)]) for n in range(rounds + 1)]
+            show(what, pairs[1:], tests)  # the first has compiled what is new
 
 
 main()
