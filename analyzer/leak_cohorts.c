@@ -18,6 +18,7 @@
 #define SLOWING_SHARE 0.8 /* of the first half; above it the difference does not matter */
 #define ONSETS_MAX 3
 #define FALLING_STEPS 256
+#define SURELY_UNEVEN_P 1e-5
 #define CONSTANT_BETTER 2.5 /* of log-likelihood, at least */
 
 /* How far from even a shape must be. A leak of many samples must not be taken for something else by
@@ -249,9 +250,11 @@ static enum kp_cohort_shape shape_of(const struct kp_cohort_input *in, const str
         return KP_COHORT_CACHE;
     if (is_slowing(in, cohort->onset, to, strictness[how].slowing_z, cohort))
         return KP_COHORT_SLOWING;
-    if (evenness_p(in, span, cohort->onset, to) <= strictness[how].uneven_p)
-        return KP_COHORT_UNEVEN;
-    return KP_COHORT_LINEAR;
+    double even_p = evenness_p(in, span, cohort->onset, to);
+    if (even_p > strictness[how].uneven_p)
+        return KP_COHORT_LINEAR;
+    cohort->is_doubtful = even_p > SURELY_UNEVEN_P;
+    return KP_COHORT_UNEVEN;
 }
 
 static void judge_until(const struct kp_cohort_input *in, double to, struct kp_cohort *cohort)
@@ -273,7 +276,7 @@ static void judge_until(const struct kp_cohort_input *in, double to, struct kp_c
     cohort->shape = shape_of(in, &span, to, older, cohort);
     if (cohort->shape == KP_COHORT_LINEAR && !rises && is_logarithmic(in, cohort->onset, to)) {
         cohort->shape = KP_COHORT_SLOWING;
-        cohort->may_be_late = cohort->onset <= in->begin;
+        cohort->is_doubtful = cohort->onset <= in->begin;
     }
     if (span.count > 0)
         cohort->needed = in->end * KP_COHORT_SURVIVORS_SURE / (double)span.count;

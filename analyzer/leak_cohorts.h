@@ -70,7 +70,7 @@ struct kp_cohort {
     double p;               /* of a rate of 0 */
     struct kp_estimate rate; /* bytes per iteration; without survivors [0, 3 gap/(E - begin)] */
     double error;           /* standard error of the rate, KP_COHORT_BATCHES - 1 degrees */
-    bool may_be_late;       /* SLOWING for its shape alone: it may have begun unseen instead */
+    bool is_doubtful;       /* SLOWING or UNEVEN: it may have begun unseen, or be so by chance */
     double full_after;      /* SLOWING: iteration where 95 % will be there; 0 unknown */
     double needed;          /* iterations after which there would be enough evidence; 0 unknown */
 };

@@ -15,6 +15,7 @@
 #define RATE_LEAST 16.0
 #define RATE_LEAST_SHARE 0.01
 #define LENGTH_LEAST (KP_COHORT_BATCHES + 2.0) /* iterations: shorter windows have no cohorts */
+#define CLEAR_SHARE 0.8 /* the lower bound of the totals' rate, where they settle a doubt */
 #define SURELY 1.5 /* half-widths: as wide as an interval of 99.7 % */
 #define CONTRADICTED_SHARE 0.5 /* of what the places would explain */
 #define LITTLE_OF_RSS 0.1
@@ -38,14 +39,14 @@ static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stan
     return cohort->survivors < KP_COHORT_SURVIVORS_SURE ? KP_LEAK_PROBABLE : KP_LEAK_SURE;
 }
 
-/* A leak that began before anybody looked closely resembles growth that slows down; not to the
- * allocators. */
-static void settle_late(const struct kp_leaks *leaks, struct kp_cohort *cohort)
+/* A leak that began before anybody looked closely resembles growth that slows down, and one leak in
+ * some hundreds comes in bursts by chance; not to the allocators. */
+static void settle_doubt(const struct kp_leaks *leaks, struct kp_cohort *cohort)
 {
     const struct kp_estimate *live = &leaks->live.rate;
-    if (cohort->may_be_late && leaks->live.is_known && leaks->live.grows && !leaks->live.slowing &&
-        leaks->live.no_logarithm && live->low <= cohort->rate.high &&
-        live->high >= cohort->rate.low)
+    if (cohort->is_doubtful && leaks->live.is_known && leaks->live.grows && !leaks->live.slowing &&
+        leaks->live.no_logarithm && live->low > CLEAR_SHARE * live->value &&
+        live->low <= cohort->rate.high && live->high >= cohort->rate.low)
         cohort->shape = KP_COHORT_LINEAR;
 }
 
@@ -274,7 +275,7 @@ static double smallest_detectable(const struct kp_leaks *leaks)
 void kp_leaks_decide(struct kp_leaks *leaks)
 {
     for (size_t i = 0; i < leaks->site_count; i++)
-        settle_late(leaks, &leaks->sites[i].cohort);
+        settle_doubt(leaks, &leaks->sites[i].cohort);
     decide_sites(leaks);
     kp_leaks_sort(leaks);
     double named_error;

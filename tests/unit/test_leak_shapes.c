@@ -120,11 +120,39 @@ static void test_power(void)
              "%g of %d", last, seeds);
 }
 
+/* A place whose samples came in bursts, and totals that say this much of a rate of 1,000. */
+static enum kp_leak_verdict settled(bool is_doubtful, double live_low, double live_high)
+{
+    struct kp_leak_site site = {
+        .cohort = {.shape = KP_COHORT_UNEVEN, .is_doubtful = is_doubtful, .survivors = 100,
+                   .generations = 90, .p = 1e-6, .rate = {1000, 800, 1200}, .error = 80},
+        .module = ""};
+    struct kp_leaks leaks = {.has_marks = true, .iterations = 1000, .begin = 1, .end = 1000,
+                             .gap = 4096, .sites = &site, .site_count = 1,
+                             .outside = {.module = "", .allocator = ""}};
+    leaks.live = (struct kp_trend){.is_known = true, .grows = true, .no_logarithm = true,
+                                   .rate = {(live_low + live_high) / 2, live_low, live_high}};
+    kp_leaks_decide(&leaks);
+    return leaks.verdict;
+}
+
+static void test_doubt(void)
+{
+    kp_check(settled(true, 980, 1020) == KP_LEAK_SURE,
+             "bursts that may be chance: totals that agree make it a leak", "it is none");
+    kp_check(settled(false, 980, 1020) < KP_LEAK_PROBABLE, "surely in bursts: it is none", "it is");
+    kp_check(settled(true, 300, 1900) < KP_LEAK_PROBABLE,
+             "totals that are not clear settle nothing", "they do");
+    kp_check(settled(true, 400, 420) < KP_LEAK_PROBABLE, "totals that do not agree neither",
+             "they do");
+}
+
 int main(void)
 {
     if (getenv("KPROF_TEST_LONG") && strcmp(getenv("KPROF_TEST_LONG"), "1") == 0)
         seeds = 1000;
     test_clean();
+    test_doubt();
     test_leaks();
     test_power();
     return kp_checks_failed();
