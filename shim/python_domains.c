@@ -18,6 +18,7 @@
 
 #include "python.h"
 #include "python_code.h"
+#include "python_gate.h"
 #include "python_layout.h"
 #include "sample.h"
 #include "snapshot_pymalloc.h"
@@ -27,16 +28,6 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-#define SMALL_MAX 512
-
-/* As in Python's headers, which are not needed to build us. */
-struct allocator {
-    void *context;
-    void *(*malloc)(void *, size_t);
-    void *(*calloc)(void *, size_t, size_t);
-    void *(*realloc)(void *, void *, size_t);
-    void (*free)(void *, void *);
-};
 struct arena_allocator {
     void *context;
     void *(*alloc)(void *, size_t);
@@ -44,15 +35,9 @@ struct arena_allocator {
 };
 enum { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJECT, DOMAINS };
 
-struct domain {
-    struct allocator next;
-    uintptr_t code_type; /* of blocks that are code objects; UINTPTR_MAX: none are known by it */
-    enum kp_kind kind;
-};
-
 /* Somebody else may have wrapped us before we wrap again: each time has its own. */
 #define WRAPS_MAX 4
-static struct domain domains[WRAPS_MAX][DOMAINS];
+static struct kp_gate domains[WRAPS_MAX][DOMAINS];
 static unsigned wraps;
 static struct arena_allocator arenas;
 static _Atomic uint64_t arena_bytes;
@@ -61,7 +46,7 @@ bool kp_python_domains_settled __attribute__((visibility("hidden")));
 
 /* ---- counted before the call: Python's own allocator as it is ---- */
 
-static KP_SLOW void *slow_malloc(const struct domain *domain, size_t size)
+static KP_SLOW void *slow_malloc(const struct kp_gate *domain, size_t size)
 {
     struct kp_origin origin = KP_ORIGIN_HERE();
     uint64_t rate = kp_sample_decide(size);
@@ -71,16 +56,7 @@ static KP_SLOW void *slow_malloc(const struct domain *domain, size_t size)
     return block;
 }
 
-static void *small_malloc(void *context, size_t size)
-{
-    const struct domain *domain = context;
-
-    if (size - 1 < SMALL_MAX && kp_counts(size))
-        return slow_malloc(domain, size);
-    return domain->next.malloc(domain->next.context, size);
-}
-
-static KP_SLOW void *slow_calloc(const struct domain *domain, size_t count, size_t size)
+static KP_SLOW void *slow_calloc(const struct kp_gate *domain, size_t count, size_t size)
 {
     struct kp_origin origin = KP_ORIGIN_HERE();
     uint64_t rate = kp_sample_decide(count * size);
@@ -92,10 +68,10 @@ static KP_SLOW void *slow_calloc(const struct domain *domain, size_t count, size
 
 static void *small_calloc(void *context, size_t count, size_t size)
 {
-    const struct domain *domain = context;
+    const struct kp_gate *domain = context;
     size_t bytes;
 
-    if (!__builtin_mul_overflow(count, size, &bytes) && bytes - 1 < SMALL_MAX && kp_counts(bytes))
+    if (!__builtin_mul_overflow(count, size, &bytes) && bytes - 1 < KP_GATE_SMALL_MAX && kp_counts(bytes))
         return slow_calloc(domain, count, size);
     return domain->next.calloc(domain->next.context, count, size);
 }
@@ -109,7 +85,7 @@ static int64_t countdown(void)
 }
 
 /* Entered by a jump from one of ours, so that the caller is theirs. */
-static KP_SLOW void *slow_after(const struct domain *domain, size_t size, void *block)
+static KP_SLOW void *slow_after(const struct kp_gate *domain, size_t size, void *block)
 {
     struct kp_origin origin = KP_ORIGIN_HERE();
 
@@ -119,7 +95,7 @@ static KP_SLOW void *slow_after(const struct domain *domain, size_t size, void *
 
 static void *any_malloc(void *context, size_t size)
 {
-    const struct domain *domain = context;
+    const struct kp_gate *domain = context;
     int64_t before = countdown();
     void *block = domain->next.malloc(domain->next.context, size);
 
@@ -130,7 +106,7 @@ static void *any_malloc(void *context, size_t size)
 
 static void *any_calloc(void *context, size_t count, size_t size)
 {
-    const struct domain *domain = context;
+    const struct kp_gate *domain = context;
     int64_t before = countdown();
     void *block = domain->next.calloc(domain->next.context, count, size);
 
@@ -139,7 +115,7 @@ static void *any_calloc(void *context, size_t count, size_t size)
     return block;
 }
 
-static KP_SLOW void *realloc_sampled(const struct domain *domain, void *block, size_t size)
+static KP_SLOW void *realloc_sampled(const struct kp_gate *domain, void *block, size_t size)
 {
     uint64_t id = kp_sample_take(block);
     void *result = domain->next.realloc(domain->next.context, block, size);
@@ -153,7 +129,7 @@ static KP_SLOW void *realloc_sampled(const struct domain *domain, void *block, s
 
 static void *any_realloc(void *context, void *block, size_t size)
 {
-    const struct domain *domain = context;
+    const struct kp_gate *domain = context;
     int64_t before = countdown();
     void *result = block && kp_filter_hit(block)
                        ? realloc_sampled(domain, block, size)
@@ -164,25 +140,13 @@ static void *any_realloc(void *context, void *block, size_t size)
     return result;
 }
 
-static KP_SLOW void slow_free(const struct domain *domain, void *block)
+static KP_SLOW void slow_free(const struct kp_gate *domain, void *block)
 {
     if (((const uintptr_t *)block)[1] == domain->code_type)
         kp_python_code_gone((uintptr_t)block);
     if (kp_filter_hit(block))
         kp_sample_free(block);
     domain->next.free(domain->next.context, block);
-}
-
-static void any_free(void *context, void *block)
-{
-    const struct domain *domain = context;
-
-    if (!block)
-        return;
-    if (KP_LIKELY_NOT(((const uintptr_t *)block)[1] == domain->code_type) || kp_filter_hit(block))
-        slow_free(domain, block);
-    else
-        domain->next.free(domain->next.context, block);
 }
 
 /* ---- arenas ---- */
@@ -234,16 +198,16 @@ static void arena_free(void *context, void *arena, size_t bytes)
 /* ---- putting them in front ---- */
 
 struct python_calls {
-    void (*get)(int, struct allocator *);
-    void (*set)(int, struct allocator *);
+    void (*get)(int, struct kp_py_allocator *);
+    void (*set)(int, struct kp_py_allocator *);
     void (*get_arenas)(struct arena_allocator *);
     void (*set_arenas)(struct arena_allocator *);
 };
 
 static bool find_calls(struct python_calls *calls)
 {
-    calls->get = (void (*)(int, struct allocator *))kp_python_symbol("PyMem_GetAllocator");
-    calls->set = (void (*)(int, struct allocator *))kp_python_symbol("PyMem_SetAllocator");
+    calls->get = (void (*)(int, struct kp_py_allocator *))kp_python_symbol("PyMem_GetAllocator");
+    calls->set = (void (*)(int, struct kp_py_allocator *))kp_python_symbol("PyMem_SetAllocator");
     calls->get_arenas =
         (void (*)(struct arena_allocator *))kp_python_symbol("PyObject_GetArenaAllocator");
     calls->set_arenas =
@@ -257,14 +221,19 @@ static bool has_type_word(void)
     return kp_py_layout.type == sizeof(uintptr_t);
 }
 
-static void wrap_domain(const struct python_calls *calls, int which, const struct allocator *now,
-                        bool is_pymalloc)
+static void wrap_domain(const struct python_calls *calls, int which,
+                        const struct kp_py_allocator *now, bool is_pymalloc)
 {
-    struct domain *domain = &domains[wraps][which];
-    struct allocator ours = {domain, is_pymalloc ? small_malloc : any_malloc,
-                             is_pymalloc ? small_calloc : any_calloc, any_realloc, any_free};
+    struct kp_gate *domain = &domains[wraps][which];
+    struct kp_gate_calls gates = kp_gates_beside(kp_python.start);
+    struct kp_py_allocator ours = {domain, is_pymalloc ? gates.malloc : any_malloc,
+                                   is_pymalloc ? small_calloc : any_calloc, any_realloc,
+                                   gates.free};
 
+    kp_gate_prepare(domain);
     domain->next = *now;
+    domain->slow_malloc = slow_malloc;
+    domain->slow_free = slow_free;
     domain->kind = which == DOMAIN_OBJECT ? KP_KIND_OBJECT : KP_KIND_MEM;
     domain->code_type =
         which == DOMAIN_OBJECT && has_type_word() ? kp_python.code_type : UINTPTR_MAX;
@@ -284,17 +253,22 @@ static void wrap_arenas(const struct python_calls *calls)
     calls->set_arenas(&ours);
 }
 
-/* A domain that malloc serves is seen there. */
-static bool is_to_wrap(const struct allocator *now, const struct allocator *raw)
+static bool is_ours(const struct kp_py_allocator *now)
 {
-    return now->free != any_free && now->malloc != raw->malloc;
+    return now->realloc == any_realloc;
+}
+
+/* A domain that malloc serves is seen there. */
+static bool is_to_wrap(const struct kp_py_allocator *now, const struct kp_py_allocator *raw)
+{
+    return !is_ours(now) && now->malloc != raw->malloc;
 }
 
 /* The plain pymalloc serves both domains with the same functions and has no context; in the raw
  * domain there is malloc then. Debug hooks have a context, mimalloc has functions for each. */
 static void wrap(const struct python_calls *calls)
 {
-    struct allocator raw, mem, object;
+    struct kp_py_allocator raw, mem, object;
 
     calls->get(DOMAIN_RAW, &raw);
     calls->get(DOMAIN_MEM, &mem);
@@ -302,7 +276,7 @@ static void wrap(const struct python_calls *calls)
     bool wrap_mem = is_to_wrap(&mem, &raw), wrap_object = is_to_wrap(&object, &raw);
     bool is_pymalloc = object.malloc == mem.malloc && !object.context && !mem.context &&
                        !kp_python.is_free_threaded;
-    kp_python.tells_code_deaths = has_type_word() && (object.free == any_free ||
+    kp_python.tells_code_deaths = has_type_word() && (is_ours(&object) ||
                                                      (wrap_object && wraps < WRAPS_MAX));
     if ((!wrap_mem && !wrap_object) || wraps == WRAPS_MAX)
         return;
