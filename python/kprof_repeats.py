@@ -11,10 +11,12 @@ repeat. What pytest itself would pile up from repeat to repeat is taken away her
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import mmap
 import os
+import signal
 import sys
 import warnings
 from itertools import count
@@ -34,6 +36,7 @@ _RESET = {
     "usepdb": False, "trace": False, "lf": False, "failedfirst": False, "newfirst": False,
     "stepwise": False, "maxfail": 0, "durations": None, "collectonly": False, "setupshow": False,
 }  # fmt: skip
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 
 
@@ -212,6 +215,7 @@ def _tidier(item: Any, every: int) -> Callable[[int, bool], None]:
 
 
 def main(job: dict[str, Any]) -> int:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a test may hang when the parent is killed
     sys.argv[:] = job["argv"]
     repeats = Repeats(job)
     with repeats.written_down():

@@ -15,6 +15,7 @@ docs/pytest.md. This file has the options, the marks and the reports to pytest.
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ class Checker:
         self.config = config
         self.programs = Programs(config.getoption("kprof_bin"))
         parse_size(config.getoption("kprof_below"))
+        self.kept = self.folder_asked_for()
         self.found: list[tuple[str, dict[str, Any]]] = []
         self.children: Children | None = None
         # A worker is not told what pytest was called with, so the controller passes it on.
@@ -134,7 +136,7 @@ class Checker:
         run = Run(self.children, item.nodeid, check, self.folder_of_recordings())
         growth, problem = None, ""
         try:
-            growth = run.check(name_test(item), nextitem and name_test(nextitem), bool(self.config.getoption("kprof_dir")))
+            growth = run.check(name_test(item), nextitem and name_test(nextitem), self.kept is not None)
         except Unusable as error:
             problem = str(error)
         reports = _received(item, run.result.get("reports", []))
@@ -149,7 +151,7 @@ class Checker:
                 run.result["repeats"] + 1)))  # fmt: skip
         elif growth and leaks:
             _fail_as_leak(item, report, run, growth)
-        if not leaks and not self.config.getoption("kprof_dir"):
+        if not leaks and not self.kept:
             run.forget()
         report.duration = time.perf_counter() - started
         return reports
@@ -159,13 +161,21 @@ class Checker:
         files = {str(item.path): None for item in session.items if self.check_of(item)}
         return Children(self.programs, self.arguments + no_coverage, self.config.invocation_params.dir, list(files))
 
-    def folder_of_recordings(self) -> Path:
+    def folder_asked_for(self) -> Path | None:
         given = self.config.getoption("kprof_dir")
-        if given:
-            folder = Path(self.config.invocation_params.dir, given)
-        else:
-            folder = self.config._tmp_path_factory.getbasetemp() / "kprof"
-        folder.mkdir(parents=True, exist_ok=True)
+        if not given:
+            return None
+        folder = Path(self.config.invocation_params.dir, given)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise Unusable("cannot write recordings to %s: %s" % (folder, error.strerror)) from None
+        return folder
+
+    def folder_of_recordings(self) -> Path:
+        folder: Path = self.kept or self.config._tmp_path_factory.getbasetemp() / "kprof"
+        folder.mkdir(exist_ok=True)
         return folder
 
 

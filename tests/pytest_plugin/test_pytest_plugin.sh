@@ -95,6 +95,7 @@ usage() # what, expected, argument...
 usage "no kprof: says where it looked and what to do" '--kprof: cannot find kprof-run in /nowhere; install kprof, or say with --kprof-bin' \
     --kprof --kprof-bin=/nowhere
 usage "a size that is none" "--kprof: 'much' is no size; sizes are" --kprof --kprof-below=much --kprof-bin="$BUILD"
+usage "a folder that cannot be" '--kprof: cannot write recordings to /proc/nowhere: ' --kprof --kprof-dir=/proc/nowhere --kprof-bin="$BUILD"
 cat > test_wrong.py << 'END'
 import pytest
 @pytest.mark.kprof_leaks(limit="1 B")
