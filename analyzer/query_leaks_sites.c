@@ -5,6 +5,7 @@
  * stacks, and each of them alone would not be evidence. Arenas hold blocks that are counted
  * themselves, reservations are address space: neither is looked at. One thread.
  */
+#include "leak_sizes.h"
 #include "lifetime.h"
 #include "query_db.h"
 #include "query_leaks.h"
@@ -16,8 +17,6 @@
 #include <string.h>
 
 #define SMALL_OBJECT 512 /* what Python's own allocator serves, at most */
-#define SIZES_LEAST 3 /* samples of the middle third that stand for what stays */
-#define OBJECT_BYTES 64.0 /* of a block of Python's, where no sample says it */
 /* So many survivors tell what there is to tell, in a second. Of more, every k-th is looked at. */
 #define SURVIVORS_ENOUGH 1000000.0
 
@@ -35,23 +34,15 @@ struct birth_row {
     struct kp_birth birth;
 };
 
-struct sizes { /* bytes asked for, and with what the allocator adds */
-    double asked, used, blocks, samples;
-    double asked_2, both, used_2; /* squares and product, as far as samples stand for others */
-};
-enum { OF_MALLOC, OF_OBJECTS };
-enum { OF_ALL, OF_MIDDLE }; /* of the middle third */
-
 struct loader {
     struct kp_leaks *leaks;
     struct member *members; /* by site_id, later by key */
     struct birth_row *births;
     struct kp_frame *frames; /* room for a stack */
     size_t member_count, birth_count;
-    struct sizes sizes[2][2];
+    struct kp_leak_sizes sizes;
     double started_s;
     double survivors, every; /* all that the table has; one in how many is looked at */
-    bool glibc;
     struct kp_cohort_input *inputs; /* by place */
     size_t place_count;
 };
@@ -160,19 +151,6 @@ static struct member *find_member(const struct loader *l, int64_t site_id)
     return bsearch(&like, l->members, l->member_count, sizeof like, compare_site_ids);
 }
 
-/* What glibc makes of a request: a header of 8 bytes, steps of 16; pages from 128 KiB on. */
-static double glibc_chunk(double size)
-{
-    if (size >= 128 * 1024)
-        return ceil((size + 16) / 4096) * 4096;
-    return fmax(32, ceil((size + 8) / 16) * 16);
-}
-
-static double object_chunk(double size)
-{
-    return fmax(16, ceil(size / 16) * 16);
-}
-
 /* What the allocators' own figures have too much or too little, from its birth on: Python counts
  * large blocks among its own, which malloc serves; nobody counts mappings. */
 static int add_extra(struct kp_leaks *leaks, const struct member *m, double at, double size,
@@ -186,59 +164,6 @@ static int add_extra(struct kp_leaks *leaks, const struct member *m, double at, 
         return -1;
     *extra = (struct kp_leak_extra){at, mapped ? size * weight : 0, mapped ? 0 : weight};
     return 0;
-}
-
-/* What stays is measured on births of the middle third, if there are enough: what was born later
- * may still go, what was born earlier is of the warm-up. */
-static void add_sizes(struct loader *l, unsigned kind, double at, double size, double weight)
-{
-    double third = (l->leaks->end - l->leaks->begin) / 3;
-    bool middle = at >= l->leaks->begin + third && at < l->leaks->end - third;
-    bool is_object = kind & (KP_KINDS_OBJECT | KP_KINDS_MEM);
-    double used = is_object ? object_chunk(size) : l->glibc ? glibc_chunk(size) : size;
-    if (!is_object && !(kind & (KP_KINDS_MALLOC | KP_KINDS_NEW)))
-        return;
-    for (int part = OF_ALL; part <= (middle ? OF_MIDDLE : OF_ALL); part++) {
-        struct sizes *sizes = &l->sizes[is_object ? OF_OBJECTS : OF_MALLOC][part];
-        double squared = weight * (weight - 1);
-        sizes->samples++;
-        sizes->asked += size * weight;
-        sizes->used += used * weight;
-        sizes->blocks += weight;
-        sizes->asked_2 += size * size * squared;
-        sizes->both += size * used * squared;
-        sizes->used_2 += used * used * squared;
-    }
-}
-
-static const struct sizes *sizes_of(const struct loader *l, int allocator)
-{
-    const struct sizes *sizes = l->sizes[allocator];
-    return &sizes[sizes[OF_MIDDLE].samples >= SIZES_LEAST ? OF_MIDDLE : OF_ALL];
-}
-
-static double asked_of(const struct sizes *sizes)
-{
-    return sizes->used > 0 ? sizes->asked / sizes->used : 1;
-}
-
-/* The standard error of what was asked for, as that share of what is used: of a ratio (Cochran,
- * Sampling Techniques, 6.4). */
-static double asked_error(const struct sizes *sizes)
-{
-    double r = asked_of(sizes);
-    return sqrt(fmax(sizes->asked_2 - 2 * r * sizes->both + r * r * sizes->used_2, 0));
-}
-
-static void take_sizes(const struct loader *l, struct kp_leaks *leaks)
-{
-    const struct sizes *of_malloc = sizes_of(l, OF_MALLOC), *objects = sizes_of(l, OF_OBJECTS);
-    double asked = of_malloc->asked + objects->asked;
-    leaks->live_asked = asked_of(of_malloc);
-    leaks->object_asked = asked_of(objects);
-    leaks->object_bytes = objects->blocks > 0 ? objects->asked / objects->blocks : OBJECT_BYTES;
-    leaks->asked_error =
-        asked > 0 ? hypot(asked_error(of_malloc), asked_error(objects)) / asked : 0;
 }
 
 static int add_birth(struct kp_query *query, sqlite3_stmt *st, void *to)
@@ -257,7 +182,9 @@ static int add_birth(struct kp_query *query, sqlite3_stmt *st, void *to)
         return -1;
     *row = (struct birth_row){m->place, {at, size * weight, weight}};
     m->survivors++;
-    add_sizes(l, m->kind, at, size, weight);
+    double third = (leaks->end - leaks->begin) / 3;
+    kp_leak_sizes_add(&l->sizes, m->kind, size, weight,
+                      at >= leaks->begin + third && at < leaks->end - third);
     return add_extra(leaks, m, at, size, weight);
 }
 
@@ -291,7 +218,7 @@ static int add_process(struct kp_query *query, sqlite3_stmt *st, void *to)
     const char *allocator = (const char *)sqlite3_column_text(st, 1);
     (void)query;
     l->started_s = kp_column_amount(st, 0);
-    l->glibc = allocator && (strstr(allocator, "/libc.so") || strstr(allocator, "/libc-2"));
+    l->sizes.of_glibc = allocator && (strstr(allocator, "/libc.so") || strstr(allocator, "/libc-2"));
     return 0;
 }
 
@@ -411,7 +338,7 @@ int kp_leaks_load_sites(struct kp_query *query, struct kp_leaks *leaks, struct k
     int result = l.frames ? load_rows(query, &l, error) : kp_query_no_memory(error);
     if (result == 0)
         result = judge_places(query, &l, error);
-    take_sizes(&l, leaks);
+    kp_leak_sizes_tell(&l.sizes, leaks);
     free(l.frames);
     free(l.members);
     free(l.births);
