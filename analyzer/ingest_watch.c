@@ -6,7 +6,18 @@
 #include "ingest.h"
 
 #define DETAIL_PERIOD_US 1000000u
+#define DETAIL_FIRST_US 50000u /* periods of a young process are as long as it has lived */
 #define DETAIL_SHARE 250 /* at most 1/250 of the time goes into detailed readings */
+
+static uint64_t period(const struct kp_recorded *process, uint64_t now_us)
+{
+    uint64_t joined_us = process->info.joined_ns / 1000;
+    uint64_t age_us = now_us > joined_us ? now_us - joined_us : 0;
+
+    return age_us < DETAIL_FIRST_US    ? DETAIL_FIRST_US
+           : age_us < DETAIL_PERIOD_US ? age_us
+                                       : DETAIL_PERIOD_US;
+}
 
 static void take_reading(struct kp_ingest *ingest, struct kp_recorded *process, uint64_t now_us)
 {
@@ -19,9 +30,8 @@ static void take_reading(struct kp_ingest *ingest, struct kp_recorded *process, 
         kp_outside_read(&process->outside, process->watched.outer_pid, &reading);
         uint64_t took_us = kp_watch_now_us(&ingest->watch) - now_us;
         ingest->detail_us += took_us;
-        uint64_t pause_us = took_us * DETAIL_SHARE * running;
-        process->detail_due_us =
-            now_us + (pause_us > DETAIL_PERIOD_US ? pause_us : DETAIL_PERIOD_US);
+        uint64_t pause_us = took_us * DETAIL_SHARE * running, period_us = period(process, now_us);
+        process->detail_due_us = now_us + (pause_us > period_us ? pause_us : period_us);
     }
     kp_memory_series_add(&process->memory, &reading);
     ingest->is_changed = true;

@@ -90,7 +90,7 @@ void kp_outside_release(struct kp_outside *outside)
 
 static bool is_own_range(const struct kp_snapshot_mapping *mapping)
 {
-    return mapping->said.kind == KP_MAPPING_KPROF && !mapping->said.rss && !mapping->said.swap;
+    return mapping->said.kind == KP_MAPPING_KPROF && mapping->said.swap == KP_TOTAL_UNKNOWN;
 }
 
 static bool is_own(const struct kp_snapshot_mapping *ranges, size_t count, uint64_t address)
@@ -126,6 +126,37 @@ static void give(struct kp_snapshot *snapshot, const struct kp_outside_mapping *
                                               .anonymous = said->anonymous,
                                               .swap = said->swap},
                                      .path = kp_copy_text(mapping->path, said->path_bytes)};
+}
+
+/* Our own memory in the ranges that the shim told, or in the mappings; `first` of them is told. */
+static uint64_t own_bytes(struct kp_snapshot *snapshot, bool in_ranges,
+                          struct kp_snapshot_mapping **first)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = snapshot->mapping_count; i-- > 0;) {
+        struct kp_snapshot_mapping *mapping = &snapshot->mappings[i];
+
+        if (mapping->said.kind != KP_MAPPING_KPROF || is_own_range(mapping) != in_ranges)
+            continue;
+        bytes += mapping->said.anonymous;
+        *first = mapping;
+    }
+    return bytes;
+}
+
+/* It grows with what is recorded, also after the mappings were read: the first one gets the rest. */
+static void add_own_growth(struct kp_snapshot *snapshot)
+{
+    struct kp_snapshot_mapping *first = NULL;
+    uint64_t now = own_bytes(snapshot, true, &first), then = own_bytes(snapshot, false, &first);
+
+    if (now <= then)
+        return;
+    if (is_own_range(first))
+        first->said.rss = first->said.anonymous = first->said.swap = 0;
+    first->said.rss += now - then;
+    first->said.anonymous += now - then;
 }
 
 static void drop_own_ranges(struct kp_snapshot *snapshot)
@@ -166,5 +197,6 @@ void kp_outside_give(const struct kp_outside *outside, struct kp_snapshot *snaps
                                is_in_heap(snapshot, said)));
         }
     }
+    add_own_growth(snapshot);
     drop_own_ranges(snapshot);
 }

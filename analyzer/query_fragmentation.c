@@ -174,6 +174,7 @@ static void sum_arena(struct kp_heap_picture *p, const struct kp_heap_arena *a)
 struct mapping_reader {
     struct kp_heap_picture *picture;
     double sum, heap, blocks, other, ranges;
+    double beside_files; /* pages of files and of shared memory that are counted elsewhere */
 };
 
 static int add_mapping(struct kp_query *query, sqlite3_stmt *st, void *to)
@@ -196,6 +197,8 @@ static int add_mapping(struct kp_query *query, sqlite3_stmt *st, void *to)
             *sums[i].sum += rss;
     if (strcmp(kind, "range") != 0)
         reader->sum += rss;
+    if (strcmp(kind, "range") != 0 && strcmp(kind, "file") != 0)
+        reader->beside_files += rss - kp_column_amount(st, 2);
     return 0;
 }
 
@@ -247,15 +250,16 @@ static void find_malloc(struct kp_heap_picture *p, const struct mapping_reader *
     w->held_malloc = resident - w->live;
 }
 
-/* Mappings that were read in the same moment say exactly what RSS was; statm is a little behind. */
+/* Mappings that were read in the same moment say exactly what RSS was; statm is a little behind. In
+ * those of another moment files may be missing, of which the snapshot knows the sum. */
 static void explain_rss(struct kp_heap_picture *p, const struct mapping_reader *reader)
 {
     struct kp_heap_rss *w = &p->where;
 
     if (w->has_mappings && p->mappings_s == p->time_s)
         p->rss = (int64_t)reader->sum;
-    if (!w->has_mappings)
-        w->files = (double)p->rss_file;
+    else
+        w->files = fmax(0, (double)p->rss_file - reader->beside_files);
     find_malloc(p, reader);
     w->held_python = fmin(p->unused[1], p->resident[1]);
     w->live += p->resident[1] - w->held_python;
@@ -322,7 +326,7 @@ int kp_query_heap(struct kp_query *query, int64_t process_id, enum kp_snapshot_c
                   p, add_arena, p, error) != 0 ||
         load_rows(query, "arena, step, cells, resident, used FROM occupancy t", p, add_step, p,
                   error) != 0 ||
-        load_rows(query, "kind, rss FROM mapping t", p, add_mapping, &mappings, error) != 0 ||
+        load_rows(query, "kind, rss, anonymous FROM mapping t", p, add_mapping, &mappings, error) != 0 ||
         kp_query_rows(query, peak_sql, process_id, read_peak, p, error) != 0)
         return -1;
     for (size_t i = 0; i < p->arena_count; i++)

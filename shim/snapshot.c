@@ -37,7 +37,7 @@
 #define GROWTH_BYTES (1u << 20)
 #define BUSY_ABANDONED_US 10000000u
 #define SMAPS_AGE_US 50000u /* a process that is younger has no mappings that need explaining */
-#define SMAPS_RSS_MAX (128u << 20) /* a larger one would take ms, and the collector has read it */
+#define SMAPS_RSS_MAX (16u << 20) /* read in 0.5 ms; those of a larger one the collector has read */
 #define END_ONCE_US 2000000u
 
 _Atomic uint64_t kp_snapshot_due_us;

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define CELLS_AT_ONCE 4000u
+#define OWN_WHOLE_BYTES (256ull << 20) /* of our own memory: each page is looked for */
+#define OWN_DRAWN_BYTES (32ull << 20)  /* of more */
 
 /* Room for a record of any size. */
 static void *reserve(struct kp_slot *slot, uint32_t bytes)
@@ -181,17 +183,25 @@ static bool write_smaps(struct kp_slot *slot, uint64_t number, struct kp_snapsho
     return true;
 }
 
-/* What is ours, for the collector, which reads smaps from outside. */
-static bool write_own(struct kp_slot *slot, uint64_t number)
+/* What is ours, for the collector, which reads smaps from outside. Of the library's own file nothing
+ * is said to be resident. */
+static bool write_own(struct kp_slot *slot, uint64_t number, struct kp_heap *heap)
 {
     struct kp_rec_mapping own = {.kind = KP_MAPPING_KPROF,
                                  .number = number,
                                  .start = kp_host.own_start,
-                                 .end = kp_host.own_end};
+                                 .end = kp_host.own_end,
+                                 .swap = KP_TOTAL_UNKNOWN};
+    uint64_t bytes = 0, start, end;
 
-    for (uint32_t i = 0; write_mapping(slot, &own, "");)
+    for (uint32_t i = 0; kp_sys_own_next(&i, &start, &end);)
+        bytes += end - start;
+    kp_heap_draw(heap, bytes, OWN_WHOLE_BYTES, OWN_DRAWN_BYTES);
+    for (uint32_t i = 0; write_mapping(slot, &own, "");) {
         if (!kp_sys_own_next(&i, &own.start, &own.end))
             return true;
+        own.rss = own.anonymous = kp_heap_resident_outside(heap, own.start, own.end);
+    }
     return false;
 }
 
@@ -217,7 +227,7 @@ void kp_snapshot_write(struct kp_slot *slot, const struct kp_rec_snapshot *snaps
     if (slot && write_words(slot, snapshot, sizeof *snapshot) &&
         write_arenas(slot, number, heap) && write_spans(slot, number, heap) &&
         write_ranges(slot, number, heap) &&
-        (smaps ? write_smaps(slot, number, smaps) : write_own(slot, number)) &&
+        (smaps ? write_smaps(slot, number, smaps) : write_own(slot, number, heap)) &&
         write_words(slot, &end, sizeof end))
         tell_taken(number, kp_clock_us());
 }

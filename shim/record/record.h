@@ -344,7 +344,7 @@ struct kp_rec_mapping {
     uint64_t start, end; /* of the first; OTHER has one record each */
     uint64_t rss;
     uint64_t anonymous; /* of it */
-    uint64_t swap;
+    uint64_t swap;      /* all ones: kprof's own memory of a snapshot that reads no others */
 };
 struct kp_rec_snapshot_taken {
     uint64_t type_number;
