@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# long-limit: 600
 # Counts are exact: what an extension asks of Python's C API, built with a PLT and with -fno-plt, on
 # static and shared interpreters, once, a thousand and 32,000 times, in two threads at once; in
 # forked children; in native threads; and when the process is killed.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# limit: 240
 # Modules that Cython and pybind11 have made: every call counted, pybind11's functions under their
 # own names, Cython's for the module; and they behave as without kprof.
 . "$(dirname "$0")/lib_conversions.sh"
