@@ -28,6 +28,7 @@ struct kp_heap *kp_heap_new(unsigned shift, uint64_t end_cpu_us)
         heap->shift = shift;
         heap->end_cpu_us = end_cpu_us;
         heap->chance = UINT32_MAX;
+        heap->first = (uint32_t)(kp_ticks() * 0x9e3779b97f4a7c15u >> 32);
     }
     return heap;
 }
@@ -37,7 +38,6 @@ void kp_heap_draw(struct kp_heap *heap, uint64_t bytes, uint64_t whole, uint64_t
     heap->chance = UINT32_MAX;
     if (bytes > whole && heap->end_cpu_us != UINT64_MAX)
         heap->chance = (uint32_t)((double)drawn / (double)bytes * UINT32_MAX);
-    heap->first = (uint32_t)(kp_ticks() * 0x9e3779b97f4a7c15u >> 32);
 }
 
 /* Multiples of the golden ratio spread neighbours evenly, whatever the distance between them. */

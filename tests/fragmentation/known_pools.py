@@ -4,7 +4,7 @@ by another line than the rest. What Python says of its own allocator goes to std
 import sys
 
 SIZE = 464
-COUNT = 80000
+COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 80000
 LENGTH = SIZE - sys.getsizeof(b"")
 
 
