@@ -30,7 +30,7 @@ void kp_leak_sizes_add(struct kp_leak_sizes *sizes, unsigned kind, double size, 
     double squared = weight * (weight - 1);
     if (!is_object && !(kind & (KP_KINDS_MALLOC | KP_KINDS_NEW)))
         return;
-    for (int part = 0; part <= in_middle; part++) {
+    for (int part = 0; part < (in_middle ? 2 : 1); part++) {
         struct kp_size_sums *sums =
             &sizes->sums[is_object ? KP_SIZES_OBJECTS : KP_SIZES_MALLOC][part];
         sums->samples++;
