@@ -98,13 +98,13 @@ static struct kp_gate_calls calls_at(uintptr_t gates)
 {
     return (struct kp_gate_calls){
         (void *(*)(void *, size_t))gates,
-        (void (*)(void *, void *))(gates + (uintptr_t)(kp_gate_free - kp_gates))};
+        (void (*)(void *, void *))(gates + (uintptr_t)kp_gate_free - (uintptr_t)kp_gates)};
 }
 
 /* A copy of the gates below the image: above it the heap of brk() may grow. 0: none. */
 static uintptr_t copy_below(uintptr_t image)
 {
-    size_t bytes = (size_t)(kp_gates_end - kp_gates);
+    size_t bytes = (uintptr_t)kp_gates_end - (uintptr_t)kp_gates;
 
     for (uintptr_t i = 1; i <= NEAR_TRIES && image > i * NEAR_STEP; i++) {
         uintptr_t wanted = (image - i * NEAR_STEP) & ~(uintptr_t)(PAGE - 1);

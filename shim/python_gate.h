@@ -12,7 +12,7 @@
 #ifndef KP_PYTHON_GATE_H
 #define KP_PYTHON_GATE_H
 
-#include "record/record.h"
+#include "record.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,8 +4,9 @@
  *
  * The budget: one takes no longer than about 1 ms, of large heaps a part is looked at and stands for
  * the rest; and after one that took t of CPU time none is taken before 100 t have passed. With
- * KPROF_PAGES=1 the one at the end looks at everything. A handler that has interrupted malloc must not look at its arenas, so none is taken
- * where a signal's frame is on the stack; while one is being taken all signals wait.
+ * KPROF_PAGES=1 the one at the end looks at everything. A handler that has interrupted malloc must
+ * not look at its arenas, so none is taken where a signal's frame is on the stack; while one is
+ * being taken all signals wait.
  *
  * RSS is looked at every 20 ms, when something is sampled: what lies between two looks is not seen.
  * In Python the end is the first free after it has begun to take its modules down: at exit() there
