@@ -9,6 +9,7 @@
  * to damage). It is dropped and counted. What the
  * records do is in ingest_record.c.
  */
+#include "ingest_ahead.h"
 #include "ingest_slot.h"
 
 #include "alloc.h"
@@ -48,6 +49,7 @@ static enum run_end run_chunk(struct kp_slot_run *run, struct kp_error *error)
 {
     struct kp_data_chunk *chunk = run->chunk;
     uint32_t began = chunk->offset;
+    struct kp_ingest_ahead ahead;
     union kp_record record;
     int type = 0;
 
@@ -59,7 +61,9 @@ static enum run_end run_chunk(struct kp_slot_run *run, struct kp_error *error)
                                         chunk->offset - chunk->buffer_from, KP_CHUNK_DATA};
     run->queue->waits_for = run->queue->waits_until_us = run->queue->at_snapshot = 0;
     run->queue->is_old_wait = false;
+    kp_ingest_ahead_begin(&ahead, run, &records);
     while (!is_stopped(run->queue) && (type = kp_decode_next(&records, &record)) > 0) {
+        kp_ingest_ahead_step(&ahead, run);
         kp_slot_run_take(run, type, record);
         if (!is_stopped(run->queue))
             chunk->offset = chunk->buffer_from + records.offset;

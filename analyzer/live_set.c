@@ -137,6 +137,12 @@ struct kp_live_sample *kp_live_set_find(const struct kp_live_set *set, uint64_t 
     return number ? kp_live_set_at(set, number) : NULL;
 }
 
+void kp_live_set_expect(const struct kp_live_set *set, uint64_t id)
+{
+    if (set->places)
+        __builtin_prefetch(&set->places[hash_of(id) & set->mask], 1);
+}
+
 /* Closes the gap at `at`: whoever may, moves nearer to its home. */
 static void shift_back(struct kp_live_set *set, uint32_t at)
 {

@@ -62,6 +62,8 @@ void kp_live_set_release(struct kp_live_set *set);
 struct kp_live_sample *kp_live_set_insert(struct kp_live_set *set, uint64_t id);
 /* NULL: none. */
 struct kp_live_sample *kp_live_set_find(const struct kp_live_set *set, uint64_t id);
+/* It will be looked for soon: what that reads may come nearer meanwhile. */
+void kp_live_set_expect(const struct kp_live_set *set, uint64_t id);
 void kp_live_set_remove(struct kp_live_set *set, struct kp_live_sample *sample);
 /* All of them have rows now, none above `last_row`. */
 void kp_live_set_settle(struct kp_live_set *set, int64_t last_row);

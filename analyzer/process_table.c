@@ -75,10 +75,7 @@ void kp_process_free(struct kp_recorded *process)
 
 struct kp_node *kp_process_node(struct kp_recorded *process, uint32_t id)
 {
-    uint32_t page = id / KP_NODE_PAGE;
-    struct kp_node *node = page < process->node_page_count && process->nodes[page]
-                               ? &process->nodes[page][id % KP_NODE_PAGE]
-                               : NULL;
+    struct kp_node *node = kp_process_node_at(process, id);
 
     return node && node->is_known ? node : NULL;
 }

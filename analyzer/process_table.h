@@ -158,6 +158,15 @@ void kp_process_free(struct kp_recorded *process);
 
 /* NULL: the process has no such node. */
 struct kp_node *kp_process_node(struct kp_recorded *process, uint32_t id);
+/* Where it would be, known or not; NULL: nowhere. */
+static inline struct kp_node *kp_process_node_at(const struct kp_recorded *process, uint32_t id)
+{
+    uint32_t page = id / KP_NODE_PAGE;
+
+    return page < process->node_page_count && process->nodes[page]
+               ? &process->nodes[page][id % KP_NODE_PAGE]
+               : NULL;
+}
 /* Makes room for it; NULL when the id is impossible. */
 struct kp_node *kp_process_node_new(struct kp_recorded *process, uint32_t id);
 /* NULL: no such module. */
