@@ -93,6 +93,12 @@ static int take_stacks(struct kp_query *query, sqlite3_stmt *st, void *to)
     (void)query;
     leaks->stacks = kp_column_whole(st, 0);
     leaks->stack_bytes = kp_column_amount(st, 1);
+    /* Mappings are read seldom, threads are counted more often: those that came meanwhile have
+     * stacks, too. */
+    if (leaks->stacks > 0 && leaks->stacks < leaks->threads_last) {
+        leaks->stack_bytes *= (double)leaks->threads_last / (double)leaks->stacks;
+        leaks->stacks = leaks->threads_last;
+    }
     return 0;
 }
 
