@@ -197,12 +197,16 @@ static void sum_up_location(struct kp_stacks *s, struct kp_location *l)
     }
 }
 
+/* Frames of a location: the collector writes no more, a damaged database may have thousands. */
+#define INLINED_MAX "64"
+
 static int load_locations(struct kp_query *query, struct kp_stacks *s, struct kp_error *error)
 {
     int step = kp_query_rows(
         query,
         "SELECT l.id, l.module_id, l.address, f.function, f.file, f.line, f.exact, f.lang "
-        "FROM location l LEFT JOIN frame f ON f.location_id = l.id ORDER BY l.id, f.depth",
+        "FROM location l LEFT JOIN frame f ON f.location_id = l.id AND f.depth < " INLINED_MAX
+        " ORDER BY l.id, f.depth",
         0, add_location_row, s, error);
     if (step == 0)
         step = mark_interpreters(query, s, error);

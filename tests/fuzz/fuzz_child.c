@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CPU_LIMIT_S 2
-#define TIME_LIMIT_MS 20000
+#define CPU_LIMIT_S 10
+#define TIME_LIMIT_MS 60000
 #define RSS_LIMIT_KB (768 << 10)
 #define POLL_MS 50
 #define DONE 64 /* exit status of a child that has come to its end */
