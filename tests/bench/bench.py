@@ -3,8 +3,8 @@
 """What kprof costs, as ratios within one run: `make bench` (T=pairs|flat|programs|children|auto|ingest|python|
 wheel picks one).
 
-Configurations are interleaved; a time is the best of its runs where it is a property of the code
-(ns a call), the median where it is a property of a run (CPU time of a program)."""
+Configurations are interleaved, and a time is the best of its runs, where it is a property of the code (ns a call).
+Where it is one of a run (CPU time of a program), plain and kprof run at the same time on one processor."""
 import os
 import re
 import shutil
@@ -18,7 +18,7 @@ import time
 import bench_conversions
 import bench_python
 import bench_wheel
-from bench_run import BENCH, BUILD, LIBRARY, REPORT, clean, cpu_of, environment, output
+from bench_run import BENCH, BUILD, LIBRARY, REPORT, beside, clean, cpu_ratio, environment, interval, on_one_processor, output
 
 ALLOCATORS = {"glibc": None, "mimalloc": "libmimalloc.so.2", "jemalloc": "libjemalloc.so.2",
               "tcmalloc": "libtcmalloc_minimal.so.4"}
@@ -87,20 +87,16 @@ PROGRAMS = {
 
 def programs():
     make_inputs()
-    print("CPU time of the program, ratio to plain (median of 5, interleaved)     default    KPROF_RATE=1    heaptrack")
+    database = os.path.abspath("bench.db")
+    print("CPU time of the program by the plain one at the same time: median of 8 (95 % interval)")
     for name, command in PROGRAMS.items():
-        times = {"plain": [], "default": [], "one": [], "heaptrack": []}
-        for _ in range(5):
-            times["plain"].append(cpu_of(command, environment()))
-            times["default"].append(cpu_of(command, environment([LIBRARY], KPROF_DB=os.path.abspath("bench.db"))))
-            clean()
-            times["one"].append(cpu_of(command, environment([LIBRARY], KPROF_RATE="1", KPROF_SPOOL_MAX="2G", KPROF_DB=os.path.abspath("bench.db"))))
-            clean()
-            if shutil.which("heaptrack"):
-                times["heaptrack"].append(cpu_of(["heaptrack", "-r", "-o", "ht", *command], environment()))
-        plain = statistics.median(times["plain"])
-        ratios = {k: f"{statistics.median(v) / plain:.3f}" if v else "-" for k, v in times.items()}
-        print(f"  {name:18} plain {plain:6.2f} s {'':34}{ratios['default']:>9}{ratios['one']:>16}{ratios['heaptrack']:>13}", flush=True)
+        ways = {"default": (command, environment([LIBRARY], KPROF_DB=database)),
+                "KPROF_RATE=1": (command, environment([LIBRARY], KPROF_RATE="1", KPROF_SPOOL_MAX="2G", KPROF_DB=database))}
+        if shutil.which("heaptrack"):
+            ways["heaptrack"] = (["heaptrack", "-r", "-o", "ht", *command], environment())
+        for way, (line, env) in ways.items():
+            (middle, low, high), plain = cpu_ratio(line, env, plain_command=command)
+            print(f"  {name:18} {plain:6.2f} s   {way:14} {middle:6.3f} ({low:.3f} to {high:.3f})", flush=True)
     print("  heaptrack records raw (-r), its interpreter is left out, as is kprof's collector")
 
 
@@ -124,32 +120,42 @@ def share_of(database):
     return (row[0] - row[2]) / max(row[1] - row[3], 1e-9), late, row[5]
 
 
+def flow_of(mb, ticks, database, **more):
+    """CPU seconds of the flow after its first second."""
+    flow = on_one_processor([os.path.join(BENCH, "flow"), str(mb), "2", ticks],
+                            environment([LIBRARY], KPROF_DB=os.path.abspath(database), **more))
+    return float(subprocess.run(**flow, stdout=subprocess.PIPE, check=True, text=True).stdout)
+
+
+def another(databases):
+    databases.append(f"off{len(databases)}.db")
+    return databases[-1]
+
+
 def auto():
-    print("KPROF_RATE=auto, budget 1 %              share by the shim   by paired runs   smallest R after 1 s   largest R")
-    flow = os.path.join(BENCH, "flow")
+    print("KPROF_RATE=auto, budget 1 %        share by the shim   by pairs of runs at the same time   smallest R after 1 s   largest R")
     for mb in (1, 20, 200, 1000, 5000):
-        ticks = output([flow, str(mb), "1"], environment()).strip()
-        off, on, share, low, high = [], [], [], 0, 0
-        for _ in range(9):
-            off.append(float(output([flow, str(mb), "2", ticks], environment([LIBRARY], KPROF_RATE="1024G"))))
-            clean()
-            on.append(float(output([flow, str(mb), "2", ticks], environment([LIBRARY]))))
-            while os.path.exists("bench.db-spool"):
-                time.sleep(0.02)
+        ticks = output([os.path.join(BENCH, "flow"), str(mb), "1"], environment()).strip()
+        ratios, share, low, high, others = [], [], 0, 0, []
+        for _ in range(10):
+            on, off = beside(lambda: flow_of(mb, ticks, another(others), KPROF_RATE="1024G"), lambda: flow_of(mb, ticks, "bench.db"))
+            clean(keep=True)
             one, low, high = share_of("bench.db")
+            for database in ["bench.db", *others]:
+                clean(database)
             share.append(one)
-            clean()
-        paired = statistics.median(b / a - 1 for a, b in zip(off, on))
-        print(f"  {mb:5} MB/s {'':32} {statistics.median(share):8.2%} {paired:15.2%} {low:18,} B {high:12,} B", flush=True)
+            ratios.append(on / statistics.mean(off))
+        middle, least, most = interval(ratios)
+        print(f"  {mb:5} MB/s {'':20} {statistics.median(share):10.2%} {middle - 1:15.2%} ({least - 1:.2%} to {most - 1:.2%}) {low:18,} B {high:12,} B", flush=True)
 
 
 def ingest():
-    tool = os.path.join(BUILD, "tools", "make_spool")
+    tool, collector = os.path.join(BUILD, "tools", "make_spool"), os.path.join(BUILD, "kprof-collect")
     for what, freed in (("10 million live samples", "0"), ("10 million samples, 95 % freed", "95")):
         clean()
         subprocess.run([tool, os.path.abspath("bench.db-spool"), "10000000", "20000", "2", freed], check=True, stdout=subprocess.DEVNULL)
         began = time.time()
-        output([REPORT, "bench.db"], environment())
+        subprocess.run([collector, "--spool", os.path.abspath("bench.db-spool")], env=environment(), check=True)
         took = time.time() - began
         began = time.time()
         output([REPORT, "bench.db"], environment())

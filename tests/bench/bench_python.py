@@ -2,8 +2,8 @@
 """What kprof costs Python programs, beside memray and tracemalloc: CPU time and peak RSS of four workloads.
 
 CPU is user and system time of the whole process with its start and end; "work" leaves start-up and the first
-tenth out. Both are medians of ratios to the plain run of the same round, as is the increase of the peak RSS. The collector, a process of
-its own, is shown beside. KPROF_BENCH_RUNS: rounds of the plain program and kprof (11); the rivals run in every fifth.
+tenth out. Both are medians of ratios to the plain runs at the same time on the same processor, as is the increase of the peak RSS. The
+collector, a process of its own, is shown beside. KPROF_BENCH_RUNS: rounds of kprof (10); its full view and the rivals run in every fifth.
 KPROF_BENCH_WORK=NAME[,...] picks workloads."""
 import json
 import os
@@ -11,9 +11,10 @@ import sqlite3
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
-from bench_run import BUILD, LIBRARY, clean, environment
+from bench_run import BUILD, LIBRARY, beside, clean, environment, interval, on_one_processor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKLOADS = {"JSON churn": "json_churn", "asyncio service": "web_service", "native churn": "native_churn",
@@ -74,23 +75,24 @@ def run_once(python, script, configuration):
     before, variables, preload, _ = configuration
     path = os.path.join(BUILD, "pyo3", "wheel")
     env = environment([preload], KPROF_DB=os.path.abspath("bench.db"), PYTHONPATH=path, **variables)
-    with open("errors", "w", encoding="utf-8") as errors:
-        process = subprocess.Popen([python, *before, script], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+    said_wrong = f"errors{threading.get_ident()}"
+    with open(said_wrong, "w", encoding="utf-8") as errors:
+        process = subprocess.Popen(**on_one_processor([python, *before, script], env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
     collector = Collector(preload)
     said = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stdout.close()
     if process.returncode:
-        with open("errors", encoding="utf-8") as errors:
+        with open(said_wrong, encoding="utf-8") as errors:
             sys.exit(f"bench: {script} ended with {process.returncode} under {before or preload or 'nothing'}: {errors.read()[-300:]}")
     collector.follow()
     said = json.loads(said.splitlines()[-1])
     return {"cpu": usage.ru_utime + usage.ru_stime, "work": said["work_s"], "rss": said["peak"], "collector": collector.seconds,
-            **recorded(preload)}
+            **recorded(preload, before)}
 
 
-def recorded(preload):
+def recorded(preload, before):
     """Size of the database and what it has lost; removes it."""
     found = {"file": 0, "lost": 0}
     if preload:
@@ -101,21 +103,21 @@ def recorded(preload):
             found["lost"] = db.execute("SELECT sum(lost_samples + lost_frees + lost_definitions) FROM process").fetchone()[0]
         found["file"] = os.path.getsize("bench.db")
         clean()
-    elif os.path.exists("memray.bin"):
+    elif "memray.bin" in before:
         found["file"] = os.path.getsize("memray.bin")
         os.unlink("memray.bin")
     return found
 
 
 def measure(python, script, wanted, rounds):
-    """The runs of each configuration, each with the plain run of its round."""
-    runs = {name: [] for name in wanted}
+    """The runs of each configuration, each with the middle of the plain runs beside it."""
+    runs = {name: [] for name in wanted if name != "plain"}
     for number in range(rounds):
-        plain = run_once(python, script, wanted["plain"])
-        for name, configuration in wanted.items():
-            if number % configuration[3] == 0:
-                one = plain if name == "plain" else run_once(python, script, configuration)
-                runs[name].append((one, plain))
+        for name in runs:
+            if number % wanted[name][3] == 0:
+                one, plain = beside(lambda: run_once(python, script, wanted["plain"]),
+                                    lambda what=wanted[name]: run_once(python, script, what))
+                runs[name].append((one, {key: statistics.mean(run[key] for run in plain) for key in plain[0]}))
     return runs
 
 
@@ -133,19 +135,16 @@ def verdict(name, workload, cpu, more, plain_rss):
 
 
 def show(workload, runs):
-    plain = runs["plain"]
-    plain_rss = middle(plain, lambda one, _: one["rss"])
-    print(f"{workload}: plain {middle(plain, lambda one, _: one['cpu']):.2f} s CPU, peak RSS {plain_rss / MIB:.1f} MiB")
-    print(f"  {'':42}{'CPU':>7}{'of work':>9}{'RSS':>12}{'file':>11}   collector")
+    plain_rss = middle(runs["kprof"], lambda _, base: base["rss"])
+    print(f"{workload}: plain {middle(runs['kprof'], lambda _, base: base['cpu']):.2f} s CPU, peak RSS {plain_rss / MIB:.1f} MiB")
+    print(f"  {'':42}{'CPU':>7}{'95 % interval':>17}{'of work':>9}{'RSS':>12}{'file':>11}   collector")
     for name, pairs in runs.items():
-        if name == "plain":
-            continue
-        cpu = middle(pairs, lambda one, base: one["cpu"] / base["cpu"])
+        cpu, low, high = interval([one["cpu"] / base["cpu"] for one, base in pairs])
         work = middle(pairs, lambda one, base: one["work"] / base["work"])
         more = middle(pairs, lambda one, base: one["rss"] - base["rss"])
         beside = middle(pairs, lambda one, base: one["collector"] / base["cpu"])
         lost = max(one["lost"] for one, _ in pairs)
-        print(f"  {name:42}{cpu:6.3f}x{work:8.3f}x{more / MIB:+8.1f} MiB{middle(pairs, lambda one, _: one['file']) / MIB:7.1f} MiB"
+        print(f"  {name:42}{cpu:6.3f}x{f'({low:.3f}-{high:.3f})':>17}{work:8.3f}x{more / MIB:+8.1f} MiB{middle(pairs, lambda one, _: one['file']) / MIB:7.1f} MiB"
               f"   {f'{beside:.3f}x' if beside else '-':7}{verdict(name, workload, cpu, more, plain_rss)}"
               f"{f'  LOST {lost}' if lost else ''}", flush=True)
     print()
@@ -159,7 +158,7 @@ def run():
         print("memray cannot be installed here and is left out")
         wanted = {name: one for name, one in wanted.items() if not name.startswith("memray")}
     version = subprocess.run([python, "-VV"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-    print(f"{version}: ratios to the plain program, medians of interleaved runs\n")
+    print(f"{version}: ratios to the plain program, medians of runs at the same time on one processor\n")
     chosen = os.environ.get("KPROF_BENCH_WORK", "").split(",")
     for workload, file in WORKLOADS.items():
         if chosen != [""] and file not in chosen:
@@ -168,4 +167,4 @@ def run():
             print(f"{workload}: left out, the extension could not be built (cargo)")
             continue
         script = os.path.join(HERE, "workloads", file + ".py")
-        show(workload, measure(python, script, wanted, int(os.environ.get("KPROF_BENCH_RUNS", "11"))))
+        show(workload, measure(python, script, wanted, int(os.environ.get("KPROF_BENCH_RUNS", "10"))))
