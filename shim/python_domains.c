@@ -71,7 +71,8 @@ static void *small_calloc(void *context, size_t count, size_t size)
     const struct kp_gate *domain = context;
     size_t bytes;
 
-    if (!__builtin_mul_overflow(count, size, &bytes) && bytes - 1 < KP_GATE_SMALL_MAX && kp_counts(bytes))
+    if (!__builtin_mul_overflow(count, size, &bytes) && bytes - 1 < KP_GATE_SMALL_MAX &&
+        kp_counts(bytes))
         return slow_calloc(domain, count, size);
     return domain->next.calloc(domain->next.context, count, size);
 }
