@@ -224,7 +224,7 @@ uintptr_t kp_convert_probe(WORDS)
     COUNT(R(in_place), 0)
 }
 
-const struct kp_hook kp_convert_hooks[] = {
+struct kp_hook kp_convert_hooks[] = {
 #define ROW(name, class, direction, objects, copies, unit, read)                                   \
     {#name, (void *)hook_##name, &kp_api_real[KP_API_ROW_##name]},
     KP_CONVERSION_BYTES(ROW)

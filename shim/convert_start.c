@@ -5,6 +5,7 @@
  * constructor does it for what was there before. Host's threads, outside the allocator.
  */
 #include "convert.h"
+#include "convert_near.h"
 #include "convert_own.h"
 #include "got.h"
 #include "hook_table.h"
@@ -24,6 +25,7 @@ static void make_ready(void)
     if (kp_python.frames == KP_FRAMES_OFF || !kp_settings.conversions)
         return;
     kp_hooks_resolve();
+    kp_convert_near();
     if (kp_converter_get())
         kp_span_calibrate();
     is_ready = true;

@@ -8,7 +8,7 @@
 
 #include "got.h"
 
-extern const struct kp_hook kp_convert_hooks[] __attribute__((visibility("hidden")));
+extern struct kp_hook kp_convert_hooks[] __attribute__((visibility("hidden")));
 extern const struct kp_hook kp_variadic_hooks[] __attribute__((visibility("hidden")));
 extern const struct kp_hook kp_gil_hooks[] __attribute__((visibility("hidden")));
 extern const struct kp_hook kp_entry_hooks[] __attribute__((visibility("hidden")));
