@@ -31,7 +31,7 @@ CREATE TABLE process (
     started_s     REAL NOT NULL,
     ended_s       REAL,                 -- null: was still running when last looked at
     end           TEXT,                 -- 'exit', 'killed or _exit', 'exec'; null: running
-    fixed_rate    INTEGER,              -- KPROF_RATE; null: auto
+    fixed_rate    INTEGER,              -- KPROF_RATE; null: auto, or the program has set it
     budget        REAL NOT NULL,        -- share of the CPU time auto may use
     samples       INTEGER NOT NULL,
     lost_samples  INTEGER NOT NULL,

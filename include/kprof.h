@@ -11,7 +11,8 @@
  *     unsigned long begun = kprof_job_begin();
  *     kprof_job_end(begun, "file.mp4", succeeded);
  *
- * where begun may be 0: since the last mark of this thread. C99 and later, C++98 and later; see
+ * where begun may be 0: since the last mark of this thread. And where only a part of the program is
+ * worth a close look, kprof_rate(bytes) takes one sample per so many bytes from there on. C99 and later, C++98 and later; see
  * kprof(3).
  */
 #ifndef KPROF_H
@@ -57,6 +58,16 @@ static inline void kprof_job_end(unsigned long begun, const char *name, int succ
         end(begun, name, succeeded);
 }
 
+static inline void kprof_rate(unsigned long bytes) __asm__("kprof_rate_set")
+    __attribute__((unused));
+static inline void kprof_rate(unsigned long bytes)
+{
+    void (*set)(unsigned long);
+    KPROF_ADDRESS("kprof_rate", set);
+    if (set)
+        set(bytes);
+}
+
 #undef KPROF_ADDRESS
 
 #else
@@ -69,6 +80,10 @@ static inline unsigned long kprof_job_begin(void)
 static inline void kprof_job_end(unsigned long begun, const char *name, int succeeded)
 {
     (void)begun, (void)name, (void)succeeded;
+}
+static inline void kprof_rate(unsigned long bytes)
+{
+    (void)bytes;
 }
 
 #endif

@@ -14,6 +14,8 @@
     with kprof.job(path):                  # one that has a name, and fails by an exception
         ...
 
+    kprof.rate(512)                        # from here on one sample per so many bytes
+
 Under kprof, the recording then knows how old memory is in iterations, and whether it grows with
 them. Without kprof all of this does nothing: `iteration()` is an empty call, `iterations(x)`
 iterates over x, and `iteration_of` returns the function as it is.
@@ -24,7 +26,7 @@ Iterations are counted per process, on all threads together, from 1. See kprof(3
 
 import os
 
-__all__ = ["iteration", "iterations", "iteration_of", "job"]
+__all__ = ["iteration", "iterations", "iteration_of", "job", "rate"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +39,9 @@ _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200  # as in i
 
 
 def _find_marks():
-    # type: () -> Optional[Tuple[Callable[[], object], Any, Any]]
-    """The marks of the library that is in this process, None when there is none.
+    # type: () -> Optional[Tuple[Callable[[], object], Any, Any, Any]]
+    """The functions of the library that is in this process, None when there is none. (Only libkprof
+    takes samples, and has a rate.)
 
     A variable is in the environment of every process that is recorded or timed, and of few that
     are not; only then is ctypes worth its import. PyDLL, because the calls take less time than
@@ -51,12 +54,15 @@ def _find_marks():
 
         library = ctypes.PyDLL(None)
         mark, begin, end = library.kprof_iteration, library.kprof_job_begin, library.kprof_job_end
+        rate = getattr(library, "kprof_rate", None)
     except (ImportError, OSError, AttributeError):
         return None
     mark.argtypes, mark.restype = [], None
     begin.argtypes, begin.restype = [], ctypes.c_uint64
     end.argtypes, end.restype = [ctypes.c_uint64, ctypes.c_char_p, ctypes.c_int], None
-    return mark, begin, end
+    if rate:
+        rate.argtypes, rate.restype = [ctypes.c_uint64], None
+    return mark, begin, end, rate
 
 
 _marks = _find_marks()
@@ -111,6 +117,14 @@ else:
         def __exit__(self, kind, error, trace):
             # type: (Any, Any, Any) -> None
             _end(self._begun, self._name, kind is None)
+
+
+def rate(size):
+    # type: (int) -> None
+    """From here on one sample per `size` bytes, and 0: as KPROF_RATE=auto. In this thread at once, in
+    others from their next sample on, in children from their beginning."""
+    if _marks and _marks[3]:
+        _marks[3](size)
 
 
 def _bytes_of(name):

@@ -75,10 +75,10 @@ class Children:
             self.server = None
         return self._result(status or 0)
 
-    def record(self, request: dict[str, Any], recording: Path, samples: list[str]) -> dict[str, Any]:
+    def record(self, request: dict[str, Any], recording: Path, options: list[str]) -> dict[str, Any]:
         """By a process of its own, under kprof."""
         self._prepare()
-        under = [self.programs.run, "--output", str(recording), "--follow", "none", "--quiet", *samples, "--"]
+        under = [self.programs.run, "--output", str(recording), "--follow", "none", "--quiet", *options, "--"]
         child = self._start({**self._job([request["test"]]), "request": request}, under)
         try:
             return self._result(child.wait())

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from kprof_children import TUNING, Children, Unusable
 
 _SURVIVORS = 40  # samples that a leak of `below` leaves behind
-_FINEST, _COARSEST = 64, 1 << 20  # bytes between samples
+_FINEST, _COARSEST = 64, 1 << 20  # bytes between samples, of the repeats and of what is before
 _UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30}
 _NAME_MAX = 80
 
@@ -101,7 +101,8 @@ class Run:
             if high <= self.asked.below:
                 return Growth("no leak", value, low, high, None, high, self.asked.iterations, "")
         self.is_settled = False
-        self._take(self.children.record(request, self.recording, self._samples()))
+        options = [] if _is_tuned() else ["--rate", "%d" % _COARSEST]
+        self._take(self.children.record({**request, "rate": self._rate()}, self.recording, options))
         return None if self.result["raised"] else self._growth()
 
     def fails(self, growth: Growth) -> bool:
@@ -122,11 +123,10 @@ class Run:
         if result["error"]:
             raise Unusable(result["error"])
 
-    def _samples(self) -> list[str]:
-        if _is_tuned():
-            return []
+    def _rate(self) -> int | None:
+        """From the first repeat on; None: the user's."""
         rate = self.asked.below * self.asked.iterations / _SURVIVORS
-        return ["--rate", "%d" % min(max(rate, _FINEST), _COARSEST)]
+        return None if _is_tuned() else int(min(max(rate, _FINEST), _COARSEST))
 
     def _growth(self) -> Growth:
         said = self._report("leaks", "--json")

@@ -41,12 +41,15 @@ _clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None)
 
 
 class Marks:
-    """Marks each repeat for kprof."""
+    """Marks each repeat for kprof. The start of pytest, more allocations than all repeats together, has
+    been recorded with few samples."""
 
     is_close = True
 
-    def __init__(self, iterations: int) -> None:
+    def __init__(self, iterations: int, rate: int | None) -> None:
         self.left = iterations
+        if rate:
+            kprof.rate(rate)
 
     def note(self) -> bool:
         """Whether enough has been seen."""
@@ -144,7 +147,7 @@ class Repeats:
     def repeat(self, item: Any, request: dict[str, Any]) -> list[Any]:
         """Until something is raised, or enough has been seen. Returns the reports of the first repeat
         or of the one that raised."""
-        look = Totals(request["iterations"], request["below"]) if "below" in request else Marks(request["iterations"])
+        look = Totals(request["iterations"], request["below"]) if "below" in request else Marks(request["iterations"], request["rate"])
         tidy_up = _tidier(item, request["iterations"] // 20)
         first: list[Any] = []
         for number in count(1):

@@ -14,7 +14,9 @@
  */
 #include "rate.h"
 
+#include "gap.h"
 #include "live.h"
+#include "start.h"
 
 #include <stdatomic.h>
 
@@ -72,6 +74,23 @@ void kp_rate_init(void)
     rate.busy = 0;
     set(kp_settings.rate_bytes ? kp_settings.rate_bytes
                                : (rate.now ? kp_rate_now() : KP_RATE_START));
+}
+
+__attribute__((visibility("default"))) void kprof_rate(uint64_t bytes)
+{
+    uint64_t cookie;
+
+    if (!kp_guard_enter(&cookie))
+        return;
+    if (kp_start_ready()) {
+        kp_settings.rate_bytes = bytes;
+        kp_state.info->fixed_rate = 0;
+        set(bytes ? bytes : kp_rate_now());
+        /* What is left of an exponential gap is as long as a new one. */
+        if (kp_self.rate != 0 && kp_self.epoch == kp_state.epoch)
+            kp_gap_draw(&kp_self, kp_rate_now());
+    }
+    kp_guard_leave();
 }
 
 /* Ticks of all samples and frees of them, and the filter's misses, so far. */

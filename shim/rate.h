@@ -21,6 +21,9 @@ uint64_t kp_rate_now(void);
 /* At the start of a process: from the settings. */
 void kp_rate_init(void);
 
+/* For the program: R from here on, 0 for auto; in other threads from their next sample on. */
+void kprof_rate(uint64_t bytes);
+
 /* What a sample, or the free of one, costs: the tick at its begin, or 0 when this one is not
  * measured. At a fixed rate the cost is told but steers nothing, so that one in 16 will do. */
 static inline uint64_t kp_rate_begin(const struct kp_slot *slot)

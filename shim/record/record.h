@@ -118,7 +118,7 @@ struct kp_process_info {
     uint32_t origin;        /* enum kp_process_origin */
     uint64_t parent;        /* session number of the process that forked this one, 0 unknown */
     uint64_t joined_ns;     /* CLOCK_BOOTTIME since kp_spool_header.start_boottime_ns */
-    uint64_t fixed_rate;    /* KPROF_RATE as bytes, 0 for auto */
+    uint64_t fixed_rate;    /* KPROF_RATE as bytes, 0 for auto or set by the program */
     uint64_t budget_ppm;    /* KPROF_BUDGET in millionths of the CPU time */
     _Atomic uint32_t end;   /* enum kp_process_end */
     _Atomic uint32_t unwinder; /* enum kp_unwinder: the best one that could be had */

@@ -10,6 +10,7 @@ static int marks;
 void kprof_iteration(void) { marks++; }
 unsigned long kprof_job_begin(void) { return 42; }
 void kprof_job_end(unsigned long begun, const char *name, int ok) { marks += begun == 42 && *name == 'x' && ok; }
+void kprof_rate(unsigned long bytes) { marks += bytes == 512; }
 __attribute__((destructor)) static void tell(void) { printf("%d marks\n", marks); }
 C
 cat > program.c << 'C'
@@ -21,6 +22,7 @@ int main(void)
     kprof_iteration();
     each(kprof_iteration);
     kprof_job_end(kprof_job_begin(), "x", 1);
+    kprof_rate(512);
     return 0;
 }
 C
@@ -39,7 +41,7 @@ try() # compiler, source, flags...
     then not_ok "kprof.h compiles without warnings [$cc $*]" "$(cat cc.err)"; return; fi
     plain=$(./program 2>&1; echo "status $?")
     under=$(LD_PRELOAD=./fake.so ./program 2>&1)
-    assert_eq "a mark does nothing alone and counts under the library [$cc $*]" "status 0, 4 marks" "$plain, $under"
+    assert_eq "a mark does nothing alone and counts under the library [$cc $*]" "status 0, 5 marks" "$plain, $under"
 }
 
 for flags in "-O0 -fPIE -pie" "-O2 -fPIE -pie" "-O0 -fno-pie -no-pie" "-O2 -fno-pie -no-pie" "-O2 -flto"; do

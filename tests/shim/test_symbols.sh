@@ -7,7 +7,7 @@
 need "symbols" nm readelf c++filt || exit 0
 allowed='malloc|free|calloc|realloc|reallocarray|posix_memalign|aligned_alloc|memalign|valloc|pvalloc'
 allowed+='|malloc_usable_size|free_sized|free_aligned_sized|cfree|mmap|mmap64|munmap|mremap'
-allowed+='|fork|_?vfork|clone|_exit|_Exit|quick_exit|execve|dlopen|dlclose|dlsym|pthread_create|kprof_iteration|kprof_job_begin|kprof_job_end'
+allowed+='|fork|_?vfork|clone|_exit|_Exit|quick_exit|execve|dlopen|dlclose|dlsym|pthread_create|kprof_iteration|kprof_job_begin|kprof_job_end|kprof_rate'
 allowed+='|operator (new|delete)(\[\])?\(.*\)'
 forbidden='v?[fsdn]*w?printf(_chk)?|v?[sfn]*w?scanf|puts|fputs|fwrite|fopen(64)?|fclose|perror|strerror|getline|opendir'
 forbidden+='|abort|exit|_exit|_Exit|__assert_fail|__stack_chk_fail|err|errx|warn|warnx|syslog'
@@ -21,7 +21,7 @@ nm -D --defined-only "$SHIM" | awk '{ print $3 }' | sed 's/@.*//' | c++filt > ex
 assert_range "there are exports to look at" 20 100 "$(lines_of exported.txt)"
 assert_eq "nothing is exported that is not on the list" "" "$(grep -vxE "$allowed" exported.txt)"
 for name in malloc free calloc realloc reallocarray posix_memalign aligned_alloc memalign valloc pvalloc \
-    malloc_usable_size mmap mmap64 munmap mremap kprof_iteration kprof_job_begin kprof_job_end; do
+    malloc_usable_size mmap mmap64 munmap mremap kprof_iteration kprof_job_begin kprof_job_end kprof_rate; do
     grep -qx $name exported.txt || missing="${missing:-}$name "
 done
 assert_eq "every function that the README promises to record is exported" "" "${missing:-}"
