@@ -6,6 +6,7 @@
  */
 #include "live.h"
 
+#include "settings.h"
 #include "state.h"
 #include "sys.h"
 
@@ -13,8 +14,16 @@
 #include <sys/mman.h>
 
 #define SHARDS 64
-#define ENTRIES_FIRST 256u
-#define FILTER_STUCK 255     /* a block with that many samples is never counted down again */
+#define ENTRIES_FIRST 64u
+/* A byte of the filter: 0, nobody; 1 to 64, one sample at that place less one; above, so many whose
+ * places are not known; at the end of its range it is never counted down again. */
+#define FILTER_PLACES 64
+#define FILTER_STUCK 255
+/* A KiB has that many entries of its own, as a power of two: all its places, or one cache line
+ * where samples are far from each other and most look-ups are for their neighbours. */
+#define SPREAD_DENSE 6
+#define SPREAD_SPARSE 2
+#define DENSE_RATE 512
 
 struct entry {
     void *pointer; /* NULL: free */
@@ -31,7 +40,11 @@ struct shard {
 
 uint8_t kp_filter[KP_FILTER_BYTES]
     __attribute__((aligned(4096), visibility("hidden")));
-static struct shard *shards;
+static struct {
+    struct shard shards[SHARDS];
+    struct entry first[SHARDS][ENTRIES_FIRST]; /* the table that each begins with */
+} *live;
+static unsigned spread = SPREAD_SPARSE;
 
 static uintptr_t filter_index(const void *pointer)
 {
@@ -41,18 +54,23 @@ static uintptr_t filter_index(const void *pointer)
 /* By the filter's index, so that the lock of a shard is the lock of its filter bytes as well. */
 static struct shard *shard_of(const void *pointer)
 {
-    return &shards[(filter_index(pointer) >> 2) * 0x9e3779b97f4a7c15u >> 58];
+    return &live->shards[(filter_index(pointer) >> 2) * 0x9e3779b97f4a7c15u >> 58];
 }
 
-/* Neighbours in the heap are neighbours here: a KiB of it has 64 entries of its own, sixteen cache
- * lines, in a random place. In larger groups clashes make longer probes. Two groups in one place
- * have their blocks at other steps, since most heaps have theirs at multiples of 32 or 64. */
+static unsigned place_of(const void *pointer)
+{
+    return (uintptr_t)pointer >> 4 & (FILTER_PLACES - 1);
+}
+
+/* Neighbours in the heap are neighbours here: the entries of a KiB stand together, in a random
+ * place. In larger groups clashes make longer probes. Two groups in one place have their blocks at
+ * other steps, since most heaps have theirs at multiples of 32 or 64. */
 static uint64_t home_of(const void *pointer, uint64_t mask)
 {
-    uint64_t group = ((uintptr_t)pointer >> 10) * 0x9e3779b97f4a7c15u >> 24;
-    uint64_t within = ((uintptr_t)pointer >> 4 & 63) ^ (group >> 20 & 3);
+    uint64_t group = ((uintptr_t)pointer >> KP_FILTER_BLOCK_SHIFT) * 0x9e3779b97f4a7c15u >> 24;
+    uint64_t within = (place_of(pointer) ^ (group >> 20 & 3)) & ((1u << spread) - 1);
 
-    return (group << 6 | within) & mask;
+    return (group << spread | within) & mask;
 }
 
 static void change_begin(struct shard *shard)
@@ -75,22 +93,48 @@ static void count_entries(struct shard *shard, int by)
     atomic_store_explicit(&shard->count, count + (uint64_t)by, memory_order_relaxed);
 }
 
+static uint8_t one_more(uint8_t seen, const void *pointer)
+{
+    if (seen == 0)
+        return (uint8_t)(place_of(pointer) + 1);
+    if (seen <= FILTER_PLACES)
+        return FILTER_PLACES + 2;
+    return seen == FILTER_STUCK ? seen : (uint8_t)(seen + 1);
+}
+
+static uint8_t one_less(uint8_t seen)
+{
+    if (seen <= FILTER_PLACES + 1)
+        return 0;
+    return seen == FILTER_STUCK ? seen : (uint8_t)(seen - 1);
+}
+
 /* Under the shard's lock. The fast path reads the byte as plain memory, so that it is not of an
  * atomic type. */
-static void filter_change(const void *pointer, int by)
+static void filter_change(const void *pointer, bool comes)
 {
     uint8_t *byte = &kp_filter[filter_index(pointer)];
     uint8_t seen = __atomic_load_n(byte, __ATOMIC_RELAXED);
 
-    if (seen != FILTER_STUCK && seen + by >= 0)
-        __atomic_store_n(byte, (uint8_t)(seen + by), __ATOMIC_RELAXED);
+    __atomic_store_n(byte, comes ? one_more(seen, pointer) : one_less(seen), __ATOMIC_RELAXED);
+}
+
+/* The byte is for one sample, at another place. Our own pointer can't come to be in the table while
+ * we look, so that a byte that others change says no less. */
+static bool is_beside_the_only_one(const void *pointer)
+{
+    uint8_t seen = __atomic_load_n(&kp_filter[filter_index(pointer)], __ATOMIC_RELAXED);
+
+    return seen <= FILTER_PLACES && seen != place_of(pointer) + 1;
 }
 
 bool kp_live_init(void)
 {
-    shards = kp_sys_map_wiped(SHARDS * sizeof *shards);
-    if (!shards)
+    live = kp_sys_map_wiped(sizeof *live);
+    if (!live)
         return false;
+    if (kp_settings.rate_bytes && kp_settings.rate_bytes < DENSE_RATE)
+        spread = SPREAD_DENSE;
     KP_SYS3(SYS_madvise, kp_filter, sizeof kp_filter, MADV_WIPEONFORK);
     KP_SYS3(SYS_madvise, kp_filter, sizeof kp_filter, MADV_NOHUGEPAGE);
     return true;
@@ -105,27 +149,35 @@ static void place(struct entry *entries, uint64_t mask, void *pointer, uint64_t 
     entries[i] = (struct entry){pointer, id};
 }
 
+static void use_table(struct shard *shard, struct entry *entries, uint64_t count)
+{
+    change_begin(shard);
+    atomic_store(&shard->entries, entries);
+    atomic_store(&shard->mask, count - 1);
+    change_end(shard);
+}
+
 /* Under the lock: makes room for one more entry. */
 static bool grow(struct shard *shard)
 {
-    struct entry *old = shard->entries;
-    uint64_t old_mask = shard->mask, entries = old ? (old_mask + 1) * 2 : ENTRIES_FIRST;
-    struct entry *new;
+    struct entry *first = live->first[shard - live->shards], *old = shard->entries, *new;
+    uint64_t entries = shard->mask + 1;
 
-    if (old && (shard->count + 1) * 5 <= (old_mask + 1) * 2)
+    if (!old) {
+        use_table(shard, first, ENTRIES_FIRST);
         return true;
-    new = kp_sys_map_wiped(entries * sizeof *new);
+    }
+    if ((shard->count + 1) * 5 <= entries * 2)
+        return true;
+    new = kp_sys_map_wiped(2 * entries * sizeof *new);
     if (!new)
         return false;
-    for (uint64_t i = 0; old && i <= old_mask; i++)
+    for (uint64_t i = 0; i < entries; i++)
         if (old[i].pointer)
-            place(new, entries - 1, old[i].pointer, old[i].id);
-    change_begin(shard);
-    atomic_store(&shard->entries, new);
-    atomic_store(&shard->mask, entries - 1);
-    change_end(shard);
-    if (old)
-        KP_SYS3(SYS_madvise, old, (old_mask + 1) * sizeof *old, MADV_DONTNEED);
+            place(new, 2 * entries - 1, old[i].pointer, old[i].id);
+    use_table(shard, new, 2 * entries);
+    if (old != first)
+        KP_SYS3(SYS_madvise, old, entries * sizeof *old, MADV_DONTNEED);
     return true;
 }
 
@@ -167,7 +219,7 @@ bool kp_live_insert(void *pointer, uint64_t id, uint64_t *stale)
         change_end(shard);
         if (!*stale) {
             count_entries(shard, 1);
-            filter_change(pointer, 1);
+            filter_change(pointer, true);
         }
         done = true;
     }
@@ -206,14 +258,14 @@ uint64_t kp_live_take(void *pointer, uint64_t only)
             shift_back(shard->entries, shard->mask, i);
             change_end(shard);
             count_entries(shard, -1);
-            filter_change(pointer, -1);
+            filter_change(pointer, false);
         }
     }
     kp_spin_unlock(&shard->lock);
     return id;
 }
 
-bool kp_live_misses(void *pointer)
+static bool misses_in_table(const void *pointer)
 {
     struct shard *shard = shard_of(pointer);
     uint32_t before = atomic_load_explicit(&shard->sequence, memory_order_acquire);
@@ -238,6 +290,11 @@ bool kp_live_misses(void *pointer)
     return atomic_load_explicit(&shard->sequence, memory_order_relaxed) == before;
 }
 
+bool kp_live_misses(void *pointer)
+{
+    return is_beside_the_only_one(pointer) || misses_in_table(pointer);
+}
+
 bool kp_live_is_held_by_us(void *pointer)
 {
     return atomic_load(&shard_of(pointer)->lock.owner) == &kp_self;
@@ -259,6 +316,6 @@ uint64_t kp_live_count(void)
     uint64_t count = 0;
 
     for (unsigned i = 0; i < SHARDS; i++)
-        count += atomic_load_explicit(&shards[i].count, memory_order_relaxed);
+        count += atomic_load_explicit(&live->shards[i].count, memory_order_relaxed);
     return count;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which pointers are sampled and still live. First the filter: one byte for each KiB of address
- * space (2 GiB, then it wraps), the saturating count of live samples in that block, so that free()
- * of a heap without samples nearby costs one load. Then an exact table: 64 shards of open
+ * space (2 GiB, then it wraps), 0 where no live sample is, so that free() of a heap without samples
+ * nearby costs one load. Where it is a single one the byte says which of the 64 places of 16 bytes
+ * it has, so that its neighbours cost little more. Then an exact table: 64 shards of open
  * addressing with backward-shift deletion, so that nothing is left behind by what was freed.
  *
- * Neighbours in the heap are neighbours in the table, which saves misses when every allocation is
- * recorded.
+ * Neighbours in the heap are neighbours in the table, which saves misses of the cache.
  */
 #ifndef KP_LIVE_H
 #define KP_LIVE_H

@@ -3,14 +3,17 @@
  * The table of live samples: what was inserted is found with its id, what was taken is gone and
  * leaves nothing behind (no tombstones: a miss costs the same after millions of insertions), and
  * the filter never says no to a pointer that is in. Against a plain model, with pointers that lie
- * as a heap's do: dense pages, several arenas 64 MiB apart.
+ * as a heap's do: dense pages, several arenas 64 MiB apart, two of them 2 GiB, where the filter
+ * wraps. Both ways of laying out the table, for few samples and for many.
  */
 #include "live.h"
+#include "settings.h"
 #include "state.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define POINTERS 60000
 #define STEPS 2000000
@@ -24,9 +27,9 @@ static void say(int good, const char *what)
 
 static void *pointer_of(unsigned i)
 {
-    unsigned arena = i % 5;
+    static const uintptr_t arenas[5] = {0, 1, 2, 32, 64};
 
-    return (void *)(0x7f0000000000u + (uintptr_t)arena * (64u << 20) + (uintptr_t)(i / 5) * 48);
+    return (void *)(0x7f0000000000u + arenas[i % 5] * (64u << 20) + (uintptr_t)(i / 5) * 48);
 }
 
 static int step(uint64_t id)
@@ -79,11 +82,13 @@ static int two_threads(void)
     return !bad[0] && !bad[1];
 }
 
-int main(void)
+static void check(uint64_t rate)
 {
     uint64_t stale = 0, before;
     int good = 1, live = 0;
 
+    printf("# KPROF_RATE=%lu\n", rate);
+    kp_settings.rate_bytes = rate;
     say(kp_live_init(), "the table can be made");
     for (uint64_t id = 1; id <= STEPS && good; id++)
         good = step(id);
@@ -105,5 +110,13 @@ int main(void)
     kp_live_insert(pointer_of(1), 9, &stale);
     say(stale == 5 && kp_live_peek(pointer_of(1)) == 9 && kp_live_count() == 1,
         "an address used again replaces the old sample and says which it was");
+    kp_live_take(pointer_of(1), 0);
+    memset(model, 0, sizeof model);
+}
+
+int main(void)
+{
+    check(4096);
+    check(1);
     return 0;
 }
