@@ -1,59 +1,45 @@
 # SPDX-License-Identifier: MIT
-"""What counting conversions costs, plain, under kprof with KPROF_CONVERSIONS=0, and with conversions counted; in turn, the best of some
-rounds: an extension in C and pythonize and depythonize of the PyO3 example (a stripped wheel, if it is built), which do nothing else; then
-with ever more work between conversions, and services that read or make what is converted."""
-import json
+"""What conversions cost under kprof, by plain: with KPROF_CONVERSIONS=0, with conversions counted, and these without any sample taken
+(KPROF_RATE=1G); and what counting adds to kprof without. Each pair runs at the same time on one processor. An extension in C and pythonize
+and depythonize of the PyO3 example (a stripped wheel, if it is built) do nothing else; then records come with ever more work between them, and
+services read or make what is converted. KPROF_BENCH_RUNS: pairs of each (8); KPROF_BENCH_WORK=NAME[,...] picks rows."""
+import itertools
 import os
+import statistics
 import subprocess
-import sysconfig
 
-from bench_run import BUILD, LIBRARY, clean, environment
+from bench_run import BUILD, LIBRARY, beside, clean, environment, interval, on_one_processor, output
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = os.path.join(HERE, "..", "..", "examples", "pyo3-engine")
 WHEEL = os.path.join(BUILD, "examples", "pyo3-engine", "wheel")
-ROUNDS = 5
-DENSITIES = 10, 20, 30, 50, 70, 100
-DENSE = """
-import json, sys, time
-sys.path.insert(0, sys.argv[1])
+# The middle of slices of CPU time: each is long enough to have its share of what comes rarely, and some are disturbed by others.
+MEASURE = """
+import json, statistics, sys, time
+sys.path[:0] = sys.argv[1:4]
 import dense
-def nothing(n, function=dense.nothing):
-    began = time.thread_time()
-    for _ in range(n):
+def a_slice(batch):
+    began, spent, batches = time.thread_time(), 0, 0
+    while spent < 0.005:
+        batch()
+        batches += 1
+        spent = time.thread_time() - began
+    return spent / batches
+def measure(batch, calls):
+    slices = [a_slice(batch) for _ in range(150)]
+    print(statistics.median(slices[50:]) / calls * 1e9)
+"""
+NOTHING = MEASURE + """
+def nothing(function=dense.nothing):
+    for _ in range(20000):
         function(None)
-    return (time.thread_time() - began) / n * 1e9
-print(json.dumps([min(dense.cheap(20000) for _ in range(100)), min(dense.records(2000, 0) for _ in range(200)),
-                  min(nothing(20000) for _ in range(50))]))
+measure(nothing, 20000)
 """
-# Steps of work between records: one figure for each argument.
-WORK = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-import dense
-print(json.dumps([min(dense.records(1000, int(steps)) for _ in range(100)) for steps in sys.argv[2:]]))
-"""
-TIMED = """
-import json, sys, time
-sys.path[:0] = [sys.argv[1], sys.argv[2]]
+# Python reads each chunk that it is sent; makes each chunk that it hands over; does both, and serde parses the answer's JSON.
+ENGINE = MEASURE + """
 import app, pyo3_engine
 engine = pyo3_engine.Engine(1000)
 chunks = list(app.chunks(100))
-def best(function, calls, rounds):
-    times = []
-    for _ in range(rounds):
-        began = time.thread_time()
-        function()
-        times.append((time.thread_time() - began) / calls * 1e9)
-    return min(times)
-"""
-# Calls of the API: 35 for a known record, 2,801 to send a hundred chunks, 4,101 to read them, 41 to read one.
-ENGINE = TIMED + """
-print(json.dumps([best(lambda: engine.send_known(1000), 35000, 200), best(engine.send_chunks, 2801, 1000),
-                  best(lambda: engine.receive_chunks(chunks), 4101, 1000)]))
-"""
-# Python reads each chunk that it is sent; makes each chunk that it hands over; does both, and serde parses the answer's JSON.
-SERVICE = TIMED + """
 def read_answer():
     seen = {}
     for chunk in engine.send_chunks():
@@ -69,49 +55,68 @@ def serve():
         chunk["created"] += 1
         engine.receive_chunk(chunk)
         engine.receive_json(json.dumps(chunk).encode())
-print(json.dumps([best(read_answer, 2801, 400), best(hand_over, 4100, 400), best(serve, 2801 + 4400, 100)]))
 """
-WAYS = {"plain": ([], {}), "off": ([LIBRARY], {"KPROF_CONVERSIONS": "0"}), "on": ([LIBRARY], {})}
+# Calls of the API: 14 for a record of C, 35 for a known one, 2,801 to send a hundred chunks, 4,101 to read them, 41 to read one.
+ROWS = {
+    "cheap": ("calls that allocate nothing", MEASURE + "measure(lambda: dense.cheap(20000), 80000)"),
+    "nothing": ("an empty function, wrapped", NOTHING),
+    "known": ("pythonize, records", ENGINE + "measure(lambda: engine.send_known(1000), 35000)"),
+    "send": ("pythonize, chunks of a response", ENGINE + "measure(engine.send_chunks, 2801)"),
+    "receive": ("depythonize, the same", ENGINE + "measure(lambda: engine.receive_chunks(chunks), 4101)"),
+    "read_answer": ("chunks sent, and read in Python", ENGINE + "measure(read_answer, 2801)"),
+    "hand_over": ("chunks made in Python, and handed over", ENGINE + "measure(hand_over, 4100)"),
+    "serve": ("both, with a change and JSON between", ENGINE + "measure(serve, 2801 + 4400)"),
+}
+# By how many millions of calls a second: steps of work between two records, on the machine of docs/proofs.md.
+STEPS = {107: 0, 79: 10, 55: 32, 32: 82, 22: 137, 11: 314}
+for density, steps in STEPS.items():
+    ROWS[f"records{density}"] = f"records, {steps} steps of work between", MEASURE + f"measure(lambda: dense.records(500, {steps}), 7000)"
+WAYS = {"plain": ([], {}), "off": ([LIBRARY], {"KPROF_CONVERSIONS": "0"}), "on": ([LIBRARY], {}), "unsampled": ([LIBRARY], {"KPROF_RATE": "1G"})}
+PAIRS = ("off", "plain"), ("on", "plain"), ("unsampled", "plain"), ("on", "off")
+numbers = itertools.count()
 
 
-def once(command, preload, **more):
-    out = subprocess.run(command, env=environment(preload, **more), check=True, stdout=subprocess.PIPE)
-    clean()
-    return json.loads(out.stdout)
+def ns_of(program, way, databases):
+    """ns of CPU time of a call of the API."""
+    preload, more = WAYS[way]
+    databases.append(os.path.abspath(f"bench{next(numbers)}.db"))
+    one = on_one_processor([os.environ["KPROF_BENCH_PYTHON"], "-c", program, os.getcwd(), WHEEL, EXAMPLE],
+                           environment(preload, KPROF_DB=databases[-1], **more))
+    return float(subprocess.run(**one, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def compare(names, command, rounds=ROUNDS):
-    best = {}
+def compare(program, way, base, rounds):
+    """The ratio with its interval, and the ns of the base."""
+    ratios, bases, databases = [], [], []
     for _ in range(rounds):
-        for way, (preload, more) in WAYS.items():
-            best[way] = [min(pair) for pair in zip(once(command, preload, **more), best.get(way, [1e9] * len(names)))]
-    for i, what in enumerate(names):
-        plain, off, on = (best[way][i] for way in ("plain", "off", "on"))
-        print(f"  {what:44} {1e3 / plain:4.0f} M/s {plain:7.2f} {off:7.2f} {on:7.2f}   {on - off:+5.2f}   {off / plain:.3f} {on / plain:.3f} of plain",
-              flush=True)
+        one, others = beside(lambda: ns_of(program, base, databases), lambda: ns_of(program, way, databases))
+        ratios.append(one / statistics.mean(others))
+        bases += others
+        while databases:
+            clean(databases.pop())
+    return interval(ratios), statistics.median(bases)
 
 
-def steps_for(python):
-    """How much work makes records come at each density: from the time of none, and of a thousand steps."""
-    none, thousand = once([python, "-c", WORK, os.getcwd(), "0", "1000"], [])
-    return [str(max(0, round((1e3 / density - none) / (thousand - none) * 1000))) for density in DENSITIES]
+def show(what, program, rounds):
+    figures = {pair: compare(program, *pair, rounds) for pair in PAIRS}
+    plain, (counting, off) = figures["on", "plain"][1], figures["on", "off"]
+    ratios = "".join(f"{middle:8.3f} {f'({low:.3f}-{high:.3f})':13}" for (middle, low, high), _ in figures.values())
+    print(f"  {what:40}{1e3 / plain:5.0f}{plain:8.2f}  {ratios}{(counting[0] - 1) * off:+6.2f}", flush=True)
 
 
 def run():
-    python = os.environ.get("KPROF_BENCH_PYTHON") or "python3"
-    built = subprocess.run(["cc", "-O2", "-fPIC", "-shared", "-fno-plt", "-I", sysconfig.get_path("include"), "-o", "dense.so",
-                            os.path.join(HERE, "dense.c")], check=False)
+    include = output([os.environ["KPROF_BENCH_PYTHON"], "-c", "import sysconfig; print(sysconfig.get_path('include'))"], environment()).strip()
+    built = subprocess.run(["cc", "-O2", "-fPIC", "-shared", "-fno-plt", "-I", include, "-o", "dense.so", os.path.join(HERE, "dense.c")],
+                           check=False)
     if built.returncode:
         print("conversions: the extension cannot be built here")
         return
-    has_engine = os.path.exists(os.path.join(WHEEL, "pyo3_engine.so"))
-    print("conversions, nothing else (calls a second; ns a call: plain, kprof without conversions, with them; added by counting)")
-    compare(("calls that allocate nothing", "records of strings and numbers", "an empty function, wrapped"), [python, "-c", DENSE, os.getcwd()])
-    if has_engine:
-        compare(("pythonize, records", "pythonize, chunks of a response", "depythonize, the same"), [python, "-c", ENGINE, WHEEL, EXAMPLE])
-    print("conversions among other work")
-    compare([f"records, with work between: {density} M/s wanted" for density in DENSITIES],
-            [python, "-c", WORK, os.getcwd(), *steps_for(python)], 2 * ROUNDS)
-    if has_engine:
-        compare(("chunks sent, and read in Python", "chunks made in Python, and handed over", "both, with a change and JSON between"),
-                [python, "-c", SERVICE, WHEEL, EXAMPLE], 2 * ROUNDS)
+    chosen = os.environ.get("KPROF_BENCH_WORK") or ",".join(ROWS)
+    print("conversions: millions of calls a second, ns a call; ratios to plain of kprof without conversions, with them, and without samples; with by\n"
+          "without, and the ns that is (medians and 95 % intervals of runs at the same time on one processor)")
+    for name in chosen.split(","):
+        what, program = ROWS[name]
+        if program.startswith(ENGINE) and not os.path.exists(os.path.join(WHEEL, "pyo3_engine.so")):
+            print(f"  {what}: left out, the example could not be built (cargo)")
+            continue
+        show(what, program, int(os.environ.get("KPROF_BENCH_RUNS", "8")))

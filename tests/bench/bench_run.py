@@ -2,8 +2,8 @@
 """What the parts of the benchmark share: where things are, an environment with kprof in it, and how two runs are compared.
 
 A machine that others use, too, is faster and slower from second to second: the same program differs by several per
-cent. So what is compared runs at the same time on the same processor, where the system gives each of them some
-milliseconds in turn: both meet the same machine. Ratios of such pairs differ by a few tenths of a per cent."""
+cent. So what is compared runs at the same time on the same processor, in turns of some milliseconds: both meet the same
+machine. Ratios of such pairs differ by a few tenths of a per cent."""
 import os
 import random
 import statistics
@@ -43,8 +43,7 @@ def output(command, env):
 def on_one_processor(command, env):
     """What to give to Popen. Only the command itself is preloaded, not what puts it on the processor."""
     env = dict(env)
-    preload = env.pop("LD_PRELOAD", None)
-    before = ["taskset", "-c", str(max(os.sched_getaffinity(0))), "env", *([f"LD_PRELOAD={preload}"] if preload else [])]
+    before = [os.path.join(BENCH, "one_processor"), str(max(os.sched_getaffinity(0))), env.pop("LD_PRELOAD", "-")]
     return {"args": [*before, *command], "env": env}
 
 
