@@ -46,8 +46,9 @@ bool kp_python_domains_settled __attribute__((visibility("hidden")));
 
 /* ---- counted before the call: Python's own allocator as it is ---- */
 
-static KP_SLOW void *slow_malloc(const struct kp_gate *domain, size_t size)
+static KP_SLOW void *slow_malloc(void *context, size_t size)
 {
+    const struct kp_gate *domain = context;
     struct kp_origin origin = KP_ORIGIN_HERE();
     uint64_t rate = kp_sample_decide(size);
     void *block = domain->next.malloc(domain->next.context, size);
@@ -56,14 +57,26 @@ static KP_SLOW void *slow_malloc(const struct kp_gate *domain, size_t size)
     return block;
 }
 
-static KP_SLOW void *slow_calloc(const struct kp_gate *domain, size_t count, size_t size)
+static KP_SLOW void *slow_calloc(void *context, size_t count, size_t size)
 {
+    const struct kp_gate *domain = context;
     struct kp_origin origin = KP_ORIGIN_HERE();
     uint64_t rate = kp_sample_decide(count * size);
     void *block = domain->next.calloc(domain->next.context, count, size);
 
     kp_sample_alloc(domain->kind, count * size, block, rate, &origin);
     return block;
+}
+
+/* The same as the gates, where no page for them is to be had. */
+
+static void *small_malloc(void *context, size_t size)
+{
+    const struct kp_gate *domain = context;
+
+    if (size - 1 < KP_GATE_SMALL_MAX && kp_counts(size))
+        return slow_malloc(context, size);
+    return domain->next.malloc(domain->next.context, size);
 }
 
 static void *small_calloc(void *context, size_t count, size_t size)
@@ -73,7 +86,7 @@ static void *small_calloc(void *context, size_t count, size_t size)
 
     if (!__builtin_mul_overflow(count, size, &bytes) && bytes - 1 < KP_GATE_SMALL_MAX &&
         kp_counts(bytes))
-        return slow_calloc(domain, count, size);
+        return slow_calloc(context, count, size);
     return domain->next.calloc(domain->next.context, count, size);
 }
 
@@ -141,13 +154,33 @@ static void *any_realloc(void *context, void *block, size_t size)
     return result;
 }
 
-static KP_SLOW void slow_free(const struct kp_gate *domain, void *block)
+/* Another allocator than pymalloc may give out blocks of one word, where a page may end; never
+ * at such an address. */
+static bool is_code(const struct kp_gate *domain, const void *block)
 {
-    if (((const uintptr_t *)block)[1] == domain->code_type)
+    return domain->code_type != UINTPTR_MAX && (uintptr_t)block % 16 == 0 &&
+           ((const uintptr_t *)block)[1] == domain->code_type;
+}
+
+static KP_SLOW void slow_free(void *context, void *block)
+{
+    const struct kp_gate *domain = context;
+
+    if (is_code(domain, block))
         kp_python_code_gone((uintptr_t)block);
     if (kp_filter_hit(block))
         kp_sample_free(block);
     domain->next.free(domain->next.context, block);
+}
+
+static void any_free(void *context, void *block)
+{
+    const struct kp_gate *domain = context;
+
+    if (block && (kp_filter_hit(block) || is_code(domain, block)))
+        slow_free(context, block);
+    else
+        domain->next.free(domain->next.context, block);
 }
 
 /* ---- arenas ---- */
@@ -222,22 +255,34 @@ static bool has_type_word(void)
     return kp_py_layout.type == sizeof(uintptr_t);
 }
 
+static uintptr_t code_type(void)
+{
+    return has_type_word() ? kp_python.code_type : UINTPTR_MAX;
+}
+
+/* What to put in front of it. */
+static struct kp_py_allocator choose(const struct kp_py_allocator *next, bool is_pymalloc)
+{
+    struct kp_py_allocator gates = {NULL, any_malloc, any_calloc, any_realloc, any_free};
+
+    if (is_pymalloc && !kp_gates_make(kp_python.start, next, code_type(), &gates)) {
+        gates.malloc = small_malloc;
+        gates.calloc = small_calloc;
+    }
+    return gates;
+}
+
 static void wrap_domain(const struct python_calls *calls, int which,
-                        const struct kp_py_allocator *now, bool is_pymalloc)
+                        const struct kp_py_allocator *now, const struct kp_py_allocator *gates)
 {
     struct kp_gate *domain = &domains[wraps][which];
-    struct kp_gate_calls gates = kp_gates_beside(kp_python.start);
-    struct kp_py_allocator ours = {domain, is_pymalloc ? gates.malloc : any_malloc,
-                                   is_pymalloc ? small_calloc : any_calloc, any_realloc,
-                                   gates.free};
+    struct kp_py_allocator ours = *gates;
 
-    kp_gate_prepare(domain);
     domain->next = *now;
-    domain->slow_malloc = slow_malloc;
-    domain->slow_free = slow_free;
+    domain->slow = (struct kp_py_allocator){NULL, slow_malloc, slow_calloc, any_realloc, slow_free};
+    domain->code_type = which == DOMAIN_OBJECT ? code_type() : UINTPTR_MAX;
     domain->kind = which == DOMAIN_OBJECT ? KP_KIND_OBJECT : KP_KIND_MEM;
-    domain->code_type =
-        which == DOMAIN_OBJECT && has_type_word() ? kp_python.code_type : UINTPTR_MAX;
+    ours.context = domain;
     calls->set(which, &ours);
 }
 
@@ -256,7 +301,7 @@ static void wrap_arenas(const struct python_calls *calls)
 
 static bool is_ours(const struct kp_py_allocator *now)
 {
-    return now->realloc == any_realloc;
+    return (uintptr_t)now->context - (uintptr_t)domains < sizeof domains;
 }
 
 /* A domain that malloc serves is seen there. */
@@ -282,10 +327,11 @@ static void wrap(const struct python_calls *calls)
     if ((!wrap_mem && !wrap_object) || wraps == WRAPS_MAX)
         return;
     maps_unseen = kp_python.minor >= 13 && !is_pymalloc;
+    struct kp_py_allocator ours = choose(&object, is_pymalloc);
     if (wrap_object)
-        wrap_domain(calls, DOMAIN_OBJECT, &object, is_pymalloc);
+        wrap_domain(calls, DOMAIN_OBJECT, &object, &ours);
     if (wrap_mem)
-        wrap_domain(calls, DOMAIN_MEM, &mem, is_pymalloc);
+        wrap_domain(calls, DOMAIN_MEM, &mem, &ours);
     wraps++;
 }
 

@@ -1,137 +1,165 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See python_gate.h. The page beside the interpreter is made once, by the thread that puts our
- * functions in front; it is written first and executable afterwards, never both.
+ * See python_gate.h. The gates are made by the thread that puts our functions in front, each time
+ * that it does.
  *
- * Neither gate touches the stack: to unwinders it is the function that jumped there which is called.
+ * No gate touches the stack: to unwinders it is the function that jumped there which is called. One
+ * that begins where a signal has stopped a gate asks kp_gates_hold().
  */
 #include "python_gate.h"
 
 #include "live.h"
+#include "near_code.h"
 #include "state.h"
-#include "sys.h"
 
-#include <stdbool.h>
-#include <string.h>
-#include <sys/mman.h>
+#include <stdatomic.h>
 
 #define PAGE 4096
-#define NEAR_STEP 65536
-#define NEAR_TRIES 16
+#define PAGES_MAX 4 /* as often as Python can be given new functions */
 
-extern const char kp_gates[], kp_gate_free[], kp_gates_end[];
+/* The marks of the template. */
+#define LEFT 0 /* the thread's countdown, from the thread's pointer */
+#define FILTER 1
+#define CODE_TYPE 2
+#define NEXT_MALLOC 3
+#define NEXT_CALLOC 4
+#define NEXT_REALLOC 5
+#define NEXT_FREE 6
 
-/* %rdi the gate, %rsi the size: is it small, does it end the countdown? */
-__asm__(".text\n"
+#define COUNT(bytes) "  sub " bytes ", %fs:" KP_MARK_VALUE(0) "\n"
+/* On to pymalloc, which has no context. */
+#define GO_ON(jump)                                                                                \
+    "  xor %edi, %edi\n"                                                                           \
+    "  .byte 0xe9\n"                                                                               \
+    "  .long " jump "\n"
+/* Are samples near the block in %rsi? */
+#define LOOK                                                                                       \
+    "  mov %esi, %eax\n"                                                                           \
+    "  shr $10, %eax\n"                                                                            \
+    "  and $0x1fffff, %eax\n"                                                                      \
+    "  movabs $" KP_MARK_ADDRESS(1) ", %rcx\n"                                                     \
+    "  cmpb $0, (%rcx,%rax)\n"
+#define BEGIN(name)                                                                                \
+    ".p2align 5\n"                                                                                 \
+    ".hidden " name "\n"                                                                           \
+    ".globl " name "\n" name ":\n"                                                                 \
+    "  endbr64\n"
+
+/* In each %rdi is the domain. */
+__asm__(".pushsection .rodata\n"
         ".p2align 6\n"
-        ".hidden kp_gates, kp_gate_free, kp_gates_end\n"
-        ".globl kp_gates, kp_gate_free, kp_gates_end\n"
-        ".type kp_gates, @function\n"
-        "kp_gates:\n"
-        "  .cfi_startproc\n"
-        "  endbr64\n"
+        /* %rsi bytes: is that small, does it end the countdown? */
+        BEGIN("kp_gate_malloc")
         "  lea -1(%rsi), %rax\n"
         "  cmp $511, %rax\n"
         "  ja 1f\n"
-        "  mov 48(%rdi), %rax\n"
-        "  lea 16(%rsi), %rdx\n"
-        "  sub %rdx, %fs:(%rax)\n"
+        "  lea 16(%rsi), %rax\n"
+        COUNT("%rax")
         "  js 2f\n"
-        "1: mov 8(%rdi), %rax\n"
-        "  mov (%rdi), %rdi\n"
-        "  jmp *%rax\n"
-        "2: jmp *64(%rdi)\n"
-        "  .cfi_endproc\n"
-        "  .size kp_gates, . - kp_gates\n"
-        /* %rdi the gate, %rsi the block: is it code, are samples near it? */
-        ".p2align 5\n"
-        ".type kp_gate_free, @function\n"
-        "kp_gate_free:\n"
-        "  .cfi_startproc\n"
-        "  endbr64\n"
+        "1:\n"
+        GO_ON(KP_MARK_JUMP(3))
+        "2: jmp *48(%rdi)\n"
+        /* %rsi times %rdx bytes. */
+        BEGIN("kp_gate_calloc")
+        "  mov %rsi, %rax\n"
+        "  imul %rdx, %rax\n"
+        "  jo 1f\n"
+        "  lea -1(%rax), %rcx\n"
+        "  cmp $511, %rcx\n"
+        "  ja 1f\n"
+        "  add $16, %rax\n"
+        COUNT("%rax")
+        "  js 2f\n"
+        "1:\n"
+        GO_ON(KP_MARK_JUMP(4))
+        "2: jmp *56(%rdi)\n"
+        /* The block %rsi shall have %rdx bytes. Without a block it is malloc. What becomes large is
+         * counted by the real malloc; for what becomes small one must look afterwards. */
+        BEGIN("kp_gate_realloc")
         "  test %rsi, %rsi\n"
         "  je 1f\n"
-        "  mov 40(%rdi), %rax\n"
+        "  cmp $512, %rdx\n"
+        "  jbe 2f\n"
+        LOOK
+        "  jne 2f\n"
+        GO_ON(KP_MARK_JUMP(5))
+        "1: mov %rdx, %rsi\n"
+        "  jmp kp_gate_malloc\n"
+        "2: jmp *64(%rdi)\n"
+        /* The block %rsi: is it code? The smallest has two words. */
+        BEGIN("kp_gate_free")
+        "  test %rsi, %rsi\n"
+        "  je 1f\n"
+        "  movabs $" KP_MARK_ADDRESS(2) ", %rax\n"
         "  cmp %rax, 8(%rsi)\n"
         "  je 2f\n"
-        "  mov %rsi, %rax\n"
-        "  shr $10, %rax\n"
-        "  and $0x1fffff, %eax\n"
-        "  mov 56(%rdi), %rdx\n"
-        "  cmpb $0, (%rdx,%rax)\n"
+        LOOK
         "  jne 2f\n"
-        "  mov 32(%rdi), %rax\n"
-        "  mov (%rdi), %rdi\n"
-        "  jmp *%rax\n"
+        GO_ON(KP_MARK_JUMP(6))
         "1: ret\n"
         "2: jmp *72(%rdi)\n"
-        "  .cfi_endproc\n"
-        "  .size kp_gate_free, . - kp_gate_free\n"
-        "kp_gates_end:\n");
+        ".hidden kp_gates_end\n"
+        ".globl kp_gates_end\n"
+        "kp_gates_end:\n"
+        ".popsection\n");
 _Static_assert(KP_GATE_SMALL_MAX == 512 && KP_SAMPLED_BYTES(0) == 16 &&
                    KP_FILTER_BLOCK_SHIFT == 10 && KP_FILTER_BYTES == 0x200000,
                "the assembler knows");
-_Static_assert(offsetof(struct kp_gate, next.malloc) == 8 &&
-                   offsetof(struct kp_gate, next.free) == 32 &&
-                   offsetof(struct kp_gate, code_type) == 40 &&
-                   offsetof(struct kp_gate, left_offset) == 48 &&
-                   offsetof(struct kp_gate, filter) == 56 &&
-                   offsetof(struct kp_gate, slow_malloc) == 64 &&
-                   offsetof(struct kp_gate, slow_free) == 72,
+_Static_assert(offsetof(struct kp_gate, slow.malloc) == 48 &&
+                   offsetof(struct kp_gate, slow.calloc) == 56 &&
+                   offsetof(struct kp_gate, slow.realloc) == 64 &&
+                   offsetof(struct kp_gate, slow.free) == 72,
                "the assembler knows");
 
-void kp_gate_prepare(struct kp_gate *gate)
-{
-    uintptr_t thread;
+extern const char kp_gate_malloc[], kp_gate_calloc[], kp_gate_realloc[], kp_gate_free[],
+    kp_gates_end[];
 
-    __asm__("mov %%fs:0, %0" : "=r"(thread));
-    gate->left_offset = (int64_t)((uintptr_t)&kp_self.left - thread);
-    gate->filter = kp_filter;
+static uintptr_t _Atomic pages[PAGES_MAX];
+static unsigned page_count;
+
+/* Where it stands in the page. */
+static uintptr_t place_of(const char *gate)
+{
+    return (uintptr_t)gate - (uintptr_t)kp_gate_malloc;
 }
 
-static bool is_near(uintptr_t a, uintptr_t b)
+static char *write_page(uintptr_t image, const struct kp_py_allocator *next, uintptr_t code_type)
 {
-    return (a < b ? b - a : a - b) < INT32_MAX;
+    const uintptr_t values[KP_MARKS_MAX] = {
+        [LEFT] = (uintptr_t)&kp_self.left - (uintptr_t)__builtin_thread_pointer(),
+        [FILTER] = (uintptr_t)kp_filter,
+        [CODE_TYPE] = code_type,
+        [NEXT_MALLOC] = (uintptr_t)next->malloc,
+        [NEXT_CALLOC] = (uintptr_t)next->calloc,
+        [NEXT_REALLOC] = (uintptr_t)next->realloc,
+        [NEXT_FREE] = (uintptr_t)next->free,
+    };
+    char *page = page_count < PAGES_MAX ? kp_near_room(image, PAGE) : NULL;
+
+    if (!page || !kp_near_write(page, kp_gate_malloc, place_of(kp_gates_end), values))
+        return NULL;
+    return kp_near_seal(page, PAGE) ? page : NULL;
 }
 
-static struct kp_gate_calls calls_at(uintptr_t gates)
+bool kp_gates_make(uintptr_t image, const struct kp_py_allocator *next, uintptr_t code_type,
+                   struct kp_py_allocator *gates)
 {
-    return (struct kp_gate_calls){
-        (void *(*)(void *, size_t))gates,
-        (void (*)(void *, void *))(gates + (uintptr_t)kp_gate_free - (uintptr_t)kp_gates)};
+    uintptr_t page = (uintptr_t)write_page(image, next, code_type);
+
+    if (!page)
+        return false;
+    pages[page_count++] = page;
+    gates->malloc = (void *(*)(void *, size_t))page;
+    gates->calloc = (void *(*)(void *, size_t, size_t))(page + place_of(kp_gate_calloc));
+    gates->realloc = (void *(*)(void *, void *, size_t))(page + place_of(kp_gate_realloc));
+    gates->free = (void (*)(void *, void *))(page + place_of(kp_gate_free));
+    return true;
 }
 
-/* A copy of the gates below the image: above it the heap of brk() may grow. 0: none. */
-static uintptr_t copy_below(uintptr_t image)
+bool kp_gates_hold(uintptr_t pc)
 {
-    size_t bytes = (uintptr_t)kp_gates_end - (uintptr_t)kp_gates;
-
-    for (uintptr_t i = 1; i <= NEAR_TRIES && image > i * NEAR_STEP; i++) {
-        uintptr_t wanted = (image - i * NEAR_STEP) & ~(uintptr_t)(PAGE - 1);
-        long page = kp_sys6(SYS_mmap, (long)wanted, PAGE, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-        if (page < 0)
-            continue;
-        memcpy((void *)page, kp_gates, bytes);
-        if (is_near((uintptr_t)page, image) &&
-            KP_SYS3(SYS_mprotect, page, PAGE, PROT_READ | PROT_EXEC) == 0)
-            return (uintptr_t)page;
-        KP_SYS2(SYS_munmap, page, PAGE);
-        return 0;
-    }
-    return 0;
-}
-
-struct kp_gate_calls kp_gates_beside(uintptr_t image)
-{
-    static uintptr_t copy, copied_for;
-
-    if (is_near((uintptr_t)kp_gates, image))
-        return calls_at((uintptr_t)kp_gates);
-    if (copied_for != image) {
-        copied_for = image;
-        copy = copy_below(image);
-    }
-    return calls_at(copy ? copy : (uintptr_t)kp_gates);
+    for (unsigned i = 0; i < PAGES_MAX && pages[i]; i++)
+        if (pc - pages[i] < PAGE)
+            return true;
+    return false;
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gates in front of Python's own allocator: what each malloc and free of a small object passes.
+ * The gates in front of Python's own allocator: what each request for a small object passes.
  * Host's threads.
  *
- * They are written in assembler, because they must be able to stand elsewhere: a processor follows a
- * jump badly whose target is beyond 4 GiB, and an interpreter that is linked statically lies 100 TiB
- * from its libraries. There and back for each object took 9 % of a service's time; from a page beside
- * the interpreter the same instructions take 2 %. So a gate reaches all that it needs through its
- * first argument and can be copied. Where no such page is to be had it works from our own text.
+ * They are code that stands near the interpreter (near_code.h): there and back to our own text for
+ * each object took 9 % of the time of a service on an interpreter that is linked statically. What
+ * they must know is written into them, so that all they touch is the thread's countdown or the
+ * filter of live samples.
  */
 #ifndef KP_PYTHON_GATE_H
 #define KP_PYTHON_GATE_H
 
 #include "record.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,25 +28,22 @@ struct kp_py_allocator {
     void (*free)(void *, void *);
 };
 
-/* One of Python's domains. The first argument of its functions; the assembler knows the places. */
+/* One of Python's domains: the context of all functions that we give it. */
 struct kp_gate {
     struct kp_py_allocator next;
-    uintptr_t code_type;  /* of blocks that are code objects; UINTPTR_MAX: none are known by it */
-    int64_t left_offset;  /* the thread's countdown, from the thread's pointer */
-    const uint8_t *filter;
-    void *(*slow_malloc)(const struct kp_gate *, size_t); /* the countdown has ended */
-    void (*slow_free)(const struct kp_gate *, void *);    /* perhaps a sample, or code */
+    /* Where the gates leave the short way, with this as context: malloc and calloc when the
+     * countdown has ended, realloc when it is not plain, free when it may be a sample or code. */
+    struct kp_py_allocator slow;
+    uintptr_t code_type; /* of blocks that are code objects; UINTPTR_MAX: none are known by it */
     enum kp_kind kind;
 };
 
-/* Where the gates stand for an interpreter whose image begins at `image`. */
-struct kp_gate_calls {
-    void *(*malloc)(void *, size_t);
-    void (*free)(void *, void *);
-};
-struct kp_gate_calls kp_gates_beside(uintptr_t image);
+/* Makes gates near the interpreter whose image begins at `image`, in front of pymalloc's functions
+ * `next`, and sets *gates to them. False where no code can be made: *gates is as it was. */
+bool kp_gates_make(uintptr_t image, const struct kp_py_allocator *next, uintptr_t code_type,
+                   struct kp_py_allocator *gates);
 
-/* Fills in what is the same for each gate. */
-void kp_gate_prepare(struct kp_gate *gate);
+/* Is this an instruction of a gate? None of them touches the stack. */
+bool kp_gates_hold(uintptr_t pc);
 
 #endif
