@@ -108,7 +108,8 @@ static const char *arena_kind(unsigned kind)
                                         "mimalloc class",
                                         "tcmalloc",
                                         "pymalloc",
-                                        "pymalloc class"};
+                                        "pymalloc class",
+                                        "mimalloc rest"};
 
     return kind <= KP_ARENA_LAST ? names[kind] : "";
 }

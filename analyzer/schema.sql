@@ -318,7 +318,8 @@ CREATE TABLE arena (                    -- of a snapshot; null: the allocator do
     number       INTEGER NOT NULL,      -- of the snapshot
     arena        INTEGER NOT NULL,      -- from 0
     kind         TEXT NOT NULL,         -- 'glibc main', 'glibc thread', 'glibc mmap', 'jemalloc', 'jemalloc bin',
-                                        -- 'mimalloc', 'mimalloc class', 'tcmalloc', 'pymalloc', 'pymalloc class', 'total'
+                                        -- 'mimalloc', 'mimalloc class', 'mimalloc rest' (what could not be
+                                        -- visited), 'tcmalloc', 'pymalloc', 'pymalloc class', 'total'
     unit         INTEGER NOT NULL,      -- size of the blocks of a bin or class, which the others hold already; else 0
     size         INTEGER,               -- taken from the system
     in_use       INTEGER,               -- in blocks given out

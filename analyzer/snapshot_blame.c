@@ -124,7 +124,8 @@ static void look_at_cells(struct analysis *analysis)
 
 static bool is_class_like(unsigned kind)
 {
-    return kind == KP_ARENA_JEMALLOC_BIN || kind == KP_ARENA_TCMALLOC || kind == KP_ARENA_TOTAL;
+    return kind == KP_ARENA_JEMALLOC_BIN || kind == KP_ARENA_TCMALLOC || kind == KP_ARENA_TOTAL ||
+           kind == KP_ARENA_MIMALLOC_REST;
 }
 
 /* Free pages that nobody keeps but the allocator. */

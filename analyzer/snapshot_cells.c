@@ -24,6 +24,14 @@ struct pieces {
     size_t capacity, count;
 };
 
+size_t kp_snapshot_rest(const struct kp_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->arena_count; i++)
+        if (snapshot->arenas[i].said.kind == KP_ARENA_MIMALLOC_REST)
+            return i;
+    return SIZE_MAX;
+}
+
 bool kp_snapshot_is_block(unsigned kind)
 {
     return kind == KP_KIND_MALLOC || kind == KP_KIND_NEW || kind == KP_KIND_OBJECT ||
@@ -37,7 +45,9 @@ static size_t arena_without_cells(const struct kp_snapshot *snapshot)
         unsigned kind = snapshot->arenas[i].said.kind;
 
         if (kind == KP_ARENA_JEMALLOC || kind == KP_ARENA_TCMALLOC || kind == KP_ARENA_TOTAL ||
-            (kind == KP_ARENA_MIMALLOC && snapshot->said.page_shift == 12))
+            kind == KP_ARENA_MIMALLOC_REST ||
+            (kind == KP_ARENA_MIMALLOC && snapshot->said.page_shift == 12 &&
+             kp_snapshot_rest(snapshot) == SIZE_MAX))
             return i;
     }
     return SIZE_MAX;

@@ -15,6 +15,10 @@ bool kp_snapshot_cells_make(struct kp_snapshot *snapshot, const struct kp_live_s
 /* Finds whose its mappings are. */
 void kp_snapshot_name_mappings(struct kp_snapshot *snapshot, const struct kp_live_set *live);
 
+/* The row of what mimalloc could not be asked about, SIZE_MAX: it has none. Blocks in no span are
+ * there. */
+size_t kp_snapshot_rest(const struct kp_snapshot *snapshot);
+
 /* Blocks that the program got from malloc, new, or Python's own allocator. */
 bool kp_snapshot_is_block(unsigned kind);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A snapshot stops after 1 ms. Of a glibc arena with more free pieces than that allows, what was not
- * looked at counts as in use. But the live samples of the arena, each with its weight, stand for what
- * is in use without bias, and their chunks are as large as the allocator makes them.
+ * looked at counts as in use; so does what mimalloc does not let one thread see. But the live samples
+ * of the arena, each with its weight, stand for what is in use without bias, and their chunks are as
+ * large as the allocator makes them.
  *
  * Where samples are dense they tell the same of each cell; else all cells of the arena are made emptier
  * by one factor, so that only their sum is right. One thread.
@@ -25,9 +26,20 @@ static uint64_t chunk_bytes(uint64_t size)
     return bytes < CHUNK_BYTES_MIN ? CHUNK_BYTES_MIN : bytes;
 }
 
-static bool is_cut(const struct kp_snapshot *snapshot, uint32_t arena)
+/* mimalloc's classes: multiples of 16 to begin with, then four to each doubling. */
+static uint64_t class_bytes(uint64_t size)
 {
-    return snapshot->arenas[arena].said.is_partial & KP_ARENA_CUT;
+    uint64_t step = 16;
+
+    while (size > 8 * step)
+        step *= 2;
+    return size ? (size + step - 1) & ~(step - 1) : step;
+}
+
+static bool is_cut(const struct kp_snapshot *snapshot, size_t arena)
+{
+    return arena < snapshot->arena_count &&
+           snapshot->arenas[arena].said.is_partial & KP_ARENA_CUT;
 }
 
 static uint32_t with_used(uint32_t cell, uint64_t used, uint64_t most)
@@ -72,19 +84,20 @@ static void fill_cells(struct kp_snapshot *snapshot, const struct kp_snapshot_sp
 static void sum_samples(struct kp_snapshot *snapshot, const struct kp_live_set *live, double *sums,
                         bool with_cells)
 {
+    size_t rest = kp_snapshot_rest(snapshot);
+
     for (uint32_t at = 0; live->places && at <= live->mask; at++) {
         const struct kp_live_sample *sample =
             live->places[at].sample ? kp_live_set_at(live, live->places[at].sample) : NULL;
-        const struct kp_snapshot_span *span =
-            sample && kp_snapshot_is_block(sample->site->kind)
-                ? kp_snapshot_span_at(snapshot, sample->address)
-                : NULL;
-
-        if (!span || !is_cut(snapshot, span->arena))
+        if (!sample || !kp_snapshot_is_block(sample->site->kind))
             continue;
-        uint64_t bytes = chunk_bytes(sample->size);
-        sums[span->arena] += (double)bytes * sample->weight;
-        if (with_cells)
+        const struct kp_snapshot_span *span = kp_snapshot_span_at(snapshot, sample->address);
+        size_t arena = span ? span->arena : rest;
+        if (!is_cut(snapshot, arena))
+            continue;
+        uint64_t bytes = arena == rest ? class_bytes(sample->size) : chunk_bytes(sample->size);
+        sums[arena] += (double)bytes * sample->weight;
+        if (with_cells && span)
             fill_cells(snapshot, span, sample->address, bytes, sample->weight);
     }
 }

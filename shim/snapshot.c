@@ -31,7 +31,7 @@
 
 #define LOOK_US 20000u
 #define CLOCK_US 1000000u
-#define MOST_US 900u     /* for one */
+#define MOST_US 800u     /* for one, and as much as 200 to write it down */
 #define MARK_US 100000u
 #define SHARE 100u       /* of the time that has to pass */
 #define SLOWER 32u       /* periods grow with the age of the process: to a part of it */
@@ -149,6 +149,7 @@ static void take(enum kp_snapshot_why why, const struct kp_snapshot_rss *rss, ui
     struct kp_snapshot_text *smaps = with_smaps ? kp_snapshot_text_new() : NULL;
 
     if (heap) {
+        heap->anonymous = rss->all - rss->file;
         read_heap(heap, smaps);
         snapshot.cost_us = (uint32_t)(kp_clock_cpu_us() - began_cpu_us);
         snapshot.is_partial = heap->is_partial;

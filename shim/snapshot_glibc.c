@@ -5,9 +5,9 @@
  * arena is locked as malloc locks it, but tried for a while only: nothing here can wait for ever, also
  * in a forked child or with a lock that somebody's death has left. Host's threads, signals blocked.
  *
- * A free chunk costs a cache miss, so this is what a snapshot takes long for. When its time is over,
- * or after CHUNKS_MAX, the rest is left and the arena is partial: the reader estimates what is in use
- * from the samples that are live.
+ * A free chunk costs a cache miss, so this is what a snapshot takes long for. Each arena has a part of
+ * the time, by its size. When that is over, or after CHUNKS_MAX, the rest is left and the arena is
+ * partial: the reader estimates what is in use from the samples that are live.
  */
 #include "snapshot_glibc.h"
 
@@ -22,6 +22,7 @@
 #define ARENAS_AT_MOST 400u
 #define CHUNKS_MAX (4u << 20)
 #define CHUNKS_A_LOOK 64u /* at the clock */
+#define SHARE_MIN 0.02    /* of the time, that even the smallest arena may take */
 #define LISTS_AT_ONCE 16u
 #define STEPS_AHEAD 6u
 #define WHOLE_BYTES (256ull << 20) /* a heap of which each page is looked for */
@@ -40,6 +41,7 @@ struct walk {
     struct kp_heap *heap;
     struct kp_glibc_arena *arena;
     struct kp_rec_arena *record;
+    uint64_t end_cpu_us;
     uint32_t span;
     uint32_t chunks;
     bool is_cut;
@@ -96,7 +98,7 @@ static void count_free(struct walk *walk, uint64_t start, uint64_t bytes)
 static bool take_chunk(struct walk *walk, const struct kp_glibc_chunk *chunk)
 {
     if ((uintptr_t)chunk & 15 || (uintptr_t)chunk <= 4096 || walk->chunks == CHUNKS_MAX ||
-        (walk->chunks % CHUNKS_A_LOOK == 0 && kp_heap_is_over_time(walk->heap)))
+        (walk->chunks % CHUNKS_A_LOOK == 0 && kp_heap_is_over(walk->end_cpu_us)))
         walk->is_cut = true;
     walk->chunks++;
     if (!walk->is_cut)
@@ -229,18 +231,12 @@ static void spans_of_thread(struct kp_heap *heap, const struct kp_glibc_arena *a
         kp_heap_span(heap, record, (uintptr_t)at, (uintptr_t)at + at->size);
 }
 
-/* Under the arena's lock, when it could be had. */
+/* Under the arena's lock. */
 static void read_arena(struct kp_heap *heap, struct kp_glibc_arena *arena,
-                       struct kp_rec_arena *record, bool is_locked)
+                       struct kp_rec_arena *record, uint64_t end_cpu_us)
 {
-    struct walk walk = {heap, arena, record, KP_HEAP_NO_SPAN, 0, false};
+    struct walk walk = {heap, arena, record, end_cpu_us, KP_HEAP_NO_SPAN, 0, false};
 
-    record->size = arena->system_bytes;
-    if (!is_locked) {
-        record->is_partial = 1;
-        record->in_use = record->free = KP_TOTAL_UNKNOWN;
-        return;
-    }
     record->trimmable = record->large_free = record->largest_free = 0;
     if (arena == known.glibc.main)
         span_of_main(heap, arena, record);
@@ -255,18 +251,26 @@ static void read_arena(struct kp_heap *heap, struct kp_glibc_arena *arena,
     record->in_use = record->size > record->free ? record->size - record->free : 0;
 }
 
-static void add_arena(struct kp_heap *heap, struct kp_glibc_arena *arena)
+/* `bytes`: of this and all later arenas. */
+static void add_arena(struct kp_heap *heap, struct kp_glibc_arena *arena, uint64_t bytes)
 {
+    double share = (double)arena->system_bytes / (double)(bytes + 1);
+    uint64_t end_cpu_us = kp_heap_time(heap, share > SHARE_MIN ? share : SHARE_MIN);
     bool is_main = arena == known.glibc.main;
     struct kp_rec_arena *record =
         kp_heap_arena(heap, is_main ? KP_ARENA_GLIBC_MAIN : KP_ARENA_GLIBC_THREAD);
 
     if (!record)
         return;
-    bool is_locked = try_lock(arena);
-    read_arena(heap, arena, record, is_locked);
-    if (is_locked)
+    record->size = arena->system_bytes;
+    if (try_lock(arena)) {
+        record->size = arena->system_bytes;
+        read_arena(heap, arena, record, end_cpu_us);
         unlock(arena);
+    } else {
+        record->is_partial = 1;
+        record->in_use = record->free = KP_TOTAL_UNKNOWN;
+    }
     heap->is_partial |= (record->is_partial & ~KP_ARENA_DRAWN) != 0;
 }
 
@@ -301,8 +305,12 @@ bool kp_snapshot_glibc(struct kp_heap *heap)
         bytes += arena->system_bytes;
     kp_heap_draw(heap, bytes, WHOLE_BYTES, DRAWN_BYTES);
     for (struct kp_glibc_arena *arena = known.glibc.main;
-         arena && heap->arena_count < ARENAS_AT_MOST; arena = next_arena(arena))
-        add_arena(heap, arena);
+         arena && heap->arena_count < ARENAS_AT_MOST; arena = next_arena(arena)) {
+        uint64_t later = arena->system_bytes < bytes ? bytes - arena->system_bytes : 0;
+
+        add_arena(heap, arena, bytes);
+        bytes = later;
+    }
     add_mappings(heap);
     return true;
 }

@@ -18,7 +18,7 @@
 #define GROUP (1ull << GROUP_SHIFT)
 #define WINDOW_SHIFT 18
 #define WINDOW (1ull << WINDOW_SHIFT)
-#define LOOKS_LEAST 8u /* at a mapping */
+#define LOOKS_LEAST 4u /* at a mapping */
 
 struct kp_heap *kp_heap_new(unsigned shift, uint64_t end_cpu_us)
 {
@@ -62,9 +62,18 @@ uint64_t kp_heap_stretch(const struct kp_heap *heap, uint32_t arena, uint64_t st
     return at < end ? at : end;
 }
 
-bool kp_heap_is_over_time(const struct kp_heap *heap)
+uint64_t kp_heap_time(const struct kp_heap *heap, double share)
 {
-    return heap->end_cpu_us != UINT64_MAX && kp_clock_cpu_us() >= heap->end_cpu_us;
+    if (heap->end_cpu_us == UINT64_MAX)
+        return UINT64_MAX;
+    uint64_t now_us = kp_clock_cpu_us(),
+             left_us = now_us < heap->end_cpu_us ? heap->end_cpu_us - now_us : 0;
+    return now_us + (uint64_t)((double)left_us * share);
+}
+
+bool kp_heap_is_over(uint64_t end_cpu_us)
+{
+    return end_cpu_us != UINT64_MAX && kp_clock_cpu_us() >= end_cpu_us;
 }
 
 void kp_heap_free(struct kp_heap *heap)

@@ -42,6 +42,7 @@ struct kp_heap_range { /* a sampled mapping */
 struct kp_heap {
     unsigned shift; /* a cell is 1 << shift bytes: 12 or 16 */
     bool is_partial;
+    uint64_t anonymous;  /* RSS without files: no arena has more */
     uint64_t end_cpu_us; /* of the thread's CPU time: from then on only what is cheap is looked at */
     uint32_t chance; /* of a window of the next arena to be drawn, of 2^32; all ones: all are */
     uint32_t first;  /* that is drawn */
@@ -63,7 +64,10 @@ struct kp_heap *kp_heap_new(unsigned shift, uint64_t end_cpu_us);
 void kp_heap_draw(struct kp_heap *heap, uint64_t bytes, uint64_t whole, uint64_t drawn);
 void kp_heap_free(struct kp_heap *heap);
 
-bool kp_heap_is_over_time(const struct kp_heap *heap);
+/* The CPU time of the thread when this part of what is left of the time is over; UINT64_MAX: it is
+ * not bounded. */
+uint64_t kp_heap_time(const struct kp_heap *heap, double share);
+bool kp_heap_is_over(uint64_t end_cpu_us);
 
 /* A new arena; its figures are unknown but for those that it is told to sum up from zero. NULL:
  * there are too many. */

@@ -25,9 +25,13 @@ static void add_sums(struct kp_heap *heap)
 void kp_snapshot_malloc(struct kp_heap *heap)
 {
     const struct kp_malloc_calls *calls = kp_malloc_calls();
+
+    if (calls->mi_process_info) {
+        kp_snapshot_mimalloc(heap);
+        return;
+    }
     bool is_told = calls->mallctl             ? kp_snapshot_jemalloc(heap)
                    : calls->tcmalloc_property ? kp_snapshot_tcmalloc(heap)
-                   : calls->mi_process_info   ? kp_snapshot_mimalloc(heap)
                    : calls->mallinfo2         ? kp_snapshot_glibc(heap)
                                               : false;
 

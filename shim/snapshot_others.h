@@ -10,6 +10,7 @@
 
 bool kp_snapshot_jemalloc(struct kp_heap *heap);
 bool kp_snapshot_tcmalloc(struct kp_heap *heap);
-bool kp_snapshot_mimalloc(struct kp_heap *heap);
+/* Always tells; what it cannot see is a row of its own. */
+void kp_snapshot_mimalloc(struct kp_heap *heap);
 
 #endif

@@ -284,12 +284,13 @@ enum kp_arena_kind {
     KP_ARENA_GLIBC_MMAP = 4,     /* blocks with a mapping each */
     KP_ARENA_JEMALLOC = 5,       /* an arena */
     KP_ARENA_JEMALLOC_BIN = 6,   /* a size class of all arenas: holds blocks counted there too */
-    KP_ARENA_MIMALLOC = 7,       /* heap of the thread that looked */
+    KP_ARENA_MIMALLOC = 7,       /* heap of the thread that looked, as far as it was visited */
     KP_ARENA_MIMALLOC_CLASS = 8, /* size class of it */
     KP_ARENA_TCMALLOC = 9,
     KP_ARENA_PYMALLOC = 10,      /* all arenas of Python's own allocator */
     KP_ARENA_PYMALLOC_CLASS = 11, /* size class of it */
-    KP_ARENA_LAST = KP_ARENA_PYMALLOC_CLASS,
+    KP_ARENA_MIMALLOC_REST = 12, /* what could not be visited; has no spans */
+    KP_ARENA_LAST = KP_ARENA_MIMALLOC_REST,
 };
 #define KP_ARENA_CUT 2   /* some free pieces were not looked at, and count as in use */
 #define KP_ARENA_DRAWN 4 /* a part was looked at; resident, trimmable, large_free stand for all */

@@ -162,6 +162,47 @@ static void odd_ones(void)
     kp_case_end(&test);
 }
 
+/* mimalloc: one heap of 65,536 bytes was visited, of the rest only the size is known. A block of it is
+ * told by a span, two of 1,000 bytes, of the class of 1,024, lie in none. */
+static void rest(void)
+{
+    struct kp_rec_arena arenas[] = {{.kind = KP_ARENA_MIMALLOC, .size = CELL, .in_use = 112, .free = CELL - 112},
+                                    {.kind = KP_ARENA_MIMALLOC_REST, .size = 9000, .in_use = 9000,
+                                     .is_partial = KP_ARENA_CUT}};
+    struct {
+        struct kp_rec_span span;
+        uint32_t cells[2];
+    } span = {{KP_REC_SPAN | (uint32_t)sizeof span << 8, 0, 1, SLOT_ADDRESS(0), 1, 0},
+              {112 | 16u << 24, 0}};
+    struct kp_case test;
+    uint32_t p;
+
+    struct kp_fake *fake = kp_case_begin_process(&test, 64, &p);
+    thread(fake, p, 0);
+    thread(fake, p, 1);
+    kp_fake_alloc(fake, p, 0, KP_KIND_MALLOC, 0, 100);
+    kp_fake_alloc(fake, p, 1, KP_KIND_MALLOC, 0, 1000);
+    kp_fake_alloc(fake, p, 1, KP_KIND_MALLOC, 0, 1000);
+    kp_fake_stamp(fake, p, 0, 500000, 0);
+    begin(fake, p, 0, 1, 500000);
+    for (uint32_t i = 0; i < 2; i++) {
+        arenas[i].type_number = KP_REC_ARENA | 1 << 8;
+        arenas[i].index = i;
+        kp_fake_record(fake, p, 0, &arenas[i], sizeof arenas[i]);
+    }
+    kp_fake_record(fake, p, 0, &span, sizeof span);
+    end(fake, p, 0, 1);
+    announce(fake, p, 1, 500010);
+    kp_fake_exit(fake, p, 900000000);
+    kp_case_finish(&test, fake);
+    double used = kp_case_number(&test, "SELECT in_use FROM arena WHERE kind = 'mimalloc rest'");
+    kp_check(used == 2048, "what one thread cannot visit is told by the samples in no span", "%g", used);
+    kp_check(kp_case_number(&test, "SELECT in_use FROM arena WHERE kind = 'mimalloc'") == 112,
+             "what it has visited is as it was told", "%s",
+             kp_case_text(&test, "SELECT group_concat(in_use) FROM arena"));
+    kp_case_end(&test);
+}
+
 /* Of very many the peak and the last are kept, and every so many of the others. */
 static void many(void)
 {
@@ -189,6 +230,7 @@ int main(void)
     all_slots(0);
     all_slots(1);
     blame();
+    rest();
     odd_ones();
     many();
     return kp_checks_failed();
