@@ -17,20 +17,28 @@
 
 /* What we have mapped, so that a report can tell it from the host's memory. */
 #define OWN_MAX 4096u
+#define OWN_TAKEN 1u /* by somebody who is about to fill it; no address */
 static struct {
-    _Atomic uintptr_t start; /* 0: given back */
-    size_t bytes;
+    _Atomic uintptr_t start; /* 0: free, since it was given back or never used */
+    _Atomic size_t bytes;
 } own[OWN_MAX];
-static _Atomic uint32_t own_count;
+static _Atomic uint32_t own_count; /* behind the last that was ever used */
 
 static void remember(uintptr_t start, size_t bytes)
 {
-    uint32_t i = atomic_load(&own_count) < OWN_MAX ? atomic_fetch_add(&own_count, 1) : OWN_MAX;
+    for (uint32_t i = 0; i < OWN_MAX; i++) {
+        uint32_t count = atomic_load(&own_count);
+        uintptr_t is_free = 0;
 
-    if (i >= OWN_MAX)
+        if (atomic_load(&own[i].start) != 0 ||
+            !atomic_compare_exchange_strong(&own[i].start, &is_free, OWN_TAKEN))
+            continue;
+        atomic_store(&own[i].bytes, bytes);
+        atomic_store(&own[i].start, start);
+        while (count <= i && !atomic_compare_exchange_weak(&own_count, &count, i + 1))
+            ;
         return;
-    own[i].bytes = bytes;
-    atomic_store(&own[i].start, start);
+    }
 }
 
 void *kp_sys_map(size_t bytes)
@@ -46,10 +54,8 @@ void *kp_sys_map(size_t bytes)
 
 void kp_sys_unmap(void *memory, size_t bytes)
 {
-    uint32_t i = atomic_load(&own_count);
-
-    for (i = i < OWN_MAX ? i : OWN_MAX; i-- > 0;)
-        if (own[i].start == (uintptr_t)memory) {
+    for (uint32_t i = atomic_load(&own_count); i-- > 0;)
+        if (atomic_load(&own[i].start) == (uintptr_t)memory) {
             atomic_store(&own[i].start, 0);
             break;
         }
@@ -60,12 +66,12 @@ bool kp_sys_own_next(uint32_t *at, uint64_t *start, uint64_t *end)
 {
     uint32_t count = atomic_load(&own_count);
 
-    while (*at < count && *at < OWN_MAX) {
+    while (*at < count) {
         uint32_t i = (*at)++;
 
         *start = atomic_load(&own[i].start);
-        *end = *start + own[i].bytes;
-        if (*start)
+        *end = *start + atomic_load(&own[i].bytes);
+        if (*start > OWN_TAKEN)
             return true;
     }
     return false;
