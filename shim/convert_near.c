@@ -10,6 +10,7 @@
 #include "hook_table.h"
 #include "near_code.h"
 #include "python.h"
+#include "python_layout.h"
 
 /* What the marks stand for. */
 #define BLOCK KP_MARK_VALUE(1)  /* kp_convert.now.block, from the thread's pointer */
@@ -19,6 +20,8 @@
 #define ROW_NUMBER KP_MARK_VALUE(5)
 #define FUNCTION KP_MARK_JUMP(6)
 #define HOOK KP_MARK_ADDRESS(7)
+#define TEXT_TYPE KP_MARK_ADDRESS(8)
+#define ASCII_BIT KP_MARK_VALUE(9) /* in the state of a text */
 
 /* `special` jumps to 2 when this call is none to be simply counted, `adds` adds its amount to the row.
  * A row that has come to 2^63 gets its call back, for the hook to count. */
@@ -47,6 +50,17 @@ SIZED(kp_near_first, "%rdi", "");
 SIZED(kp_near_second, "%rsi", "");
 SIZED(kp_near_third, "%rdx", "");
 SIZED(kp_near_fill, "%rsi", "  test %rdi, %rdi\n  je 2f\n");
+/* Of a text that is its own UTF-8: type, length and state, as python_layout.h has them. */
+TEMPLATE(kp_near_utf8,
+         "  test %rdi, %rdi\n"
+         "  je 2f\n"
+         "  movabs $" TEXT_TYPE ", %rax\n"
+         "  cmp %rax, 8(%rdi)\n"
+         "  jne 2f\n"
+         "  testl $" ASCII_BIT ", 32(%rdi)\n"
+         "  je 2f\n",
+         "  mov 16(%rdi), %r11\n"
+         "  add %r11, " AMOUNT "(%rax)\n");
 
 static const struct {
     const char *code, *end;
@@ -57,15 +71,16 @@ static const struct {
     {kp_near_second, kp_near_second_end},
     {kp_near_third, kp_near_third_end},
     {kp_near_fill, kp_near_fill_end},
+    {kp_near_utf8, kp_near_utf8_end},
 };
 #define CODE_BYTES 128u /* for each hook: most take one line of the cache */
 
-/* Where the amount is read from, as the table says; 0: not with one instruction. */
+/* Where the amount is read from, as the table says; 0: left to the hook. */
 enum {
-    NOTHING = 1, FIRST, SECOND, THIRD, FILL,
-    NUMBER = NOTHING, ANSWER = NOTHING,
+    NOTHING = 1, FIRST, SECOND, THIRD, FILL, UTF8,
+    NUMBER = NOTHING, ANSWER = NOTHING, UTF8_SIZE = UTF8,
     WRITE = 0, TEXT = 0, KIND = 0, PLAIN = 0, VIEW = 0, OBJECT = 0, ARRAY = 0, ITER = 0, RESIZE = 0,
-    RESULT = 0, BUFFER = 0, UTF8 = 0, UTF8_SIZE = 0,
+    RESULT = 0, BUFFER = 0,
 };
 static const uint8_t reads[KP_API_ROWS] = {
 #define ROW(name, class, direction, objects, copies, unit, read) [KP_API_ROW_##name] = read,
@@ -75,29 +90,31 @@ static const uint8_t reads[KP_API_ROWS] = {
 #undef ROW
 };
 
-static uintptr_t offset_of_thread(const void *own)
+/* Where an object's type stands in free-threaded builds, the assembler does not know. */
+static bool has_template(unsigned row)
 {
-    uintptr_t thread;
-
-    __asm__("mov %%fs:0, %0" : "=r"(thread));
-    return (uintptr_t)own - thread;
+    return reads[row] && (reads[row] != UTF8 || kp_py_layout.type == 8);
 }
 
 static bool write_hook(char *to, const struct kp_hook *hook, unsigned row)
 {
+    const uintptr_t thread = (uintptr_t)__builtin_thread_pointer();
     size_t calls = offsetof(struct kp_counter_block, rows) + row * sizeof(struct kp_counter_row);
     const uintptr_t values[KP_MARKS_MAX] = {
-        [1] = offset_of_thread(&kp_convert.now.block),
-        [2] = offset_of_thread(&kp_convert.now.last_row),
+        [1] = (uintptr_t)&kp_convert.now.block - thread,
+        [2] = (uintptr_t)&kp_convert.now.last_row - thread,
         [3] = calls + offsetof(struct kp_counter_row, calls),
         [4] = calls + offsetof(struct kp_counter_row, amount),
         [5] = row,
         [6] = (uintptr_t)*hook->real,
         [7] = (uintptr_t)hook->hook,
+        [8] = kp_python.text_type,
+        [9] = 0x10ul << kp_py_layout.text_shift,
     };
     const char *code = templates[reads[row]].code;
+    size_t bytes = (size_t)(templates[reads[row]].end - code);
 
-    return kp_near_write(to, code, (size_t)(templates[reads[row]].end - code), values);
+    return bytes <= CODE_BYTES && kp_near_write(to, code, bytes, values);
 }
 
 void kp_convert_near(void)
@@ -111,7 +128,7 @@ void kp_convert_near(void)
     for (const struct kp_hook *hook = kp_convert_hooks; hook->name; hook++) {
         unsigned row = (unsigned)(hook->real - kp_api_real);
 
-        is_written[row] = reads[row] && *hook->real &&
+        is_written[row] = has_template(row) && *hook->real &&
                           write_hook(room + row * CODE_BYTES, hook, row);
     }
     if (!kp_near_seal(room, bytes))
