@@ -6,6 +6,7 @@
 
 #include "sys.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -14,6 +15,13 @@
 #define TRIES 16
 /* What an image and what is near it may take; a direct jump reaches 2 GiB. */
 #define REACH (INT32_MAX - (512l << 20))
+
+#define ROOMS_MAX 8 /* one for the hooks, and one each time that Python is given new functions */
+static struct {
+    _Atomic uintptr_t start; /* 0: none, or not yet */
+    size_t bytes;
+} rooms[ROOMS_MAX]; /* that are executable */
+static _Atomic unsigned room_count;
 
 bool kp_near_reaches(uintptr_t a, uintptr_t b)
 {
@@ -47,9 +55,26 @@ char *kp_near_room(uintptr_t image, size_t bytes)
 
 bool kp_near_seal(char *room, size_t bytes)
 {
-    if (KP_SYS3(SYS_mprotect, room, bytes, PROT_READ | PROT_EXEC) == 0)
-        return true;
-    KP_SYS2(SYS_munmap, room, bytes);
+    unsigned number = atomic_fetch_add(&room_count, 1);
+
+    if (number >= ROOMS_MAX ||
+        KP_SYS3(SYS_mprotect, room, bytes, PROT_READ | PROT_EXEC) != 0) {
+        KP_SYS2(SYS_munmap, room, bytes);
+        return false;
+    }
+    rooms[number].bytes = bytes;
+    atomic_store_explicit(&rooms[number].start, (uintptr_t)room, memory_order_release);
+    return true;
+}
+
+bool kp_near_holds(uintptr_t pc)
+{
+    for (unsigned i = 0; i < ROOMS_MAX; i++) {
+        uintptr_t start = atomic_load_explicit(&rooms[i].start, memory_order_acquire);
+
+        if (start && pc - start < rooms[i].bytes)
+            return true;
+    }
     return false;
 }
 

@@ -7,8 +7,8 @@
  *
  * The code is copied from a template in which marks stand for what is known only now. It is written
  * first and executable afterwards, never both. It must not touch the stack, for unwinders know no
- * table for it: to them it is the function that called or jumped there which runs. Host's threads, at
- * import time.
+ * table for it: to them it is the function that called or jumped there which runs. Written by host's
+ * threads at import time.
  */
 #ifndef KP_NEAR_CODE_H
 #define KP_NEAR_CODE_H
@@ -30,11 +30,14 @@ bool kp_near_reaches(uintptr_t a, uintptr_t b);
 /* Room for that many bytes of code near an image, to be written; NULL: there is none. */
 char *kp_near_room(uintptr_t image, size_t bytes);
 
-/* Makes the code executable. False: it can't be, and the room is gone. */
+/* Makes the code executable, for good. False: it can't be, and the room is gone. */
 bool kp_near_seal(char *room, size_t bytes);
 
 /* Copies a template. False: something is out of reach, what stands there is of no use. */
 bool kp_near_write(char *to, const char *template, size_t bytes,
                    const uintptr_t values[KP_MARKS_MAX]);
+
+/* Is this an instruction of such code? A signal may have stopped there. */
+bool kp_near_holds(uintptr_t pc);
 
 #endif

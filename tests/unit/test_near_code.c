@@ -59,6 +59,8 @@ static void test_run(char *room)
     kp_check(kp_near_seal(room, PAGE), "the code can be made executable", "it can't");
     access_of(room, access);
     kp_check(strcmp(access, "r-xp") == 0, "nobody can write to it any more", "it is %s", access);
+    kp_check(kp_near_holds((uintptr_t)room + 9) && !kp_near_holds((uintptr_t)room - 1),
+             "an unwinder is told what it is", "it is not");
     long got = add(2), expected = 2 * (2 + 40 + (1l << 40));
     kp_check(got == expected, "it does what its marks stand for", "%ld is not %ld", got, expected);
 }
