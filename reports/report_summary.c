@@ -383,7 +383,7 @@ int kp_report_summary(struct kp_report_context *context, struct kp_error *error)
         result = kp_held_load(context, &f.held, error);
     if (result == 0)
         result = kp_query_entries(context->query, &context->filter, &f.entries, error);
-    if (result == 0)
+    if (result == 0 && f.phases.iteration_count) /* without marks it says nothing of leaks */
         result = kp_query_leaks(context->query,
                                 &(struct kp_leak_request){.pid = context->filter.pid}, &f.leaks,
                                 error);
