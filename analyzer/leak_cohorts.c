@@ -19,6 +19,8 @@
 #define ONSETS_MAX 3
 #define FALLING_STEPS 256
 #define SURELY_UNEVEN_P 1e-5
+#define SURELY_SLOWING_Z 4.0
+#define NORMAL_95 1.96
 #define CONSTANT_BETTER 2.5 /* of log-likelihood, at least */
 
 /* How far from even a shape must be. A leak of many samples must not be taken for something else by
@@ -194,15 +196,28 @@ static bool is_slowing(const struct kp_cohort_input *in, double from, double to,
     double g1 = (double)first.generations, g2 = (double)second.generations;
     if (excess(g1, g2) <= z || g2 > SLOWING_SHARE * g1)
         return false;
+    cohort->is_doubtful = cohort->needs_company = excess(g1, g2) <= SURELY_SLOWING_Z;
     if (second.count > 0 && first.count > second.count)
         cohort->full_after = from + 3 * half / log((double)first.count / (double)second.count);
     return true;
 }
 
+/* Standard error of the sum of the births since the onset, were there nothing but sampling: of
+ * Horvitz and Thompson's estimator. */
+static double sampling_error(const struct kp_cohort_input *in, double from, double to)
+{
+    double variance = 0;
+    for (size_t i = first_from(in, from); i < in->count && in->births[i].at < to; i++)
+        variance += pow(in->births[i].bytes, 2) * (1 - 1 / fmax(in->births[i].blocks, 1));
+    return sqrt(variance);
+}
+
+/* Eight batches may agree by chance: nothing is surer than sampling is. */
 static void batch_rate(const struct kp_cohort_input *in, double to, struct kp_cohort *cohort)
 {
     double sums[KP_COHORT_BATCHES] = {0}, mean = 0, squares = 0;
     double length = (to - cohort->onset) / KP_COHORT_BATCHES;
+    double least = sampling_error(in, cohort->onset, to) / (to - cohort->onset);
     for (size_t i = first_from(in, cohort->onset); i < in->count && in->births[i].at < to; i++) {
         int batch = (int)((in->births[i].at - cohort->onset) / length);
         sums[batch < KP_COHORT_BATCHES ? batch : KP_COHORT_BATCHES - 1] += in->births[i].bytes;
@@ -211,8 +226,9 @@ static void batch_rate(const struct kp_cohort_input *in, double to, struct kp_co
         mean += sums[i] / length / KP_COHORT_BATCHES;
     for (int i = 0; i < KP_COHORT_BATCHES; i++)
         squares += (sums[i] / length - mean) * (sums[i] / length - mean);
-    cohort->error = sqrt(squares / (KP_COHORT_BATCHES - 1) / KP_COHORT_BATCHES);
-    double half = kp_t_quantile(0.025, KP_COHORT_BATCHES - 1) * cohort->error;
+    double scatter = sqrt(squares / (KP_COHORT_BATCHES - 1) / KP_COHORT_BATCHES);
+    double half = fmax(kp_t_quantile(0.025, KP_COHORT_BATCHES - 1) * scatter, NORMAL_95 * least);
+    cohort->error = fmax(scatter, least);
     cohort->rate = (struct kp_estimate){mean, fmax(mean - half, 0), mean + half};
     cohort->p = mean > 0 ? kp_t_tail(mean / fmax(cohort->error, 1e-9 * mean), KP_COHORT_BATCHES - 1)
                          : 1;

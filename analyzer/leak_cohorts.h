@@ -14,10 +14,11 @@
  *   shape  Kolmogorov-Smirnov of the births since the onset against uniform; the halves g1, g2:
  *          (g1 - g2)/sqrt(g1 + g2) above 1.645 is slowing down
  *   cache  freed when older than A / (those + survivors) surely above 5 %: kept long, but reclaimed
- *   rate   8 equal batches of [onset, E): mean +- t sd/sqrt(8); with fewer than 20 survivors the
- *          exact Poisson interval where it is wider
+ *   rate   8 equal batches of [onset, E): mean +- t sd/sqrt(8), and no narrower than what sampling
+ *          alone makes of it (Horvitz and Thompson, J. Am. Stat. Assoc. 47, 1952); with fewer than 20
+ *          survivors the exact Poisson interval where it is wider
  *
- * False alarms and coverage are measured by tests/unit/test_leak_cohorts.c. Pure functions, any
+ * False alarms and coverage are measured by tests/unit/test_leak_shapes.c. Pure functions, any
  * thread.
  */
 #ifndef KP_LEAK_COHORTS_H
@@ -70,7 +71,8 @@ struct kp_cohort {
     double p;               /* of a rate of 0 */
     struct kp_estimate rate; /* bytes per iteration; without survivors [0, 3 gap/(E - begin)] */
     double error;           /* standard error of the rate, KP_COHORT_BATCHES - 1 degrees */
-    bool is_doubtful;       /* SLOWING or UNEVEN: it may have begun unseen, or be so by chance */
+    bool is_doubtful;       /* SLOWING or UNEVEN: it may have begun unseen, or be so by chance; */
+    bool needs_company;     /* beside a leak only: alone it is taken for what it looks like */
     double full_after;      /* SLOWING: iteration where 95 % will be there; 0 unknown */
     double needed;          /* iterations after which there would be enough evidence; 0 unknown */
 };

@@ -24,7 +24,6 @@
 #define LOG_SHARE_MOST 0.5
 #define SPACING_LEAST 0.75 /* of the mean distance of late readings */
 #define NOISE_FLOOR 2e-3 /* of the range: rounder than a straight line need not be */
-#define ROUNDING 0.004 /* of the rate: what allocators add to sizes is not known better */
 #define SLOWING_SHARE (2.0 / 3)
 #define SLOWING_P 0.005
 #define LOG_BEFORE 4.0 /* a logarithm is drawn from a fourth of the start on */
@@ -336,7 +335,7 @@ static void judge(const struct kp_reading_point *points, size_t count, double st
         return;
     trend->df = (double)v.count - 2;
     trend->error = hypot(error_of(&line, v.count) * correlation_factor(&v, &line),
-                         hypot(ROUNDING, factor_error) * line.slope);
+                         factor_error * line.slope);
     double half = kp_t_quantile(0.025, trend->df) * trend->error;
     trend->rate = (struct kp_estimate){line.slope, line.slope - half, line.slope + half};
     trend->grows = count < KP_TREND_READINGS_MIN ? trend->rate.low > 0

@@ -62,6 +62,7 @@ enum kp_leak_cause { /* what grows; KP_CAUSE_NONE: nothing */
     KP_CAUSE_UNKNOWN,  /* RSS grows, and nobody has said why */
 };
 
+enum { KP_LEAK_MALLOC, KP_LEAK_OBJECTS, KP_LEAK_ALLOCATORS }; /* malloc, Python's own */
 enum { KP_LEAK_RSS, KP_LEAK_LIVE, KP_LEAK_HELD, KP_LEAK_OTHER, KP_LEAK_SERIES };
 
 struct kp_leak_extra { /* see query_leaks_sites.c */
@@ -88,9 +89,9 @@ struct kp_leaks {
     double gap;              /* bytes between two samples, on average over time */
     struct kp_trend rss, live, held, other;
     struct kp_trend_start start; /* where what is live goes along one line from */
-    double live_asked;       /* bytes asked for per byte that malloc counts as used */
-    double object_asked;     /* the same of Python's own allocator */
-    double asked_error;      /* how well these are known, as a share of what is live */
+    double asked[KP_LEAK_ALLOCATORS]; /* bytes asked for per byte that is counted as used */
+    double asked_error[KP_LEAK_ALLOCATORS]; /* how well that is known: relative */
+    double live_error;       /* the same, of the growth of what is live */
     double object_bytes;     /* mean of a block of Python's own allocator */
     struct kp_rate_at *rates; /* of sampling, over the window */
     size_t rate_count;

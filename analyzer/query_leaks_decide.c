@@ -39,22 +39,88 @@ static enum kp_leak_verdict verdict_of(const struct kp_cohort *cohort, bool stan
     return cohort->survivors < KP_COHORT_SURVIVORS_SURE ? KP_LEAK_PROBABLE : KP_LEAK_SURE;
 }
 
+static bool is_linear(const struct kp_leak_site *site)
+{
+    return site->cohort.shape == KP_COHORT_LINEAR;
+}
+
+/* Also places with too few samples to say so. */
+static bool may_be_linear(const struct kp_leak_site *site)
+{
+    return is_linear(site) || site->cohort.is_doubtful ||
+           (site->cohort.shape == KP_COHORT_NOTHING && site->cohort.survivors > 0);
+}
+
+static bool is_leak(const struct kp_leak_site *site)
+{
+    return site->verdict >= KP_LEAK_PROBABLE;
+}
+
+static bool may_be_leak(const struct kp_leak_site *site)
+{
+    return site->verdict >= KP_LEAK_UNSURE;
+}
+
+/* Of places that are sampled independently of each other. */
+static struct kp_estimate sum_rates(const struct kp_leaks *leaks,
+                                    bool (*counts)(const struct kp_leak_site *site))
+{
+    double value = 0, below = 0, above = 0;
+    for (size_t i = 0; i < leaks->site_count; i++) {
+        const struct kp_estimate *rate = &leaks->sites[i].cohort.rate;
+        if (!counts(&leaks->sites[i]))
+            continue;
+        value += rate->value;
+        below = hypot(below, rate->value - rate->low);
+        above = hypot(above, rate->high - rate->value);
+    }
+    return (struct kp_estimate){value, fmax(value - below, 0), value + above};
+}
+
+static bool are_totals_clear(const struct kp_leaks *leaks)
+{
+    const struct kp_trend *live = &leaks->live;
+    return live->is_known && live->grows && !live->slowing && live->no_logarithm &&
+           live->rate.low > CLEAR_SHARE * live->rate.value;
+}
+
+static struct kp_leak_site *largest_doubtful(const struct kp_leaks *leaks, double room,
+                                             bool is_alone)
+{
+    struct kp_leak_site *largest = NULL;
+    for (size_t i = 0; i < leaks->site_count; i++) {
+        struct kp_leak_site *site = &leaks->sites[i];
+        if (site->cohort.is_doubtful && !is_linear(site) && site->cohort.rate.low <= room &&
+            !(is_alone && site->cohort.needs_company) &&
+            !(largest && site->cohort.rate.value <= largest->cohort.rate.value))
+            largest = site;
+    }
+    return largest;
+}
+
 /* A leak that began before anybody looked closely resembles growth that slows down, and one leak in
- * some hundreds comes in bursts by chance; not to the allocators. */
-static void settle_doubt(const struct kp_leaks *leaks, struct kp_cohort *cohort)
+ * some hundreds comes in bursts by chance; not to the allocators. Where the places explain less than
+ * what surely grows along a line, and those in doubt would explain it, the largest of these leaks. */
+static void settle_doubts(struct kp_leaks *leaks)
 {
     const struct kp_estimate *live = &leaks->live.rate;
-    if (cohort->is_doubtful && leaks->live.is_known && leaks->live.grows && !leaks->live.slowing &&
-        leaks->live.no_logarithm && live->low > CLEAR_SHARE * live->value &&
-        live->low <= cohort->rate.high && live->high >= cohort->rate.low)
-        cohort->shape = KP_COHORT_LINEAR;
+    if (!are_totals_clear(leaks) || sum_rates(leaks, may_be_linear).high < live->low)
+        return;
+    for (;;) {
+        struct kp_estimate explained = sum_rates(leaks, is_linear);
+        struct kp_leak_site *site =
+            largest_doubtful(leaks, live->high - explained.low, explained.value <= 0);
+        if (!site || explained.high >= live->low)
+            return;
+        site->cohort.shape = KP_COHORT_LINEAR;
+    }
 }
 
 static double rate_least(const struct kp_leaks *leaks)
 {
     double all = 0;
     for (size_t i = 0; i < leaks->site_count; i++)
-        if (leaks->sites[i].cohort.shape == KP_COHORT_LINEAR)
+        if (is_linear(&leaks->sites[i]))
             all += leaks->sites[i].cohort.rate.value;
     return fmax(RATE_LEAST, RATE_LEAST_SHARE * all);
 }
@@ -97,32 +163,13 @@ void kp_leaks_sort(struct kp_leaks *leaks)
         qsort(leaks->sites, leaks->site_count, sizeof *leaks->sites, compare_sites);
 }
 
-/* Of the places that are as bad or worse, which are sampled independently of each other. */
-static struct kp_estimate sum_rates(const struct kp_leaks *leaks, enum kp_leak_verdict least,
-                                    double *error)
-{
-    double value = 0, below = 0, above = 0;
-    *error = 0;
-    for (size_t i = 0; i < leaks->site_count; i++) {
-        const struct kp_cohort *cohort = &leaks->sites[i].cohort;
-        if (leaks->sites[i].verdict < least)
-            continue;
-        value += cohort->rate.value;
-        *error = hypot(*error, cohort->error);
-        below = hypot(below, cohort->rate.value - cohort->rate.low);
-        above = hypot(above, cohort->rate.high - cohort->rate.value);
-    }
-    return (struct kp_estimate){value, fmax(value - below, 0), value + above};
-}
-
 /* The allocators count everything that stays. If that is more than the places can explain, also
  * those that have too few samples to be named, there is growth that is no leak in it; and over few
  * readings samples may be surer. */
 static bool explains_all(const struct kp_leaks *leaks)
 {
-    double error;
     const struct kp_estimate *live = &leaks->live.rate, *named = &leaks->named;
-    struct kp_estimate most = sum_rates(leaks, KP_LEAK_UNSURE, &error);
+    struct kp_estimate most = sum_rates(leaks, may_be_leak);
     double high = most.value + SURELY * (most.high - most.value);
     double low = named->value - SURELY * (named->value - named->low);
     return leaks->live.is_known && leaks->live.grows && !leaks->live.slowing && live->low > 0 &&
@@ -140,7 +187,7 @@ static bool is_contradicted(const struct kp_leaks *leaks)
 static void withdraw(struct kp_leaks *leaks)
 {
     for (size_t i = 0; i < leaks->site_count; i++)
-        if (leaks->sites[i].verdict >= KP_LEAK_PROBABLE) {
+        if (is_leak(&leaks->sites[i])) {
             leaks->sites[i].verdict = KP_LEAK_UNSURE;
             leaks->sites[i].balanced = true;
         }
@@ -159,7 +206,16 @@ static double onset_of(const struct kp_leaks *leaks, const struct kp_cohort *coh
     return cohort->onset;
 }
 
-static void decide_rate(struct kp_leaks *leaks, double named_error)
+static double named_error(const struct kp_leaks *leaks)
+{
+    double error = 0;
+    for (size_t i = 0; i < leaks->site_count; i++)
+        if (is_leak(&leaks->sites[i]))
+            error = hypot(error, leaks->sites[i].cohort.error);
+    return error;
+}
+
+static void decide_rate(struct kp_leaks *leaks)
 {
     leaks->exact = explains_all(leaks);
     leaks->onset = onset_of(leaks, &leaks->sites[0].cohort);
@@ -168,7 +224,7 @@ static void decide_rate(struct kp_leaks *leaks, double named_error)
         leaks->exact = explains_all(leaks);
     }
     leaks->measured =
-        (struct kp_measured){leaks->named.value, named_error, KP_COHORT_BATCHES - 1};
+        (struct kp_measured){leaks->named.value, named_error(leaks), KP_COHORT_BATCHES - 1};
     leaks->rate = leaks->named;
     if (leaks->exact) {
         leaks->rate = leaks->live.rate;
@@ -274,20 +330,18 @@ static double smallest_detectable(const struct kp_leaks *leaks)
 
 void kp_leaks_decide(struct kp_leaks *leaks)
 {
-    for (size_t i = 0; i < leaks->site_count; i++)
-        settle_doubt(leaks, &leaks->sites[i].cohort);
+    settle_doubts(leaks);
     decide_sites(leaks);
     kp_leaks_sort(leaks);
-    double named_error;
-    leaks->named = sum_rates(leaks, KP_LEAK_PROBABLE, &named_error);
+    leaks->named = sum_rates(leaks, is_leak);
     leaks->onset = leaks->start.at;
     leaks->detectable = smallest_detectable(leaks);
     if (is_contradicted(leaks))
         withdraw(leaks);
-    if (leaks->site_count > 0 && leaks->sites[0].verdict >= KP_LEAK_PROBABLE) {
+    if (leaks->site_count > 0 && is_leak(&leaks->sites[0])) {
         leaks->verdict = leaks->sites[0].verdict;
         leaks->cause = have_threads_piled_up(leaks) ? KP_CAUSE_THREADS : KP_CAUSE_LIVE;
-        decide_rate(leaks, named_error);
+        decide_rate(leaks);
     } else {
         decide_cause(leaks);
     }

@@ -129,9 +129,9 @@ static void fill_points(const struct series *s)
             mapped += leaks->extras[next].bytes;
             large += leaks->extras[next].blocks;
         }
-        double live = r->used * leaks->live_asked + mapped;
+        double live = r->used * leaks->asked[KP_LEAK_MALLOC] + mapped;
         if (r->has_objects)
-            live += r->object_used * leaks->object_asked;
+            live += r->object_used * leaks->asked[KP_LEAK_OBJECTS];
         else if (r->blocks > 0)
             live += (r->blocks - large) * leaks->object_bytes;
         double held = r->held + r->object_held + mapped - live;
@@ -139,6 +139,24 @@ static void fill_points(const struct series *s)
         for (int j = 0; j < KP_LEAK_SERIES; j++)
             leaks->points[j][i] = (struct kp_reading_point){r->at, values[j]};
     }
+}
+
+/* Of what is live, as a share: each allocator matters as far as it grows, from the middle third of
+ * the readings to the last. */
+static double live_error(const struct series *s)
+{
+    double grown[KP_LEAK_ALLOCATORS] = {0}, error = 0, all = 0;
+    size_t third = s->count / 3;
+    for (size_t i = third; i < 3 * third; i++) {
+        double sign = i < 2 * third ? -1 : 1;
+        grown[KP_LEAK_MALLOC] += sign * s->readings[i].used;
+        grown[KP_LEAK_OBJECTS] += sign * s->readings[i].object_used;
+    }
+    for (int j = 0; j < KP_LEAK_ALLOCATORS; j++) {
+        error = hypot(error, s->leaks->asked_error[j] * s->leaks->asked[j] * grown[j]);
+        all += fabs(s->leaks->asked[j] * grown[j]);
+    }
+    return all > 0 ? error / all : 0;
 }
 
 /* The window begins where the warm-up of what is live ends; the other series share it, so that
@@ -153,7 +171,7 @@ void kp_leaks_judge_series(struct kp_leaks *leaks, double from)
                                        count, from, leaks->end);
     for (int j = 0; j < known; j++)
         *trends[j] = kp_trend_judge(leaks->points[j], count, leaks->start.at, leaks->end,
-                                    j == KP_LEAK_LIVE ? leaks->asked_error : 0);
+                                    j == KP_LEAK_LIVE ? leaks->live_error : 0);
 }
 
 int kp_leaks_load_series(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error)
@@ -167,6 +185,7 @@ int kp_leaks_load_series(struct kp_query *query, struct kp_leaks *leaks, struct 
     }
     if (result == 0) {
         fill_points(&s);
+        leaks->live_error = live_error(&s);
         leaks->readings = (int64_t)s.count;
         leaks->has_totals = s.count > 0 && s.readings[s.count - 1].has_malloc;
         leaks->rss_bytes = s.count > 0 ? s.readings[s.count - 1].rss : 0;

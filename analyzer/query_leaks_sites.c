@@ -218,7 +218,7 @@ static int add_process(struct kp_query *query, sqlite3_stmt *st, void *to)
     const char *allocator = (const char *)sqlite3_column_text(st, 1);
     (void)query;
     l->started_s = kp_column_amount(st, 0);
-    l->sizes.of_glibc = allocator && (strstr(allocator, "/libc.so") || strstr(allocator, "/libc-2"));
+    kp_leak_sizes_begin(&l->sizes, allocator);
     return 0;
 }
 
