@@ -87,7 +87,8 @@ class Program:
             self.kept.append(bytearray(self.draw.randrange(500, 3000)))
 
     def remember(self, size, newest_goes=False):
-        self.cache[self.now] = bytearray(self.draw.randrange(900, 1600))
+        key = 1000 + self.now  # up to 256 a number costs nothing: the cache would go on growing for a while
+        self.cache[key] = bytearray(self.draw.randrange(900, 1600))
         if len(self.cache) > size:
             self.cache.popitem(newest_goes)
 

@@ -3,7 +3,7 @@
 
 planted.py BUILD PYTHON DIRECTORY FIRST RUNS VARIANT... prints "ok - ..." and "not ok - ..." lines.
 VARIANT is KIND:BYTES, "clean" (ten shapes without a leak) or "held". Seeds go from FIRST on. With
-KPROF_PLANTED_KEPT (a folder) runs are kept there and made once only; after KPROF_PLANTED_UNTIL (of the
+KPROF_PLANTED_KEPT (a folder) recordings are kept there and made once only; after KPROF_PLANTED_UNTIL (of the
 clock, in seconds) no further one begins, and the next call goes on.
 """
 import os
@@ -30,7 +30,7 @@ def series(runner, label, keys):
     """The runs of these keys, as far as time allows; whether these are all."""
     runs = []
     for key in keys:
-        if key not in runner.known and time.time() > UNTIL:
+        if not runner.is_known(*key) and time.time() > UNTIL:
             break
         runs.append(runner.run(*key))
     if len(runs) < len(keys):
@@ -109,8 +109,8 @@ def held(runner):
 def main():
     folder, kept = os.environ.get("KPROF_PLANTED_KEPT"), None
     if folder:
-        os.makedirs(folder, exist_ok=True)
         kept = os.path.join(folder, planted_run.name_of(BUILD, os.environ["KEEPER"]))
+        os.makedirs(kept, exist_ok=True)
     runner = planted_run.Runner(BUILD, PYTHON, DIRECTORY, kept)
     for name in sys.argv[6:]:
         if name == "held":

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """One run of leaky.py under libkprof.so with default settings: the truth, and what the report said.
 
-Runs are kept in a file, a line of JSON each, so that a series which takes an hour can be stopped
-and goes on where it was. The file belongs to one build of kprof and of these programs.
+Recordings are kept in a folder, so that a series which takes an hour can be stopped and goes on where
+it was, and a run that was judged wrongly can be looked at. The folder belongs to one build of the
+library and of these programs; reports are made anew.
 """
 import hashlib
 import json
@@ -18,13 +19,13 @@ SIDES = {"pyo3": "bridge"}
 
 
 def name_of(build, keeper):
-    """Of the file of runs: other programs would give other results."""
+    """Of the folder of recordings: other programs would make others."""
     digest = hashlib.sha256()
-    for path in ([os.path.join(build, name) for name in ("libkprof.so", "kprof-collect", "kprof-report")] +
+    for path in ([os.path.join(build, name) for name in ("libkprof.so", "kprof-collect")] +
                  [os.path.join(keeper, "keeper.so"), os.path.join(HERE, "leaky.py")]):
         with open(path, "rb") as file:
             digest.update(file.read())
-    return digest.hexdigest()[:12] + ".jsonl"
+    return digest.hexdigest()[:12]
 
 
 def figures_of(kind, truth, report):
@@ -40,13 +41,8 @@ def figures_of(kind, truth, report):
 
 class Runner:
     def __init__(self, build, python, directory, kept=None):
-        """`kept` is the file of runs; without one they are forgotten."""
+        """`kept` is the folder of recordings; without one they are forgotten."""
         self.build, self.python, self.directory, self.kept = build, python, directory, kept
-        self.known = {}
-        if kept and os.path.exists(kept):
-            with open(kept) as file:
-                for run in map(json.loads, file):
-                    self.known[tuple(run["key"])] = run
 
     def record(self, database, kind, size, shape, seed):
         paths = [os.environ["KEEPER"], os.path.join(HERE, "..", "..", "python"),
@@ -62,14 +58,27 @@ class Runner:
                              stdout=subprocess.PIPE)
         return json.loads(out.stdout.decode())
 
-    def run(self, kind, size, shape, seed):
-        key = (kind, size, shape, seed)
-        if key not in self.known:
-            with tempfile.TemporaryDirectory(dir=self.directory) as place:
-                database = os.path.join(place, "leaky.db")
-                truth = self.record(database, kind, size, shape, seed)
-                self.known[key] = dict(figures_of(kind, truth, self.report(database)), key=key)
-            if self.kept:
-                with open(self.kept, "a") as file:
-                    file.write(json.dumps(self.known[key]) + "\n")
-        return self.known[key]
+    def place(self, *key):
+        """Where a run is kept, without what tells its database from its truth."""
+        return os.path.join(self.kept, "-".join(map(str, key)))
+
+    def is_known(self, *key):
+        return bool(self.kept) and os.path.exists(self.place(*key) + ".truth")
+
+    def make(self, where, *key):
+        """Records; the truth is written last, and says that the run is whole."""
+        truth = self.record(where + ".db", *key)
+        report = self.report(where + ".db")
+        with open(where + ".truth", "w") as file:
+            file.write("%r\n" % truth)
+        return truth, report
+
+    def run(self, *key):
+        with tempfile.TemporaryDirectory(dir=self.directory) as folder:
+            where = self.place(*key) if self.kept else os.path.join(folder, "leaky")
+            if self.is_known(*key):
+                with open(where + ".truth") as file:
+                    truth, report = float(file.read()), self.report(where + ".db")
+            else:
+                truth, report = self.make(where, *key)
+        return dict(figures_of(key[0], truth, report), key=key)

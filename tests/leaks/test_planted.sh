@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# limit: 120
+# limit: 300
 # long-limit: 3600
 # Leaks that were planted, through the whole chain: a Python program with an extension in C, and with
 # the PyO3 example, default settings, a thousand rounds with warm-up, a full cache, sawtooth and
 # noise; the same without a leak in ten shapes; and memory that only the allocators keep. A few runs
-# each; 100 in the long tests, and 50 of each shape, which are kept and go on from call to call.
+# each; 100 in the long tests, and 50 of each shape: recordings are kept, and the next call goes on.
 . "$(dirname "$0")/../python/lib_python.sh"
 
 need "planted leaks" sqlite3 "${CC:-cc}" || exit 0
@@ -20,9 +20,8 @@ PYO3=pyo3:1376 # the smallest request that the example makes
 
 if [ "$LONG" = 1 ]; then
     export KPROF_PLANTED_KEPT=$BUILD/planted KPROF_PLANTED_UNTIL=$(($(date +%s) + ${KPROF_PLANTED_SECONDS:-3400}))
-    planted 10000 100 native:1250 bridge:1250 python:1250 ${PYO3:+"$PYO3"}
-    planted 10000 20 native:65536 native:100
-    planted 10000 50 clean
+    planted 50000 100 native:1250 bridge:1250 python:1250 ${PYO3:+"$PYO3"} native:65536 native:100
+    planted 50000 50 clean
 else
     planted 0 3 native:1250 bridge:1250 python:1250 ${PYO3:+"$PYO3"}
     planted 0 1 clean
