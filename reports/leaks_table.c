@@ -247,6 +247,7 @@ static void emit_comparison(const struct kp_leaks_view *view)
         return;
     kp_emit_object(out, "baseline");
     kp_emit_value(out, "database", KP_TYPE_TEXT, kp_text(view->before));
+    kp_emit_value(out, "program", KP_TYPE_TEXT, kp_text(view->program_before));
     emit_estimate(out, "difference", &view->against.difference);
     kp_emit_value(out, "p", KP_TYPE_SHARE, kp_amount(view->against.p));
     kp_emit_object_end(out);

@@ -280,21 +280,6 @@ static void cause_lines(const struct kp_leaks_view *view)
     threads_line(view);
 }
 
-static void compare_line(const struct kp_leaks_view *view)
-{
-    const struct kp_estimate *d = &view->against.difference;
-    char size[KP_FORMAT_BYTES], low[KP_FORMAT_BYTES], high[KP_FORMAT_BYTES];
-    if (!view->has_before)
-        return;
-    kp_emit_line(view->context->out, 2, "Against %s: %s%s per %s (95 %%: %s%s to %s%s), %s.",
-                 view->before, d->value < 0 ? "-" : "+", kp_format_size(size, fabs(d->value)),
-                 kp_leaks_unit(view->leaks),
-                 d->low < 0 ? "-" : "+", kp_format_size(low, fabs(d->low)), d->high < 0 ? "-" : "+",
-                 kp_format_size(high, fabs(d->high)),
-                 view->against.p < 0.05 ? d->value > 0 ? "which is worse" : "which is better"
-                                        : "which may be chance");
-}
-
 /* " + 1.22 KB", " - 3 B" */
 static char *term(char *out, double bytes)
 {
@@ -333,7 +318,7 @@ void kp_leaks_headline(const struct kp_leaks_view *view)
         leak_lines(view);
     else
         cause_lines(view);
-    compare_line(view);
+    kp_leaks_baseline_line(view);
     unit_line(view);
     process_line(view);
     slopes_line(view);

@@ -16,6 +16,7 @@ struct kp_leaks_view {
     double limit_bytes; /* how far memory may grow: for the time that is left */
     bool has_before;
     const char *before; /* the older database */
+    char program[256], program_before[256]; /* what ran */
     struct kp_welch against;
 };
 
@@ -36,6 +37,12 @@ void kp_leaks_headline(const struct kp_leaks_view *view);
 void kp_leaks_footer(const struct kp_leaks_view *view);
 void kp_leaks_values(const struct kp_leaks_view *view);
 void kp_leaks_table(const struct kp_leaks_view *view);
+
+/* Loads what `before` is compared with; the line that says it, with one more where it is of another
+ * program. */
+int kp_leaks_baseline(struct kp_leaks_view *view, const struct kp_leak_request *request,
+                      struct kp_error *error);
+void kp_leaks_baseline_line(const struct kp_leaks_view *view);
 
 /* The memory that this machine, or the control group that we are in, has. */
 double kp_memory_limit(void);

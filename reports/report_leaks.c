@@ -6,7 +6,6 @@
  */
 #include "format.h"
 #include "leaks_view.h"
-#include "recording.h"
 #include "stack_view.h"
 
 #include <stdio.h>
@@ -18,35 +17,6 @@ static const enum kp_leak_group groups[] = {KP_LEAK_BY_PLACE, KP_LEAK_BY_LINE,
 static enum kp_leak_group choose_group(const struct kp_report_options *o)
 {
     return o->group == KP_GROUP_SIDE ? KP_LEAK_BY_SIDE : groups[o->group];
-}
-
-/* The older recording, looked at in the same way. */
-static int compare(struct kp_leaks_view *view, const struct kp_leak_request *request,
-                   struct kp_error *error)
-{
-    struct kp_settled settled;
-    struct kp_query *query = NULL;
-    struct kp_leaks before = {0};
-    struct kp_leak_request same = *request;
-    same.pid = 0; /* it was another one then */
-    view->before = view->context->options->baseline;
-    int result =
-        kp_recording_settle(view->before, view->context->options->no_wait, &settled, error);
-    if (result == 0)
-        result = kp_query_open(&query, settled.path, error);
-    if (result == 0)
-        result = kp_query_leaks(query, &same, &before, error);
-    if (result == 0 && before.has_marks != view->leaks->has_marks)
-        result = -kp_error_set(error, "%.300s has %s iterations marked: rates cannot be compared",
-                               view->before, before.has_marks ? "its" : "no");
-    if (result == 0) {
-        view->has_before = true;
-        view->against = kp_welch_compare(&view->leaks->measured, &before.measured);
-    }
-    kp_leaks_release(&before);
-    kp_query_close(query);
-    kp_settled_release(&settled);
-    return result;
 }
 
 static void check_gate(const struct kp_leaks_view *view)
@@ -113,7 +83,7 @@ int kp_report_leaks(struct kp_report_context *context, struct kp_error *error)
     view.group = request.group = choose_group(o);
     int result = kp_query_leaks(context->query, &request, &leaks, error);
     if (result == 0 && o->baseline)
-        result = compare(&view, &request, error);
+        result = kp_leaks_baseline(&view, &request, error);
     if (result == 0)
         result = show(&view, error);
     if (result == 0)

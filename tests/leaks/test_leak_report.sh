@@ -51,6 +51,11 @@ assert_eq "a run without a leak passes a gate of 0" 0 $?
 assert_range "--baseline: the difference of two rates" 380 420 \
     "$(leaks large --baseline small.db --json | jq .baseline.difference.value)"
 assert_match "in words" 'Against small\.db: \+[0-9]+ B per iteration .*which is worse' "$(leaks large --baseline small.db | tr '\n' ' ')"
+cp keeps keeps2
+KPROF_RATE=1 shim "$TMP/other.db" ./keeps2 300 600 marks; settle "$TMP/other.db"
+assert_match "a baseline of another program is told of" 'But other\.db is a recording of another program: of keeps2, this one of keeps\.' \
+    "$(leaks large --baseline other.db | tr -s '\n ' ' ')"
+assert_eq "and one of the same program is not" "" "$(leaks large --baseline small.db | grep 'another program')"
 leaks large --baseline small.db --fail-above 300B > /dev/null 2>&1
 assert_eq "the gate is then on the difference: above" 3 $?
 leaks large --baseline small.db --fail-above 500B > /dev/null 2>&1
