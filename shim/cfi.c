@@ -7,7 +7,7 @@
 
 #include "cfi_table.h"
 #include "modules.h"
-#include "python_gate.h"
+#include "near_code.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -39,7 +39,7 @@ static struct kp_rule make(uintptr_t pc, bool exact)
 {
     const uint8_t *eh_frame_hdr = NULL;
 
-    if (kp_gates_hold(pc))
+    if (kp_near_holds(pc))
         return (struct kp_rule){.cfa = KP_CFA_SP, .offset = sizeof(uintptr_t)};
     if (!kp_object_of(pc, &eh_frame_hdr) || !eh_frame_hdr)
         return (struct kp_rule){.cfa = KP_CFA_NONE};

@@ -3,8 +3,7 @@
  * See python_gate.h. The gates are made by the thread that puts our functions in front, each time
  * that it does.
  *
- * No gate touches the stack: to unwinders it is the function that jumped there which is called. One
- * that begins where a signal has stopped a gate asks kp_gates_hold().
+ * No gate touches the stack: to unwinders it is the function that jumped there which is called.
  */
 #include "python_gate.h"
 
@@ -12,10 +11,7 @@
 #include "near_code.h"
 #include "state.h"
 
-#include <stdatomic.h>
-
 #define PAGE 4096
-#define PAGES_MAX 4 /* as often as Python can be given new functions */
 
 /* The marks of the template. */
 #define LEFT 0 /* the thread's countdown, from the thread's pointer */
@@ -114,9 +110,6 @@ _Static_assert(offsetof(struct kp_gate, slow.malloc) == 48 &&
 extern const char kp_gate_malloc[], kp_gate_calloc[], kp_gate_realloc[], kp_gate_free[],
     kp_gates_end[];
 
-static uintptr_t _Atomic pages[PAGES_MAX];
-static unsigned page_count;
-
 /* Where it stands in the page. */
 static uintptr_t place_of(const char *gate)
 {
@@ -134,7 +127,7 @@ static char *write_page(uintptr_t image, const struct kp_py_allocator *next, uin
         [NEXT_REALLOC] = (uintptr_t)next->realloc,
         [NEXT_FREE] = (uintptr_t)next->free,
     };
-    char *page = page_count < PAGES_MAX ? kp_near_room(image, PAGE) : NULL;
+    char *page = kp_near_room(image, PAGE);
 
     if (!page || !kp_near_write(page, kp_gate_malloc, place_of(kp_gates_end), values))
         return NULL;
@@ -148,18 +141,9 @@ bool kp_gates_make(uintptr_t image, const struct kp_py_allocator *next, uintptr_
 
     if (!page)
         return false;
-    pages[page_count++] = page;
     gates->malloc = (void *(*)(void *, size_t))page;
     gates->calloc = (void *(*)(void *, size_t, size_t))(page + place_of(kp_gate_calloc));
     gates->realloc = (void *(*)(void *, void *, size_t))(page + place_of(kp_gate_realloc));
     gates->free = (void (*)(void *, void *))(page + place_of(kp_gate_free));
     return true;
-}
-
-bool kp_gates_hold(uintptr_t pc)
-{
-    for (unsigned i = 0; i < PAGES_MAX && pages[i]; i++)
-        if (pc - pages[i] < PAGE)
-            return true;
-    return false;
 }

@@ -43,7 +43,4 @@ struct kp_gate {
 bool kp_gates_make(uintptr_t image, const struct kp_py_allocator *next, uintptr_t code_type,
                    struct kp_py_allocator *gates);
 
-/* Is this an instruction of a gate? None of them touches the stack. */
-bool kp_gates_hold(uintptr_t pc);
-
 #endif

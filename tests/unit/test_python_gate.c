@@ -5,6 +5,7 @@
  */
 #include "cfi.h"
 #include "live.h"
+#include "near_code.h"
 #include "python_gate.h"
 #include "thread.h"
 
@@ -164,7 +165,7 @@ static void test_unwinding(void)
     uintptr_t pc = (uintptr_t)gates.free + 9;
     struct kp_rule rule = kp_cfi_rule(pc, true);
 
-    check(kp_gates_hold(pc) && !kp_gates_hold((uintptr_t)next_free),
+    check(kp_near_holds(pc) && !kp_near_holds((uintptr_t)next_free),
           "a gate's instructions are known\n");
     check(rule.cfa == KP_CFA_SP && rule.offset == 8 && rule.fp_offset == 0,
           "the caller of a gate that a signal has stopped is found\n");
