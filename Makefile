@@ -50,7 +50,9 @@ ANALYZER_LIBS := -lsqlite3 -ldw -lelf -liberty -lm
 SHIM_SRC     := $(wildcard shim/*.c shim/record/*.c)
 ANALYZER_SRC := $(wildcard analyzer/*.c) $(wildcard shim/record/*.c)
 REPORT_MAINS := reports/collect_main.c reports/report_main.c reports/run_main.c reports/ab_main.c
-REPORTS_SRC  := $(filter-out $(REPORT_MAINS),$(wildcard reports/*.c))
+# of kprof-ab alone, as it stands before a function of libc
+AB_ONLY      := reports/ab_replay_clock.c
+REPORTS_SRC  := $(filter-out $(REPORT_MAINS) $(AB_ONLY),$(wildcard reports/*.c))
 UNIT_SRC     := $(wildcard tests/unit/test_*.c)
 TARGET_SRC   := $(wildcard tests/targets/*.c)
 TARGET_CXX   := $(wildcard tests/targets/*.cc)
@@ -109,7 +111,7 @@ $B/kprof-collect: $B/reports/collect_main.o $(REPORTS_OBJ) $B/libanalyzer.a
 	$(CC) $(OPT) -pthread -o $@ $^ $(ANALYZER_LIBS)
 $B/kprof-report: $B/reports/report_main.o $(REPORTS_OBJ) $B/libanalyzer.a
 	$(CC) $(OPT) -pthread -o $@ $^ $(ANALYZER_LIBS)
-$B/kprof-ab: $B/reports/ab_main.o $(REPORTS_OBJ) $B/libanalyzer.a
+$B/kprof-ab: $B/reports/ab_main.o $(AB_ONLY:%.c=$B/%.o) $(REPORTS_OBJ) $B/libanalyzer.a
 	$(CC) $(OPT) -pthread -o $@ $^ $(ANALYZER_LIBS)
 $B/kprof-run: $B/reports/run_main.o $(REPORTS_OBJ) $B/libanalyzer.a
 	$(CC) $(OPT) -pthread -o $@ $^ $(ANALYZER_LIBS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See query_replay.h. Memory is 40 bytes an event while it is being put in order, 16 after. Any
+ * See query_replay.h. Memory is 40 bytes an event while it is being put in order, 24 after. Any
  * damage to the table ends in events that are left out, never in one that points nowhere.
  */
 #include "query_replay.h"
@@ -227,7 +227,8 @@ static void merge_events(struct loader *load)
         merge.born[raw->block] = true;
         record->allocations += !raw->is_free;
         record->events[record->event_count++] =
-            (struct kp_replay_event){.size = raw->is_free ? KP_REPLAY_FREE : raw->size,
+            (struct kp_replay_event){.time_us = raw->time_us,
+                                     .size = raw->is_free ? KP_REPLAY_FREE : raw->size,
                                      .block = raw->block,
                                      .thread = numbers[t],
                                      .site = load->block_sites[raw->block]};

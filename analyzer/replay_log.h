@@ -13,12 +13,13 @@
 #define KP_REPLAY_MAGIC 0x796c7072666f7270ULL
 
 struct kp_replay_event {
+    uint64_t time_us; /* of the recording */
     uint64_t size; /* asked for; KP_REPLAY_FREE: the block is freed */
     uint32_t block;
     uint16_t thread;
     uint16_t site; /* also of a free: that of the block */
 };
-_Static_assert(sizeof(struct kp_replay_event) == 16, "replay event");
+_Static_assert(sizeof(struct kp_replay_event) == 24, "replay event");
 
 struct kp_replay_header {
     uint64_t magic, events;
@@ -35,7 +36,6 @@ struct kp_replay_result {
     uint64_t magic;
     uint64_t peak_held; /* by the kernel's own maximum */
     uint64_t peak_live;
-    uint64_t run_ns;
     uint64_t failed; /* allocations that were refused */
     struct kp_replay_point points[KP_REPLAY_POINTS]; /* evenly over the events, the last at the end */
 };

@@ -4,7 +4,7 @@
  * begun: events, pointers and results are mapped and touched before the first call. Each page of a
  * block is written to, as a program that uses its memory would. The first thread is the main thread,
  * as glibc has an arena of another sort for it; others begin with their first event and end behind
- * their last. One thread runs at a time.
+ * their last. One thread runs at a time, and the clock says when the program made the call.
  */
 #include "ab_replay_worker.h"
 
@@ -39,7 +39,7 @@ static struct {
     uint64_t *sizes;
     struct turn *turns;
     struct kp_replay_result *result;
-    uint64_t live, start_rss;
+    uint64_t live, start_rss, began_ns;
     uint64_t next_point; /* event behind which the next point is taken */
     unsigned point;
     sem_t all_done;
@@ -94,8 +94,21 @@ static void touch(char *block, uint64_t size)
         ((volatile char *)block)[size - 1] = 1;
 }
 
+uint64_t kp_ab_replay_now_ns;
+
+/* Between threads the events' times are only nearly in order: the clock never goes back. */
+static void set_clock(uint64_t time_us)
+{
+    uint64_t first_us = replay.events[0].time_us,
+             now_ns = replay.began_ns + (time_us > first_us ? time_us - first_us : 0) * 1000;
+
+    if (now_ns > kp_ab_replay_now_ns)
+        kp_ab_replay_now_ns = now_ns;
+}
+
 static void do_event(const struct kp_replay_event *event)
 {
+    set_clock(event->time_us);
     if (event->site == replay.header->skip && event->site != KP_REPLAY_NO_SITE)
         return;
     if (event->size == KP_REPLAY_FREE) {
@@ -137,7 +150,7 @@ static void hand_over(uint64_t at)
 }
 
 /* Threads that run at the same time hand over every microsecond: sleeping each time would stretch the
- * replay so far that allocators that give memory back after a while do so where they would not. */
+ * replay many times over. */
 static void wait_for_turn(sem_t *turn)
 {
     for (unsigned tries = 0; tries < SPINS; tries++) {
@@ -230,19 +243,17 @@ static int write_result(const char *path)
 
 int kp_ab_replay_worker(const char *log_path, const char *result_path)
 {
-    struct timespec began, ended;
+    struct timespec began;
     if (!load(log_path) || !prepare())
         return 1;
     reset_peak();
     clock_gettime(CLOCK_MONOTONIC, &began);
+    replay.began_ns = (uint64_t)began.tv_sec * 1000000000u + (uint64_t)began.tv_nsec;
     hand_over(0);
     if (replay.header->events > 0)
         run_thread(NULL);
-    clock_gettime(CLOCK_MONOTONIC, &ended);
     while (replay.point < KP_REPLAY_POINTS)
         take_point();
-    replay.result->run_ns = (uint64_t)(ended.tv_sec - began.tv_sec) * 1000000000u +
-                            (uint64_t)ended.tv_nsec - (uint64_t)began.tv_nsec;
     replay.result->peak_held = above_start(figure_of("/proc/self/status", "\nVmHWM:"));
     replay.result->magic = KP_REPLAY_MAGIC;
     return write_result(result_path);

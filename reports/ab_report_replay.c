@@ -138,7 +138,8 @@ static void emit_places(struct kp_ab_replay *replay, struct kp_emitter *out)
 void kp_ab_replay_report(struct kp_ab_replay *replay, struct kp_emitter *out)
 {
     static const char *const unknown[] = {
-        "threads take turns here: no two wait for each other, and nothing takes time",
+        "threads take turns here, at the times of the recording: no two wait for each other",
+        "jemalloc's background_thread works by the real clock, not by that of the recording",
         "every page of a block is written to; a program may leave some alone, as calloc's zeros",
         "realloc is a free and an allocation, and alignment is malloc's own",
         "Python's small objects, and what the program maps itself, are not in it",
