@@ -2,7 +2,7 @@
 """What conversions cost under kprof, by plain: with KPROF_CONVERSIONS=0, with conversions counted, and these without any sample taken
 (KPROF_RATE=1G); and what counting adds to kprof without. Each pair runs at the same time on one processor. An extension in C and pythonize
 and depythonize of the PyO3 example (a stripped wheel, if it is built) do nothing else; then records come with ever more work between them, and
-services read or make what is converted. KPROF_BENCH_RUNS: pairs of each (8); KPROF_BENCH_WORK=NAME[,...] picks rows."""
+services read or make what is converted. KPROF_BENCH_RUNS: pairs of each (5); KPROF_BENCH_WORK=NAME[,...] picks rows."""
 import itertools
 import os
 import statistics
@@ -26,8 +26,8 @@ def a_slice(batch):
         spent = time.thread_time() - began
     return spent / batches
 def measure(batch, calls):
-    slices = [a_slice(batch) for _ in range(150)]
-    print(statistics.median(slices[50:]) / calls * 1e9)
+    slices = [a_slice(batch) for _ in range(100)]
+    print(statistics.median(slices[30:]) / calls * 1e9)
 """
 NOTHING = MEASURE + """
 def nothing(function=dense.nothing):
@@ -119,4 +119,4 @@ def run():
         if program.startswith(ENGINE) and not os.path.exists(os.path.join(WHEEL, "pyo3_engine.so")):
             print(f"  {what}: left out, the example could not be built (cargo)")
             continue
-        show(what, program, int(os.environ.get("KPROF_BENCH_RUNS", "8")))
+        show(what, program, int(os.environ.get("KPROF_BENCH_RUNS", "5")))
