@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which process, which iterations, and then the parts in order. Without marks the life of the
- * process is cut into 200 slices of equal time, which stand for iterations; a short one into fewer:
- * the start of a program grows as evenly as a leak does. One thread.
+ * process is cut into 200 slices of equal time, which stand for iterations; a short one into fewer.
+ * As much time as start-up and imports took is left out at its beginning then: they grow as evenly as a
+ * leak does. One thread.
  */
 #include "query_leaks.h"
 #include "query_db.h"
@@ -28,7 +29,7 @@ const char *kp_leak_side_name(enum kp_leak_side side)
 
 struct choice {
     struct kp_leaks *leaks;
-    double started_s, ended_s, first_s, last_s;
+    double started_s, ended_s, first_s, last_s, start_up_s;
     int64_t first, last, with_marks;
 };
 
@@ -47,6 +48,7 @@ static int take_process(struct kp_query *query, sqlite3_stmt *st, void *to)
     c->first = kp_column_whole(st, 5);
     c->first_s = kp_column_amount(st, 6);
     c->last_s = kp_column_amount(st, 7);
+    c->start_up_s = kp_column_amount(st, 8);
     return 0;
 }
 
@@ -57,7 +59,9 @@ static int choose_process(struct kp_query *query, int64_t pid, struct choice *c,
         query,
         "SELECT p.id, p.pid, p.started_s, coalesce(p.ended_s, (SELECT max(start_s + slice_s) "
         "FROM timeline t WHERE t.process_id = p.id), p.started_s), coalesce(m.last, 0), "
-        "coalesce(m.first, 0), m.first_us / 1e6, m.last_us / 1e6 FROM process p LEFT JOIN "
+        "coalesce(m.first, 0), m.first_us / 1e6, m.last_us / 1e6, (SELECT sum(seconds) FROM "
+        "phase h WHERE h.process_id = p.id AND h.phase IN ('start-up', 'imports')) "
+        "FROM process p LEFT JOIN "
         "(SELECT process_id, max(iteration) AS last, min(iteration) AS first, "
         "min(time_us) AS first_us, max(time_us) AS last_us FROM mark GROUP BY process_id) m "
         "ON m.process_id = p.id WHERE ?1 = 0 OR p.pid = ?1 "
@@ -81,7 +85,8 @@ static int set_window(const struct choice *c, const struct kp_leak_request *requ
         leaks->iterations = fmin(floor(life_s / SLICE_LEAST_S), SLICES);
         leaks->slice_s = unit = life_s / leaks->iterations;
         leaks->per_second = 1 / unit;
-        first = 0;
+        leaks->start_up_s = fmin(c->start_up_s, life_s);
+        first = leaks->start_up_s / unit;
     }
     leaks->begin = fmax(request->since / unit, first);
     leaks->end = leaks->iterations;

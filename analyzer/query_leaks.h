@@ -84,6 +84,7 @@ struct kp_leaks {
     double iterations;       /* N */
     double slice_s;          /* without marks it goes by slices of this width; in the answer the */
                              /* unit is then the second, below and in the sites */
+    double start_up_s;       /* and so much of the beginning is left out */
     double per_second;       /* iterations; 0 unknown */
     double begin, end;       /* of the window */
     double gap;              /* bytes between two samples, on average over time */

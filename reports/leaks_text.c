@@ -73,16 +73,17 @@ void kp_leaks_where(const struct kp_leaks_view *view, const struct kp_leak_site 
 static void unit_line(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
-    char width[KP_FORMAT_BYTES], marked[256] = "No iterations were";
+    char width[KP_FORMAT_BYTES], start_up[KP_FORMAT_BYTES], marked[256] = "No iterations were";
     if (leaks->has_marks)
         return;
     if (leaks->marks > 0)
         snprintf(marked, sizeof marked, "Only %lld of at least %d iterations %s",
                  (long long)leaks->marks, KP_LEAK_MARKS_LEAST, leaks->marks == 1 ? "was" : "were");
     kp_emit_line(view->context->out, 2,
-                 "%s marked: this is by slices of %s. Mark them with kprof.iteration(), or "
-                 "KPROF_ITERATION=module:function.",
-                 marked, kp_format_seconds(width, leaks->slice_s));
+                 "%s marked: this is by slices of %s, after %s of start-up and imports. Mark them "
+                 "with kprof.iteration(), or KPROF_ITERATION=module:function.",
+                 marked, kp_format_seconds(width, leaks->slice_s),
+                 kp_format_seconds(start_up, leaks->start_up_s));
 }
 
 static void process_line(const struct kp_leaks_view *view)

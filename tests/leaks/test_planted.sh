@@ -18,6 +18,13 @@ PYO3=pyo3:1376 # the smallest request that the example makes
 [ -e "$BUILD/examples/pyo3-engine/release/pyo3_engine.so" ] ||
     { skip "leaks planted in the PyO3 example" "examples/pyo3-engine is not built here"; PYO3=; }
 
+KPROF_RATE=1 shim "$TMP/imports.db" "$PYTHON" -c \
+    'import asyncio, decimal, email.message, http.client, json, logging, sqlite3, unittest, xml.dom.minidom'
+settle "$TMP/imports.db"
+assert_match "without marks, a program that hardly does more than import is not said to leak" \
+    '^(No leak found|Not enough evidence).*start-up and imports' \
+    "$("$REPORT" imports.db leaks < /dev/null | head -3 | tr -s '\n ' ' ')"
+
 if [ "$LONG" = 1 ]; then
     export KPROF_PLANTED_KEPT=$BUILD/planted KPROF_PLANTED_UNTIL=$(($(date +%s) + ${KPROF_PLANTED_SECONDS:-3400}))
     planted 50000 100 native:1250 bridge:1250 python:1250 ${PYO3:+"$PYO3"} native:65536 native:100
