@@ -292,7 +292,8 @@ static void judge_until(const struct kp_cohort_input *in, double to, struct kp_c
     cohort->shape = shape_of(in, &span, to, older, cohort);
     if (cohort->shape == KP_COHORT_LINEAR && !rises && is_logarithmic(in, cohort->onset, to)) {
         cohort->shape = KP_COHORT_SLOWING;
-        cohort->is_doubtful = cohort->onset <= in->begin;
+        cohort->is_doubtful = true;
+        cohort->needs_company = cohort->onset > in->begin;
     }
     if (span.count > 0)
         cohort->needed = in->end * KP_COHORT_SURVIVORS_SURE / (double)span.count;
