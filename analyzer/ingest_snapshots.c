@@ -9,6 +9,8 @@
 
 #include "ingest.h"
 
+#include <math.h>
+
 static void look(struct kp_slot_run *run, uint64_t number)
 {
     struct kp_recorded *process = run->process;
@@ -114,6 +116,14 @@ static const char *arena_kind(unsigned kind)
     return kind <= KP_ARENA_LAST ? names[kind] : "";
 }
 
+/* Bits, and above them the doubt in thousandths of the size. */
+static int64_t partial_of(const struct kp_snapshot_arena *arena)
+{
+    double doubt = arena->said.size ? 1000 * arena->doubt / (double)arena->said.size : 0;
+
+    return arena->said.is_partial | (int64_t)fmin(1000, ceil(doubt)) << 8;
+}
+
 static void write_arena(struct kp_store *store, int64_t process, int64_t number,
                         const struct kp_snapshot_arena *arena)
 {
@@ -124,7 +134,7 @@ static void write_arena(struct kp_store *store, int64_t process, int64_t number,
                  known(said->free), known(said->largest_free), known(said->top),
                  known(said->resident), known(said->trimmable), known(said->large_free),
                  known(arena->waste), arena->top_site ? arena->top_site->row : (int64_t)0,
-                 (int64_t)said->is_partial);
+                 partial_of(arena));
     for (unsigned step = 0; step < KP_OCCUPANCY_STEPS; step++) {
         const struct kp_occupancy *at = &arena->occupancy[step];
 

@@ -114,7 +114,9 @@ static int add_arena(struct kp_query *query, sqlite3_stmt *st, void *to)
                                 .large_free = whole_or_unknown(st, 10),
                                 .waste = kp_column_whole(st, 11),
                                 .top_stack_id = whole_or_unknown(st, 12),
-                                .partial = sqlite3_column_int(st, 13)};
+                                .partial = sqlite3_column_int(st, 13) & 0xff,
+                                .doubt = (sqlite3_column_int(st, 13) >> 8) * 1e-3 *
+                                         kp_column_amount(st, 3)};
     a->is_python = strncmp(a->kind, "pymalloc", 8) == 0;
     a->is_class = is_class(a->kind);
     return 0;
@@ -356,6 +358,24 @@ double kp_heap_external(const struct kp_heap_picture *p)
     double held = p->held[0] + p->held[1];
 
     return held > 0 ? fmax(0, 1 - (p->in_use[0] + p->in_use[1]) / held) : 0;
+}
+
+bool kp_heap_is_partial(const struct kp_heap_picture *p, int bit)
+{
+    for (size_t i = 0; i < p->arena_count; i++)
+        if (p->arenas[i].partial & bit)
+            return true;
+    return false;
+}
+
+/* Windows and samples are drawn independently of each other. */
+double kp_heap_doubt(const struct kp_heap_picture *p)
+{
+    double sum = kp_heap_is_partial(p, KP_HEAP_CUT) ? 4 * p->live_malloc.variance : 0;
+
+    for (size_t i = 0; i < p->arena_count; i++)
+        sum += p->arenas[i].doubt * p->arenas[i].doubt;
+    return sqrt(sum);
 }
 
 double kp_heap_realised(const struct kp_heap_picture *p)

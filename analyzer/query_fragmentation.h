@@ -19,6 +19,7 @@ struct kp_heap_arena {
     bool is_python;   /* of Python's own allocator */
     bool is_class;    /* of blocks that another row holds already */
     int partial; /* 1: not all could be read; KP_HEAP_CUT; KP_HEAP_DRAWN */
+    double doubt; /* bytes that what is resident and free may be off by, as it was drawn */
 };
 
 #define KP_HEAP_STEPS 12
@@ -92,5 +93,8 @@ void kp_heap_picture_release(struct kp_heap_picture *picture);
 double kp_heap_internal_bytes(const struct kp_heap_picture *picture);
 double kp_heap_external(const struct kp_heap_picture *picture);
 double kp_heap_realised(const struct kp_heap_picture *picture);
+/* Bytes that what is in use, and what is held free, may be off by (95 %); 0: they are exact. */
+double kp_heap_doubt(const struct kp_heap_picture *picture);
+bool kp_heap_is_partial(const struct kp_heap_picture *picture, int bit);
 
 #endif

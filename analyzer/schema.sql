@@ -333,7 +333,9 @@ CREATE TABLE arena (                    -- of a snapshot; null: the allocator do
     top_site_id  INTEGER,               -- of the highest live sample
     partial      INTEGER NOT NULL,      -- bits: 1 not all of it could be read; 2 its free pieces were too many to look
                                         -- at: in_use is an estimate, from the samples that are live; 4 windows of
-                                        -- it were drawn and looked at: they stand for the whole
+                                        -- it were drawn and looked at: they stand for the whole. From bit 8
+                                        -- on: what is resident and free may be off by that many thousandths
+                                        -- of size (95 %)
     PRIMARY KEY (process_id, number, arena)
 ) WITHOUT ROWID;
 

@@ -164,21 +164,21 @@ static void low_arenas(const struct kp_heap_picture *p, char *out, size_t out_by
              arenas == 1 ? "" : "s", low == 1 ? "is" : "are");
 }
 
-/* When in use is an estimate, and of how much that may be off. */
-static void describe_cut(const struct kp_fragmentation *f)
+/* When these figures are estimates, how much they may be off, and why. */
+static void describe_doubt(const struct kp_fragmentation *f)
 {
     const struct kp_heap_picture *p = &f->picture;
-    double doubt = 2 * sqrt(p->live_malloc.variance);
+    double doubt = kp_heap_doubt(p);
+    bool is_cut = kp_heap_is_partial(p, KP_HEAP_CUT);
+    const char *why = is_cut && strcmp(f->allocator, "mimalloc") == 0
+                          ? "mimalloc shows a thread no heap but its own, and a snapshot ends after 1 ms"
+                      : is_cut ? "there were more free pieces than a snapshot can look at in 1 ms"
+                               : "a part of the heap was looked at, as a snapshot ends after 1 ms";
     char size[KP_FORMAT_BYTES];
-    bool is_cut = false;
 
-    for (size_t i = 0; i < p->arena_count; i++)
-        is_cut |= (p->arenas[i].partial & KP_HEAP_CUT) != 0;
-    if (is_cut && doubt > 0)
-        kp_emit_line(f->context->out, 2,
-                     "What is in use is an estimate, within %s: there were more free pieces than a "
-                     "snapshot may look at while the program runs",
-                     kp_format_size(size, doubt));
+    if (doubt > 0)
+        kp_emit_line(f->context->out, 2, "What is in use and held free is an estimate, ±%s: %s",
+                     kp_format_size(size, doubt), why);
 }
 
 /* A rate at which a few hundred of the blocks that are live would be sampled. */
@@ -224,7 +224,7 @@ void kp_fragmentation_remedies(const struct kp_fragmentation *f)
     bool is_glibc = strcmp(f->allocator, "glibc") == 0;
     char low[120], size[KP_FORMAT_BYTES], blame[240];
 
-    describe_cut(f);
+    describe_doubt(f);
     low_arenas(p, low, sizeof low);
     describe_blame(f, blame, sizeof blame);
     kp_emit_line(f->context->out, 2, "%s%s would return %s%s", low,
