@@ -136,6 +136,7 @@ struct kp_process {
     const char *origin, *exe, *allocator, *unwinder;
     const char *argv;               /* JSON; has_argv: a list of texts, and nothing else */
     bool has_argv;
+    const char *command;            /* the same, as one types it in a shell */
     const char *python, *directory; /* python: its version, "": none in it */
     const char *allocator_build_id; /* "": not known */
     const char *end;                /* "": still running */

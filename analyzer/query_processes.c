@@ -17,7 +17,10 @@ static const char *const process_sql =
     "(SELECT build_id FROM module WHERE path = process.allocator AND build_id <> ''), "
     "python, directory, before_join_s, python_broken, python_cut_frames, "
     "CASE WHEN json_valid(argv) THEN json_type(argv) = 'array' AND NOT EXISTS "
-    "(SELECT 1 FROM json_each(argv) WHERE type <> 'text') END FROM process "
+    "(SELECT 1 FROM json_each(argv) WHERE type <> 'text') END, "
+    "CASE WHEN json_valid(argv) THEN (SELECT group_concat(iif(value = '' OR "
+    "value GLOB '*[^-A-Za-z0-9_@%+=:,./]*', '''' || replace(value, '''', '''\\''''') || '''', value), "
+    "' ') FROM json_each(argv)) END FROM process "
     "WHERE ?1 = 0 OR pid = ?1 ORDER BY id";
 
 static void read_process(struct kp_query *query, sqlite3_stmt *st, struct kp_process *p)
@@ -57,6 +60,7 @@ static void read_process(struct kp_query *query, sqlite3_stmt *st, struct kp_pro
         .python_broken = kp_column_whole(st, 31),
         .python_cut_frames = kp_column_whole(st, 32),
         .has_argv = sqlite3_column_int(st, 33) != 0,
+        .command = kp_column_name(query, st, 34),
     };
     double bytes = kp_gap_bytes((double)p->rate_max), blocks = kp_gap_blocks((double)p->rate_max);
     p->allocated.gap = p->live.gap = bytes;

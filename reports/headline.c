@@ -14,6 +14,7 @@
 #define LABEL_COLUMNS 13
 #define NOTES_MAX 4
 #define CODE_COLUMNS 44
+#define COMMAND_COLUMNS 200
 
 size_t kp_report_top(const struct kp_report_context *context, size_t fits)
 {
@@ -132,6 +133,24 @@ void kp_process_program(const struct kp_process *process, char *out, size_t out_
     snprintf(out, out_bytes, "%s", *program ? program : "(unknown program)");
     if (is_interpreter(program) && code)
         append_code(process->script, out, out_bytes);
+}
+
+const struct kp_process *kp_process_of(const struct kp_processes *processes, int64_t id)
+{
+    for (size_t i = 0; i < processes->count; i++)
+        if (processes->items[i].id == id)
+            return &processes->items[i];
+    return NULL;
+}
+
+const char *kp_process_command(const struct kp_process *process)
+{
+    const char *command = process ? process->command : "";
+    size_t bytes = strlen(command);
+    for (size_t i = 0; i < bytes; i++)
+        if ((unsigned char)command[i] < ' ')
+            return "COMMAND";
+    return bytes > 0 && bytes <= COMMAND_COLUMNS ? command : "COMMAND";
 }
 
 /* "python 3.11.2", or the program that runs the script; "" when there is no script. */

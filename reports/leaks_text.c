@@ -345,30 +345,17 @@ static void needed_line(const struct kp_leaks_view *view)
                      kp_format_seconds(count, ceil(leaks->needed)));
 }
 
-static const struct kp_process *judged_process(const struct kp_leaks_view *view)
-{
-    const struct kp_processes *all = &view->context->processes;
-    for (size_t i = 0; i < all->count; i++)
-        if (all->items[i].id == view->leaks->process_id)
-            return &all->items[i];
-    return NULL;
-}
-
 void kp_leaks_footer(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
     struct kp_report_context *context = view->context;
-    const struct kp_process *p = judged_process(view);
-    char program[256] = "cmd";
     needed_line(view);
     if (leaks->verdict >= KP_LEAK_PROBABLE) {
         kp_report_next(context, "leaks --site 1", "the whole stack and when it was born");
     } else if (leaks->cause == KP_CAUSE_HELD) {
-        if (p)
-            kp_process_program(p, program, sizeof program);
         kp_emit_line(context->out, 0, "%s", "");
-        kp_emit_line(context->out, 6, "next: kprof-ab -- %s%s   which allocator keeps less",
-                     p && *p->python ? "python " : "", program);
+        kp_emit_line(context->out, 6, "next: kprof-ab -- %s   which allocator keeps less",
+                     kp_process_command(kp_process_of(&context->processes, leaks->process_id)));
     } else if (leaks->cause == KP_CAUSE_OWN) {
         kp_emit_line(context->out, 0, "%s", "");
         kp_emit_line(context->out, 6,

@@ -101,5 +101,9 @@ const struct kp_process *kp_process_main(const struct kp_processes *processes);
 /* "app.py" for an interpreter that runs app.py, "sh -c ls" for one that runs code, else the name of
  * the program. */
 void kp_process_program(const struct kp_process *process, char *out, size_t out_bytes);
+/* NULL: it is not there. */
+const struct kp_process *kp_process_of(const struct kp_processes *processes, int64_t id);
+/* What to type to run it again; "COMMAND" when that is not known, or too much for a line. */
+const char *kp_process_command(const struct kp_process *process);
 
 #endif

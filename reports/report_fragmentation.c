@@ -82,6 +82,7 @@ static void emit_figures(const struct kp_fragmentation *f)
     kp_emit_value(out, "held", KP_TYPE_BYTES, kp_amount(p->held[0] + p->held[1]));
     kp_emit_value(out, "held_free", KP_TYPE_BYTES,
                   kp_amount(p->where.held_malloc + p->where.held_python));
+    kp_emit_value(out, "within", KP_TYPE_BYTES, kp_amount(kp_heap_doubt(p)));
     kp_emit_value(out, "internal", KP_TYPE_BYTES, kp_amount(kp_heap_internal_bytes(p)));
     kp_emit_value(out, "external", KP_TYPE_SHARE, kp_amount(kp_heap_external(p)));
     kp_emit_value(out, "realised", KP_TYPE_SHARE, kp_amount(kp_heap_realised(p)));
@@ -312,7 +313,8 @@ static int show(struct kp_fragmentation *f, struct kp_error *error)
     emit_settings(f);
     emit_opaque(f);
     kp_emit_line(out, 0, "%s", "");
-    kp_emit_line(out, 6, "next: kprof-ab -- COMMAND   runs it under other allocators and settings");
+    kp_emit_line(out, 6, "next: kprof-ab -- %s   runs it under other allocators and settings",
+                 kp_process_command(kp_process_of(&f->context->processes, f->picture.process_id)));
     return 0;
 }
 
