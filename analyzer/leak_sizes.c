@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SAMPLES_LEAST 3 /* of the middle third, that stand for what stays */
+#define SAMPLES_ASSUMED 10
 #define OBJECT_BYTES 64.0 /* of a block of Python's, where no sample says it */
 
 /* Between nothing and an eighth. */
@@ -66,6 +67,7 @@ void kp_leak_sizes_add(struct kp_leak_sizes *sizes, unsigned kind, double size, 
         sums->asked += size * weight;
         sums->used += used * weight;
         sums->blocks += weight;
+        sums->stands += squared;
         sums->asked_2 += size * size * squared;
         sums->both += size * used * squared;
         sums->used_2 += used * used * squared;
@@ -83,12 +85,16 @@ static double asked_of(const struct kp_size_sums *sums)
     return sums->used > 0 ? sums->asked / sums->used : 1;
 }
 
-/* The relative standard error of that ratio (Cochran, Sampling Techniques, 6.4). */
+/* The relative standard error of that ratio (Cochran, Sampling Techniques, 6.4). A few samples may be
+ * alike by chance: it is as if there were more, rounded in steps of 16 from sizes of all kinds. */
 static double asked_error(const struct kp_size_sums *sums)
 {
-    double r = asked_of(sums);
-    return sqrt(fmax(sums->asked_2 - 2 * r * sums->both + r * r * sums->used_2, 0)) /
-           fmax(sums->asked, 1);
+    double r = asked_of(sums), n = sums->samples;
+    double squares = fmax(sums->asked_2 - 2 * r * sums->both + r * r * sums->used_2, 0);
+    if (!(sums->asked > 0))
+        return 0;
+    squares += SAMPLES_ASSUMED * sums->stands / n * (16 * 16 / 12.0);
+    return sqrt(squares * n / (n + SAMPLES_ASSUMED)) / sums->asked;
 }
 
 void kp_leak_sizes_tell(const struct kp_leak_sizes *sizes, struct kp_leaks *leaks)

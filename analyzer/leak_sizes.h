@@ -13,7 +13,8 @@
 
 struct kp_size_sums { /* bytes asked for, and with what the allocator adds */
     double asked, used, blocks, samples;
-    double asked_2, both, used_2; /* squares and product, as far as samples stand for others */
+    double asked_2, both, used_2; /* squares and product, as far as samples stand for others; */
+    double stands;                /* how far that is */
 };
 struct kp_rounding {    /* of an allocator */
     const char *names[2]; /* parts of its path; NULL: none */
