@@ -103,7 +103,8 @@ struct kp_ab_store *kp_ab_store_open(const char *path, struct kp_error *error)
         result = -kp_error_set(error, "%s is no comparison of kprof-ab; choose another name with -o",
                                path);
     else if (sqlite3_open(path ? path : ":memory:", &store->db) != SQLITE_OK)
-        result = -kp_error_set(error, "cannot open %s: %s", store->path, sqlite3_errmsg(store->db));
+        result = -kp_error_set(error, "cannot open %s: %s", store->path,
+                               strerror(sqlite3_system_errno(store->db)));
     if (result == 0) {
         sqlite3_busy_timeout(store->db, 2000);
         result = prepare(store, error);

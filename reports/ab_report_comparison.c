@@ -198,6 +198,8 @@ static void give_reason(const struct kp_ab_comparison *c, const struct kp_ab_row
     else if (verdict->kind == KP_AB_TOO_FEW)
         snprintf(out, bytes, "too few good runs: at least %d of each are needed",
                  KP_AB_RUNS_NEEDED);
+    else if (isnan(rows[0].figures[KP_AB_STEADY_RSS].value))
+        snprintf(out, bytes, "a run is over before its memory can be looked at (every 5 ms)");
     else
         snprintf(out, bytes, "no configuration is sure to take less than %.0f %% of the memory and "
                              "no more than %.0f %% of the time",

@@ -91,8 +91,8 @@ void kp_ab_report_head(const struct kp_ab_session *session, const struct kp_ab_r
         least = runs < least ? runs : least;
         most = runs > most ? runs : most;
     }
-    kp_emit_line(out, 2, "%s: %zu configurations, %zu%s%.0zu run%s each, interleaved", line,
-                 c->configuration_count, least, most > least ? " to " : "",
+    kp_emit_line(out, 2, "%s: %zu configuration%s, %zu%s%.0zu run%s each, interleaved", line,
+                 c->configuration_count, c->configuration_count == 1 ? "" : "s", least, most > least ? " to " : "",
                  most > least ? most : (size_t)0, most == 1 ? "" : "s");
     kp_ab_disturbing(taken_out, sizeof taken_out);
     if (*taken_out && !kp_ab_only_sweeps(c))

@@ -112,6 +112,12 @@ static void ask_for(struct kp_ab_session *session, int64_t *number, int64_t give
 
 int kp_ab_session_open(struct kp_ab_session *session, struct kp_error *error)
 {
+    const char *output = session->options->output;
+    session->is_new = output && access(output, F_OK) != 0;
+    session->usage = session->is_new && !session->command;
+    if (session->usage)
+        return -kp_error_set(error, "%.300s is not there; to begin with it: kprof-ab -o %.300s -- "
+                                    "command", output, output);
     session->store = kp_ab_store_open(session->options->output, error);
     if (!session->store ||
         kp_ab_store_load(session->store, &session->comparison, error) != 0)
@@ -129,6 +135,8 @@ int kp_ab_session_open(struct kp_ab_session *session, struct kp_error *error)
 void kp_ab_session_close(struct kp_ab_session *session)
 {
     kp_ab_store_close(session->store);
+    if (session->is_new && session->comparison.run_count == 0)
+        unlink(session->options->output);
     kp_ab_comparison_release(&session->comparison);
     kp_ab_words_free(session->stored_command);
     free(session->left_out);

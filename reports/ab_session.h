@@ -26,6 +26,7 @@ struct kp_ab_session {
     char **stored_command; /* that one, once it is needed */
     char *left_out; /* lines, NULL: nothing was */
     int python; /* as in struct kp_ab_tree, of the warm-up */
+    bool is_new; /* the database was not there before */
     bool is_changed; /* other numbers are asked for than the database has */
     bool is_interrupted;
     bool usage; /* the failure is one of usage */
