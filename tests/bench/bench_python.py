@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What kprof costs Python programs, beside memray and tracemalloc: CPU time and peak RSS of four workloads.
+"""What kprof costs Python programs, beside memray and tracemalloc: CPU time and peak RSS of five workloads.
 
 CPU is user and system time of the whole process with its start and end; "work" leaves start-up and the first
 tenth out. Both are medians of ratios to the plain runs at the same time on the same processor, as is the increase of the peak RSS. The
@@ -18,7 +18,9 @@ from bench_run import BUILD, LIBRARY, beside, clean, environment, interval, on_o
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKLOADS = {"JSON churn": "json_churn", "asyncio service": "web_service", "native churn": "native_churn",
-             "PyO3 conversion": "conversion"}
+             "PyO3 service": "engine_service", "PyO3 conversion, nothing else": "conversion"}
+# Folders of extensions, below the build.
+EXTENSIONS = {"engine_service": ("examples/pyo3-engine/wheel", "pyo3_engine.so"), "conversion": ("pyo3/wheel", "bridge.so")}
 FULL_VIEW = "kprof, KPROF_RATE=1"
 MIB = 1 << 20
 
@@ -73,7 +75,7 @@ class Collector:
 
 def run_once(python, script, configuration):
     before, variables, preload, _ = configuration
-    path = os.path.join(BUILD, "pyo3", "wheel")
+    path = ":".join(os.path.join(BUILD, folder) for folder, _ in EXTENSIONS.values())
     env = environment([preload], KPROF_DB=os.path.abspath("bench.db"), PYTHONPATH=path, **variables)
     said_wrong = f"errors{threading.get_ident()}"
     with open(said_wrong, "w", encoding="utf-8") as errors:
@@ -163,7 +165,7 @@ def run():
     for workload, file in WORKLOADS.items():
         if chosen != [""] and file not in chosen:
             continue
-        if file == "conversion" and not os.path.exists(os.path.join(BUILD, "pyo3", "wheel", "bridge.so")):
+        if file in EXTENSIONS and not os.path.exists(os.path.join(BUILD, *EXTENSIONS[file])):
             print(f"{workload}: left out, the extension could not be built (cargo)")
             continue
         script = os.path.join(HERE, "workloads", file + ".py")
