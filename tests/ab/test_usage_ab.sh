@@ -86,6 +86,7 @@ status_of 1 "$AB" -- ./still
 assert_match "a static program: no allocator can be put into it" 'is statically linked: no allocator' "$said"
 
 # Values with which the program fails have no figures, and are no end of the sweep.
+# shellcheck disable=SC2016 # for the inner shell
 printf '[ "$W" != x ] || exit 3\nexec ./churn 2 2 3\n' > value.sh
 status_of 0 "$AB" --no-probe --runs 1 --sweep W=1,x -- sh value.sh
 assert_match "a value that fails has no figures" '^W=x +0 +0 % +- +- ' "$(cat out.txt)"
