@@ -12,8 +12,8 @@
  *     kprof_job_end(begun, "file.mp4", succeeded);
  *
  * where begun may be 0: since the last mark of this thread. And where only a part of the program is
- * worth a close look, kprof_rate(bytes) takes one sample per so many bytes from there on. C99 and later, C++98 and later; see
- * kprof(3).
+ * worth a close look, kprof_rate(bytes) takes one sample per so many bytes from there on. C99 and
+ * later, C++98 and later; see kprof(3).
  */
 #ifndef KPROF_H
 #define KPROF_H

@@ -18,8 +18,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 TUNING = ("KPROF_RATE", "KPROF_BUDGET")  # of a user who knows better
 _NOT_PASSED_ON = ("KPROF_", "COV_CORE_", "COVERAGE_PROCESS_")
@@ -66,20 +68,36 @@ class Children:
         self.folder = Path(tempfile.mkdtemp(prefix="kprof-"))
         self.server: Server | None = None
 
+    def copy(self, serve: Callable[[dict[str, Any], int], None]) -> None:
+        """Makes the process that looks a copy of this one. Where `serve` cannot say that it is ready, another
+        pytest will be started instead."""
+        self._prepare()
+
+        def start(job: dict[str, Any], theirs: list[int], ours: list[int]) -> Copy:
+            with open(self.folder / "output", "ab") as output:
+                return Copy(lambda: serve(job, output.fileno()), ours)
+
+        server = Server(start, self._job([]))
+        if server.replies.readline():
+            self.server = server
+        else:
+            server.close()
+
     def look(self, request: dict[str, Any]) -> dict[str, Any]:
         """By a process that is there for all tests, without kprof."""
         self._prepare()
-        self.server = self.server or Server(self._start, self._job(self.collect))
-        status = self.server.answer(request)
-        if status is not None:
-            self.server = None
+        server = self.server or Server(lambda job, theirs, ours: self._start(job, theirs), self._job(self.collect))
+        self.server = None
+        status = server.answer(request)
+        if status is None:
+            self.server = server
         return self._result(status or 0)
 
     def record(self, request: dict[str, Any], recording: Path, options: list[str]) -> dict[str, Any]:
         """By a process of its own, under kprof."""
         self._prepare()
         under = [self.programs.run, "--output", str(recording), "--follow", "none", "--quiet", *options, "--"]
-        child = self._start({**self._job([request["test"]]), "request": request}, under)
+        child = self._start({**self._job([request["test"]]), "request": request}, [], under)
         try:
             return self._result(child.wait())
         finally:  # Ctrl-C, or a time limit that some plugin has set
@@ -110,7 +128,7 @@ class Children:
         files = {name: str(self.folder / name) for name in ("result", "progress", "basetemp")}
         return {"arguments": self.arguments, "path": sys.path, "argv": sys.argv, "collect": collect, **files}
 
-    def _start(self, job: dict[str, Any], under: list[str] = [], pipes: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+    def _start(self, job: dict[str, Any], pipes: list[int], under: list[str] = []) -> subprocess.Popen[bytes]:
         (self.folder / "job").write_text(json.dumps(job), encoding="utf-8")
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
         command = [*under, sys.executable, *flags, "-c", _START, str(self.folder / "job")]
@@ -129,15 +147,51 @@ class Children:
         return result
 
 
+class Copy:
+    """A child that is a copy of this process, without some of its descriptors; the part of
+    subprocess.Popen that is needed here."""
+
+    def __init__(self, run: Callable[[], None], without: list[int]) -> None:
+        self.returncode: int | None = None
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                for descriptor in without:
+                    os.close(descriptor)
+                run()
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+
+    def wait(self, timeout: float = 0) -> None:
+        until = time.monotonic() + timeout
+        while self.returncode is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG if timeout else 0)
+            if ended:
+                self.returncode = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > until:
+                raise subprocess.TimeoutExpired("a copy of pytest", timeout)
+            else:
+                time.sleep(0.001)
+
+    def kill(self) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
 class Server:
     """A child that takes one test after the other, until a test ends it or there is no other."""
 
     def __init__(self, start: Any, job: dict[str, Any]) -> None:
         their_requests, requests = os.pipe()
         replies, their_replies = os.pipe()
-        self.process = start({**job, "requests": their_requests, "replies": their_replies}, pipes=(their_requests, their_replies))
-        os.close(their_requests)
-        os.close(their_replies)
+        theirs, ours = [their_requests, their_replies], [requests, replies]
+        self.process = start({**job, "requests": their_requests, "replies": their_replies}, theirs, ours)
+        for descriptor in theirs:
+            os.close(descriptor)
         self.requests, self.replies = open(requests, "w", 1, encoding="utf-8"), open(replies, encoding="utf-8")
 
     def answer(self, request: dict[str, Any]) -> int | None:

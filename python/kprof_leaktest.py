@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kprof_children import TUNING, Children, Unusable
+from kprof_repeats import COARSE_RATE
 
 _SURVIVORS = 40  # samples that a leak of `below` leaves behind
-_FINEST, _COARSEST = 64, 1 << 20  # bytes between samples, of the repeats and of what is before
+_FINEST = 64  # bytes between samples
 _UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30}
 _NAME_MAX = 80
 
@@ -93,7 +94,7 @@ class Run:
     def check(self, test: str, following: str | None, always_record: bool) -> Growth | None:
         """None when something was raised, so that nothing can be said."""
         request = {"test": test, "warm_up": self.asked.warm_up, "iterations": self.asked.iterations, "next": None}
-        if not always_record and not _is_tuned():
+        if first_look_is_due(always_record):
             self._take(self.children.look({**request, "below": self.asked.below, "next": following}))
             if self.result["raised"]:
                 return None
@@ -101,7 +102,7 @@ class Run:
             if high <= self.asked.below:
                 return Growth("no leak", value, low, high, None, high, self.asked.iterations, "")
         self.is_settled = False
-        options = [] if _is_tuned() else ["--rate", "%d" % _COARSEST]
+        options = [] if _is_tuned() else ["--rate", "%d" % COARSE_RATE]
         self._take(self.children.record({**request, "rate": self._rate()}, self.recording, options))
         return None if self.result["raised"] else self._growth()
 
@@ -124,9 +125,9 @@ class Run:
             raise Unusable(result["error"])
 
     def _rate(self) -> int | None:
-        """From the first repeat on; None: the user's."""
+        """Of the repeats; None: the user's."""
         rate = self.asked.below * self.asked.iterations / _SURVIVORS
-        return None if _is_tuned() else int(min(max(rate, _FINEST), _COARSEST))
+        return None if _is_tuned() else int(min(max(rate, _FINEST), COARSE_RATE))
 
     def _growth(self) -> Growth:
         said = self._report("leaks", "--json")
@@ -143,6 +144,10 @@ class Run:
 
     def _report(self, report: str, *options: str) -> Any:
         return self.children.programs.ask(self.recording, report, *options)
+
+
+def first_look_is_due(always_record: bool) -> bool:
+    return not always_record and not _is_tuned()
 
 
 def _is_tuned() -> bool:

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: MIT
 """The child of pytest_kprof: repeats tests and writes down how that went.
 
-It is pytest itself, with the arguments of the run that started it, so that configuration,
-conftest files and plugins are the same; but it collects only the tests that are checked, reports to
-nobody, and runs a test's whole protocol (set-up, body, teardown) again and again. Without kprof it
-takes one test after the other, as the parent names them; under kprof only one, with a mark behind each
-repeat. What pytest itself would pile up from repeat to repeat is taken away here: it is not the test's.
+It is pytest itself: a copy of the run that started it, just before the first test, or where that cannot
+be copied another pytest with its arguments, which collects only the tests that are checked. So
+configuration, conftest files and plugins are the same; but it reports to nobody, and runs a test's
+whole protocol (set-up, body, teardown) again and again. Without kprof it takes one test after the
+other, as the parent names them; under kprof only one, with a mark behind each repeat. What pytest
+itself would pile up from repeat to repeat is taken away here: it is not the test's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import gc
 import json
 import mmap
@@ -20,6 +22,7 @@ import signal
 import sys
 import warnings
 from itertools import count
+from pathlib import Path
 from typing import Any, Callable, Generator
 
 import pytest
@@ -36,18 +39,19 @@ _RESET = {
     "usepdb": False, "trace": False, "lf": False, "failedfirst": False, "newfirst": False,
     "stepwise": False, "maxfail": 0, "durations": None, "collectonly": False, "setupshow": False,
 }  # fmt: skip
+COARSE_RATE = 1 << 20  # bytes between samples outside of the repeats
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 
 
 class Marks:
-    """Marks each repeat for kprof. The start of pytest, more allocations than all repeats together, has
-    been recorded with few samples."""
+    """Marks each repeat for kprof. What pytest does before and behind all repeats, most often more
+    allocations than theirs, is recorded with few samples."""
 
     is_close = True
 
     def __init__(self, iterations: int, rate: int | None) -> None:
-        self.left = iterations
+        self.left, self.rate = iterations, rate
         if rate:
             kprof.rate(rate)
 
@@ -55,6 +59,8 @@ class Marks:
         """Whether enough has been seen."""
         kprof.iteration()
         self.left -= 1
+        if self.left == 0 and self.rate:
+            kprof.rate(COARSE_RATE)
         return self.left == 0
 
 
@@ -64,6 +70,7 @@ class Repeats:
     def __init__(self, job: dict[str, Any]) -> None:
         self.job = job
         self.items: dict[str, Any] = {}
+        self.fixtures: list[Any] = []  # of a wider scope than one test, which have been set up
         self.uncollected = "pytest does not find this test again; has it another name in each run?"
         self.raised = False
         self.result: dict[str, Any] = {}
@@ -85,13 +92,15 @@ class Repeats:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: Any) -> None:
-        # The reporter stays, since comparisons in assertions ask it for colours, but says nothing.
-        config.get_terminal_writer()._file = open(os.devnull, "w", encoding="utf-8")
+        _silence(config)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[Any]) -> Generator[None, Any, None]:
-        self.items = {name_test(item): item for item in reversed(items)}
+        self.take(items)
         yield  # whoever picks, splits or orders tests has done so already, in the parent
+
+    def take(self, items: list[Any]) -> None:
+        self.items = {name_test(item): item for item in reversed(items)}
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
@@ -99,6 +108,11 @@ class Repeats:
 
     def pytest_internalerror(self, excrepr: Any) -> None:
         self.result["error"] = str(excrepr)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> None:
+        if fixturedef.scope != "function" and fixturedef not in self.fixtures:
+            self.fixtures.append(fixturedef)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, call: Any) -> None:
@@ -109,13 +123,16 @@ class Repeats:
         if "request" in self.job:
             self.answer(self.job["request"])
             return True
+        self.serve()
+        return True
+
+    def serve(self) -> None:
         with open(self.job["requests"], encoding="utf-8") as requests, open(self.job["replies"], "w", 1) as replies:
             for line in requests:
                 self.begin()
                 with self.written_down():
                     self.answer(json.loads(line))
                 replies.write("done\n")
-        return True
 
     @contextlib.contextmanager
     def written_down(self) -> Generator[None, None, None]:
@@ -139,7 +156,7 @@ class Repeats:
         # Behind the last repeat: it belongs to none.
         following = self.items.get(request["next"], item.session) if request["next"] else None
         end = take_down(item, following)
-        reports = [*reports[:-1], end] if end.failed else reports
+        reports = [*reports[:-1], end] if end else reports
         hook = item.config.hook
         self.result["reports"] = [
             hook.pytest_report_to_serializable(config=item.config, report=report) for report in reports]  # fmt: skip
@@ -147,8 +164,9 @@ class Repeats:
     def repeat(self, item: Any, request: dict[str, Any]) -> list[Any]:
         """Until something is raised, or enough has been seen. Returns the reports of the first repeat
         or of the one that raised."""
-        look = Totals(request["iterations"], request["below"]) if "below" in request else Marks(request["iterations"], request["rate"])
-        tidy_up = _tidier(item, request["iterations"] // 20)
+        iterations = request["iterations"]
+        look = Marks(iterations, request["rate"]) if "rate" in request else Totals(iterations, request["below"])
+        tidy_up = _tidier(item, iterations // 20, self.fixtures)
         first: list[Any] = []
         for number in count(1):
             self.result["repeats"] = self.progress[0] = number - 1
@@ -173,40 +191,28 @@ def name_test(item: Any) -> str:
 
 
 def take_down(item: Any, nextitem: Any) -> Any:
-    """The report on taking down what stands around the test and is of no use to the next."""
+    """Takes down what stands around the test and is of no use to the next; a report if that fails."""
     setup_state = item.session._setupstate
     call = pytest.CallInfo.from_call(lambda: setup_state.teardown_exact(nextitem), when="teardown")
-    return item.ihook.pytest_runtest_makereport(item=item, call=call)
+    return item.ihook.pytest_runtest_makereport(item=item, call=call) if call.excinfo else None
 
 
-def _tidier(item: Any, every: int) -> Callable[[int, bool], None]:
+def _tidier(item: Any, every: int, fixtures: list[Any]) -> Callable[[int, bool], None]:
     """A function that takes away what pytest keeps of a repeat, and now and then collects what is
-    garbage (that is rarely due by itself in a short test). All that was there before is frozen, so that
-    the collector looks only at what is new. When somebody looks closely it also empties the interpreter's
-    cache of attributes, which keeps names that were looked up, made up for the purpose or not, in up to
-    4,096 places; filling it again takes as long as a few short tests."""
-    reporter = item.config.pluginmanager.getplugin("terminalreporter")
-    warned = getattr(getattr(warnings, "_showwarnmsg_impl", None), "__self__", None)
-    lists = [item.user_properties, getattr(item, "_report_sections", []), reporter.stats.setdefault("warnings", [])]
-    lists += [warned] if isinstance(warned, list) else []  # inside catch_warnings(record=True)
-    # A fixture of a wider scope gets a finalizer from each fixture of a test that asks for it, and
-    # keeps them to its end; those of repeats that are over have nothing to do any more.
-    info = getattr(item, "_fixtureinfo", None)
-    for definitions in getattr(info, "name2fixturedefs", {}).values():
-        for definition in definitions:
-            finalizers = getattr(definition, "_finalizers", None)
-            if getattr(definition, "scope", "") != "function" and isinstance(finalizers, list):
-                lists.append(finalizers)
-    lengths: list[int] = []
+    garbage (that is rarely due by itself in a short test). All that was there behind the first is frozen,
+    so that the collector looks only at what is new. When somebody looks closely it also empties the
+    interpreter's cache of attributes, which keeps names that were looked up, made up for the purpose or
+    not, in up to 4,096 places; filling it again takes as long as a few short tests."""
+    kept: list[tuple[list[Any], int]] = []
 
     def tidy_up(number: int, closely: bool) -> None:
         if number == 1:
-            lengths.extend(len(kept) for kept in lists)
+            kept.extend((growing, len(growing)) for growing in _lists_of_pytest(item, fixtures))
             gc.collect()
             gc.freeze()
             return
-        for kept, length in zip(lists, lengths):
-            del kept[length:]
+        for growing, length in kept:
+            del growing[length:]
         if number % every:
             return
         if closely:
@@ -215,6 +221,57 @@ def _tidier(item: Any, every: int) -> Callable[[int, bool], None]:
             gc.collect()
 
     return tidy_up
+
+
+def _lists_of_pytest(item: Any, fixtures: list[Any]) -> list[list[Any]]:
+    """Those that each repeat of a test makes longer."""
+    reporter = item.config.pluginmanager.getplugin("terminalreporter")
+    warned = getattr(getattr(warnings, "_showwarnmsg_impl", None), "__self__", None)
+    lists = [item.user_properties, getattr(item, "_report_sections", []), reporter.stats.setdefault("warnings", [])]
+    lists += [warned] if isinstance(warned, list) else []  # inside catch_warnings(record=True)
+    # A fixture of a wider scope gets a finalizer from each fixture of a test that asks for it, and
+    # keeps them to its end; so does what stands around the test, before pytest 8. Those of repeats that
+    # are over have nothing to do any more.
+    finalizers = [getattr(fixture, "_finalizers", None) for fixture in fixtures]
+    finalizers += [entry[0] for entry in item.session._setupstate.stack.values()]
+    return [*lists, *(growing for growing in finalizers if isinstance(growing, list))]
+
+
+def _silence(config: Any) -> None:
+    """The reporter stays, since comparisons in assertions ask it for colours, but says nothing."""
+    config.get_terminal_writer()._file = open(os.devnull, "w", encoding="utf-8")
+
+
+def can_be_copied(config: Any) -> bool:
+    """Whether a copy of this process is as good as another pytest: only the thread that copies goes on
+    there; who traces or records this process would do so there; and options cannot be reset any more."""
+    monitoring = getattr(sys, "monitoring", None)
+    tools = [monitoring.get_tool(number) for number in range(6)] if monitoring else []
+    return (len(os.listdir("/proc/self/task")) == 1 and not any([sys.gettrace(), sys.getprofile(), *tools])
+            and "libkprof.so" not in os.environ.get("LD_PRELOAD", "")
+            and all(getattr(config.option, name, value) == value for name, value in _RESET.items()
+                    if name not in ("kprof", "kprof_all")))  # fmt: skip
+
+
+def serve_as_copy(session: Any, job: dict[str, Any], output: int) -> None:
+    """In a copy of the pytest process that has just been made; does not return."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    config = session.config
+    _silence(config)
+    capture = config.pluginmanager.getplugin("capturemanager")
+    capture.stop_global_capturing()
+    for number, stream in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (output, 2)):
+        os.dup2(number, stream)
+    capture.start_global_capturing()
+    if faulthandler.is_enabled():
+        faulthandler.enable(sys.__stderr__)
+    config._tmp_path_factory._given_basetemp, config._tmp_path_factory._basetemp = Path(job["basetemp"]), None
+    repeats = Repeats(job)
+    repeats.take(session.items)
+    config.pluginmanager.register(repeats)
+    os.write(job["replies"], b"ready\n")
+    repeats.serve()
+    os._exit(0)
 
 
 def main(job: dict[str, Any]) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the allocators of this process say of themselves after each repeat of a test, and whether that
+"""What the allocators of this process say of themselves between the repeats of a test, and whether that
 grows: the first look of pytest_kprof, in the child, without kprof and for a few microseconds a repeat.
 
 It cannot say what grows nor where; what seems to grow here is for kprof to judge. So it may err on
@@ -17,54 +17,52 @@ from typing import Any, Callable
 
 _LARGEST_BLOCK = 512  # of Python's own allocator
 _PAGE = os.sysconf("SC_PAGESIZE")
+_EVERY = 2  # repeats between two notes; a note may take as long as half a short test
 _BLOCKS = 10
 _STUDENT = 2.306  # 95 % of Student's distribution with _BLOCKS - 2 degrees of freedom
 _PROOF = 200_000  # bytes whose allocation has to be seen
 
 
 class Totals:
-    """Notes `iterations` repeats, or twice as many where the first half of that is not clear: what
-    fills a cache or has been made at first has an end, a leak has not."""
+    """Looks at the later half of `iterations` repeats. Where that is not clear, half as many follow, and
+    again, always to look at the later half: what fills a cache or has been made at first has an end, a
+    leak has not."""
 
     def __init__(self, iterations: int, below: float) -> None:
         self.iterations, self.below = iterations, below
         self.growth = (0.0, 0.0, float("inf"))  # bytes per repeat: low, value, high
         self._in_use = _find_in_use()
         self._used, self._mapped = (array("q", bytes(16 * iterations)) for _ in range(2))
-        self._noted = 0
+        self._repeats = self._noted = 0
 
     @property
     def is_close(self) -> bool:
         """Whether something seemed to grow, so that it is worth a closer look."""
-        return self._noted >= self.iterations
-
-    @property
-    def is_clear(self) -> bool:
-        return self.growth[2] <= self.below
+        return self._repeats >= self.iterations
 
     def note(self) -> bool:
-        """Whether enough has been seen."""
+        """Behind each repeat; whether enough has been seen."""
         if self._in_use is None:
             return True
-        self._used[self._noted] = self._in_use() + sys.getallocatedblocks() * _LARGEST_BLOCK
-        self._mapped[self._noted] = _mapped_bytes()
-        self._noted += 1
-        if self._noted % self.iterations:
+        self._repeats += 1
+        if self._repeats > self.iterations // 2 and self._repeats % _EVERY == 0:
+            self._used[self._noted] = self._in_use() + sys.getallocatedblocks() * _LARGEST_BLOCK
+            self._mapped[self._noted] = _mapped_bytes()
+            self._noted += 1
+        if self._repeats not in (self.iterations, self.iterations * 3 // 2, self.iterations * 2):
             return False
-        self._judge()
-        return self.is_clear or self._noted == 2 * self.iterations
-
-    def _judge(self) -> None:
-        later = slice(self._noted // 2, self._noted)
+        later = slice(self._noted - self._repeats // 2 // _EVERY, self._noted)
         self.growth = max((_growth(series[later]) for series in (self._used, self._mapped)), key=lambda found: found[2])
+        return self.growth[2] <= self.below or self._repeats == self.iterations * 2
 
 
 def _growth(series: array[int]) -> tuple[float, float, float]:
     """Bytes per repeat, between the bounds of its interval: of ten blocks the smallest values, since
     what is garbage and what is being worked with stands above them (docs/reading-reports.md)."""
-    length = len(series) // _BLOCKS
-    first = len(series) - _BLOCKS * length
-    valleys = [min(series[at : at + length]) for at in range(first, len(series), length)]
+    notes = len(series) // _BLOCKS
+    first = len(series) - _BLOCKS * notes
+    valleys = [min(series[at : at + notes]) for at in range(first, len(series), notes)]
+    length = notes * _EVERY
     steps = [later - earlier for earlier, later in zip(valleys, valleys[1:])]
     mean = sum(steps) / len(steps)
     deviation = (sum((step - mean) ** 2 for step in steps) / (len(steps) - 1)) ** 0.5

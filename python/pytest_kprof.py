@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ import pytest
 from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
 from kprof_children import Children, Programs, Unusable
-from kprof_leaktest import Check, Growth, Run, format_growth, format_size, parse_size
-from kprof_repeats import name_test, take_down
+from kprof_leaktest import Check, Growth, Run, first_look_is_due, format_growth, format_size, parse_size
+from kprof_repeats import can_be_copied, name_test, serve_as_copy, take_down
 
 _MARK = "kprof_leaks"
 _BELOW, _ITERATIONS, _LEAST_ITERATIONS = "100 B", 200, 50
@@ -87,6 +88,13 @@ class Checker:
         for item in items:
             self.check_of(item)  # a wrong mark is told before the first test
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: Any) -> None:
+        checked = any(self.check_of(item) for item in session.items)
+        if checked and first_look_is_due(self.kept is not None) and can_be_copied(self.config):
+            self.children = self.children_for(session)
+            self.children.copy(partial(serve_as_copy, session))
+
     def pytest_unconfigure(self) -> None:
         if self.children:
             self.children.close()
@@ -107,7 +115,9 @@ class Checker:
         if found:
             self.found.append((report.nodeid, found))
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
+        if exitstatus == pytest.ExitCode.USAGE_ERROR or self.config.option.collectonly:
+            return
         terminalreporter.section("kprof: growth per repeat")
         if not self.found:
             terminalreporter.line("no test was checked: mark tests with %s, or check all by --kprof-all" % _MARK)
@@ -124,7 +134,8 @@ class Checker:
                 raise Unusable("it takes below= and iterations=")
             values.update(mark.kwargs if mark else {})
             if not isinstance(values["iterations"], int) or values["iterations"] < _LEAST_ITERATIONS:
-                raise Unusable("iterations=%r: at least %d are needed" % (values["iterations"], _LEAST_ITERATIONS))
+                raise Unusable("iterations=%r: a whole number is needed, at least %d" % (
+                    values["iterations"], _LEAST_ITERATIONS))  # fmt: skip
             return Check(parse_size(values["below"]), values["iterations"])
         except Unusable as error:
             raise pytest.UsageError("%s: %s: %s" % (item.nodeid, _MARK, error)) from None
@@ -137,7 +148,7 @@ class Checker:
         growth, problem = None, ""
         try:
             growth = run.check(name_test(item), nextitem and name_test(nextitem), self.kept is not None)
-        except Unusable as error:
+        except (Unusable, pytest.fail.Exception) as error:  # or some plugin has set a time limit
             problem = str(error)
         reports = _received(item, run.result.get("reports", []))
         report = next((report for report in reports if report.when == "call"), reports[0])
@@ -192,10 +203,9 @@ def _summary_line(nodeid: str, below: float, values: dict[str, Any] | None) -> s
 
 
 def _leave(item: Any, nextitem: Any) -> list[Any]:
-    """This process has set nothing up for the test, but may have to take down what stands around
-    it. A report only of what fails."""
+    """This process has set nothing up for the test, but may have to take down what stands around it."""
     report = take_down(item, nextitem)
-    return [report] if report.failed else []
+    return [report] if report else []
 
 
 def _received(item: Any, serialized: list[Any]) -> list[Any]:

@@ -59,6 +59,8 @@ assert_eq "and the mark is known" "" "$(grep -i unknown said.txt)"
 
 run_pytest manners --kprof --kprof-bin="$BUILD" -rA test_scopes.py
 expect "a fixture of two tests is set up once" test_first_of_two 'PASSED'
+expect "nothing is collected a second time: the tests run in a copy of pytest" test_in_a_copy 'PASSED'
+expect "what pytest keeps of a fixture that is asked for at run time is no leak" test_asks_at_run_time 'PASSED'
 expect "and its failure at the end is the last one's" test_broken_at_the_end 'ERROR .* - RuntimeError: broken at the end PASSED'
 
 run_pytest manners --kprof --kprof-bin="$BUILD" -n 2 -rA test_manners.py
@@ -83,6 +85,28 @@ expect "a unittest" 'TestUnit::test_unit' 'PASSED'
 assert_eq "parameters with any names" 4 "$(grep -c '^PASSED .*test_names' said.txt)"
 expect "a coroutine that leaks" test_async_leak 'FAILED .* - leaks'
 assert_eq "skips are skips" 2 "$(grep -cE '^SKIPPED \[1\] .*: not (here|now)$' said.txt)"
+
+# Plugins that set a time limit, or follow a test from its set-up on.
+cat > other_plugin.py << 'END'
+import signal, pytest
+signal.signal(signal.SIGALRM, lambda *_: pytest.fail("out of time"))
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    signal.alarm(4 if "endless" in item.name else 0)
+    yield
+    signal.alarm(0)
+def pytest_runtest_makereport(item, call):
+    item.is_set_up = call.when == "setup" or item.is_set_up
+END
+cat > test_limited.py << 'END'
+import time
+def test_endless(): time.sleep(60)
+def test_behind_it(): pass
+END
+(cd "$TMP" && PYTHONPATH=$TMP:$PYTHONPATH "$VENV/bin/python" -m pytest -p no:cacheprovider -p other_plugin --kprof-all \
+    --kprof-iterations=50 --kprof-bin="$BUILD" -rA test_limited.py) > said.txt 2>&1
+expect "a time limit ends all repeats of a test" test_endless 'FAILED .* - kprof could not check this test: out'
+expect "and none of the next" test_behind_it 'PASSED'
 
 # What is missing or wrong is told in one line, before the first test.
 usage() # what, expected, argument...
@@ -116,6 +140,10 @@ assert_match "pytest may be recorded itself" 'is being recorded itself' "$(cat s
 assert_match "the test is checked all the same" '^no leak +at most' "$(grep -A 1 'kprof: growth' said.txt | tail -1)"
 assert_eq "in a recording of its own, of its repeats" "50|1" \
     "$(sql "$(echo kept/*.db)" "SELECT (SELECT max(iteration) FROM mark), (SELECT count(*) FROM process)")"
+# (pytest's start allocates far more than the repeats, and was most of a recording's size and time)
+assert_eq "samples are dense in the repeats only" "125|1048576" \
+    "$(sql "$(echo kept/*.db)" "SELECT (SELECT rate FROM mark WHERE iteration = 50), rate_max FROM process")"
+assert_range "so that there are few" 1 60000 "$(sql "$(echo kept/*.db)" "SELECT samples FROM process")"
 assert_whole "the outer recording" "$TMP/outer.db"
 assert_eq "has none of them" 0 "$(sql "$TMP/outer.db" 'SELECT count(*) FROM mark')"
 
