@@ -104,7 +104,8 @@ struct kp_leaks {
     int64_t readings;        /* so many */
     bool has_totals;         /* the allocators have said what is in use; else RSS is all there is */
     int64_t threads_first, threads_last; /* as counted from outside, now and then */
-    int64_t stacks;          /* of threads at the end, also of those that nobody joined; 0: unknown */
+    int64_t stacks;          /* of threads, also of those that nobody joined; 0: unknown */
+    double stacks_rss;       /* RSS when so many were counted */
     double stack_bytes;      /* resident in them */
     enum kp_leak_verdict verdict;
     enum kp_leak_cause cause;

@@ -262,16 +262,23 @@ static bool has_uneven_growth(const struct kp_leaks *leaks)
     return false;
 }
 
-/* The stacks that are there at the end say it best: a short run is hardly looked at from outside, and
+/* What "other" had grown by when mappings were last looked at, which may have been long before the
+ * end: it grows as RSS does. */
+static double other_at_last_look(const struct kp_leaks *leaks)
+{
+    double rss = leaks->stacks_rss - (leaks->readings > 0 ? leaks->points[KP_LEAK_RSS][0].value : 0);
+    return leaks->rss.rate.value > 0 ? rss * leaks->other.rate.value / leaks->rss.rate.value : 0;
+}
+
+/* The stacks that were there then say it best: a short run is hardly looked at from outside, and
  * threads that have ended unjoined keep theirs. */
 static bool have_threads_piled_up(const struct kp_leaks *leaks)
 {
-    double grown = leaks->other.rate.value * (leaks->end - leaks->other.start);
     if (!matters(leaks, &leaks->other))
         return false;
     if (leaks->stacks > 0)
         return leaks->stacks > leaks->threads_first + THREADS_MORE &&
-               leaks->stack_bytes > STACKS_SHARE * grown;
+               leaks->stack_bytes > STACKS_SHARE * other_at_last_look(leaks);
     return leaks->threads_last > leaks->threads_first + THREADS_MORE;
 }
 

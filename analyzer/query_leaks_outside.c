@@ -3,8 +3,8 @@
  * Growth that no allocator has told of: which module's mappings is it in? Snapshots of the heap
  * have what is resident of each sampled mapping; between the first one behind the warm-up and the
  * last one the growth is summed by the module that mapped. A module that brings its own allocator
- * maps ahead and cuts blocks that nobody sees: it can be named, its callers can't. The last one, if
- * it was taken at the end, has the stacks of threads, too. One thread.
+ * maps ahead and cuts blocks that nobody sees: it can be named, its callers can't. The last one
+ * has the stacks of threads, too. One thread.
  */
 #include "own_allocator.h"
 #include "query_db.h"
@@ -93,13 +93,26 @@ static int take_stacks(struct kp_query *query, sqlite3_stmt *st, void *to)
     (void)query;
     leaks->stacks = kp_column_whole(st, 0);
     leaks->stack_bytes = kp_column_amount(st, 1);
+    leaks->stacks_rss = kp_column_amount(st, 2);
     /* Mappings are read seldom, threads are counted more often: those that came meanwhile have
      * stacks, too. */
     if (leaks->stacks > 0 && leaks->stacks < leaks->threads_last) {
         leaks->stack_bytes *= (double)leaks->threads_last / (double)leaks->stacks;
         leaks->stacks = leaks->threads_last;
+        leaks->stacks_rss = leaks->rss_bytes;
     }
     return 0;
+}
+
+/* At the last look at mappings, which may have been long before the end. */
+static int load_stacks(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error)
+{
+    return kp_query_rows(query,
+                         "SELECT count(*) FILTER (WHERE kind = 'stack'), sum(rss) FILTER (WHERE "
+                         "kind = 'stack'), sum(rss) FROM mapping WHERE process_id = ?1 AND "
+                         "kind <> 'range' AND number = (SELECT max(number) FROM mapping WHERE "
+                         "process_id = ?1 AND kind <> 'range')",
+                         leaks->process_id, take_stacks, leaks, error);
 }
 
 int kp_leaks_load_outside(struct kp_query *query, struct kp_leaks *leaks, struct kp_error *error)
@@ -110,11 +123,7 @@ int kp_leaks_load_outside(struct kp_query *query, struct kp_leaks *leaks, struct
     write_sql(leaks, sql);
     int result = kp_query_rows(query, sql, leaks->process_id, add_stack, &all, error);
     if (result == 0)
-        result = kp_query_rows(query,
-                               "SELECT count(*), sum(rss) FROM mapping WHERE process_id = ?1 AND "
-                               "kind = 'stack' AND number = (SELECT max(number) FROM snapshot "
-                               "WHERE process_id = ?1)",
-                               leaks->process_id, take_stacks, leaks, error);
+        result = load_stacks(query, leaks, error);
     for (size_t i = 0; i < all.count; i++)
         if (all.items[i].bytes > (most ? most->bytes : 0))
             most = &all.items[i];

@@ -161,8 +161,8 @@ static void threads_line(const struct kp_leaks_view *view)
     kp_format_plural(first, leaks->threads_first, "thread", "");
     if (leaks->stacks > 0)
         kp_emit_line(view->context->out, 2,
-                     "It had %s at first, and at the end %s stacks of threads, %s of what is called "
-                     "other: they do not end, or nobody joins them.",
+                     "It had %s at first, and at the last look %s stacks of threads, %s of what is "
+                     "called other: they do not end, or nobody joins them.",
                      first, kp_format_whole(last, leaks->stacks),
                      kp_format_size(size, leaks->stack_bytes));
     else

@@ -62,7 +62,7 @@ if [ -n "$mimalloc" ]; then
 else
     skip "a leak behind an allocator that an extension brings" "no libmimalloc.so.2 here"
 fi
-held='^No leak: what grows is free memory that the allocator keeps, by [5-9][0-9]\.[0-9] KB per iteration.* next: kprof-(ab -- |report [^ ]* fragmentation)'
+held='^No leak: what grows is free memory that the allocator keeps, by ([5-9][0-9]\.[0-9]|1[0-4][0-9]) KB per iteration.* next: kprof-(ab -- |report [^ ]* fragmentation)'
 kind "pools of Python that single objects hold" pymalloc_holes "no leak\|held by the allocator" "$held"
 kind "holes of glibc that single blocks hold" glibc_holes "no leak\|held by the allocator" "$held"
 kind "holes in the arenas of a service's threads" arena_holes "no leak\|held by the allocator" "$held"
