@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What conversions cost under kprof, by plain: with KPROF_CONVERSIONS=0, with conversions counted, and these without any sample taken
-(KPROF_RATE=1G); and what counting adds to kprof without. Each pair runs at the same time on one processor. An extension in C and pythonize
-and depythonize of the PyO3 example (a stripped wheel, if it is built) do nothing else; then records come with ever more work between them, and
-services read or make what is converted. KPROF_BENCH_RUNS: pairs of each (5); KPROF_BENCH_WORK=NAME[,...] picks rows."""
+(KPROF_RATE=1G). Each pair runs at the same time on one processor. What counting adds is measured within one process, which calls past the
+hooks and through them by turns of a millisecond (turns.c). An extension in C and pythonize and depythonize of the PyO3 example (a stripped
+wheel, if it is built) do nothing else; then services read or make what is converted, and records come with ever more work between them.
+KPROF_BENCH_RUNS: runs of each (5); KPROF_BENCH_WORK=NAME[,...] picks rows."""
 import itertools
 import os
 import statistics
@@ -28,6 +29,31 @@ def a_slice(batch):
 def measure(batch, calls):
     slices = [a_slice(batch) for _ in range(100)]
     print(statistics.median(slices[30:]) / calls * 1e9)
+"""
+# Instead of it: the two ways by turns, which of them is first by turns, too.
+TURNS = """
+import json, sys, time
+sys.path[:0] = sys.argv[1:4]
+import dense, turns
+def a_turn(batch, on):
+    turns.hooks(on)
+    batch()
+    began, spent, batches = time.perf_counter(), 0, 0
+    while spent < 0.001:
+        batch()
+        batches += 1
+        spent = time.perf_counter() - began
+    return spent / batches
+def measure(batch, calls):
+    taken = {True: [], False: []}
+    turns.find("pyo3_engine.so" if "pyo3_engine" in sys.modules else "dense.so")
+    for turn in range(800):
+        for on in (turn % 2 == 0, turn % 2 == 1):
+            taken[on].append(a_turn(batch, on))
+    turns.hooks(True)
+    # The lower quarter: turns in which the system did something else are none.
+    on, off = (sorted(taken[on])[200] / calls * 1e9 for on in (True, False))
+    print(off, on)
 """
 NOTHING = MEASURE + """
 def nothing(function=dense.nothing):
@@ -72,48 +98,68 @@ STEPS = {107: 0, 79: 10, 55: 32, 32: 82, 22: 137, 11: 314}
 for density, steps in STEPS.items():
     ROWS[f"records{density}"] = f"records, {steps} steps of work between", MEASURE + f"measure(lambda: dense.records(500, {steps}), 7000)"
 WAYS = {"plain": ([], {}), "off": ([LIBRARY], {"KPROF_CONVERSIONS": "0"}), "on": ([LIBRARY], {}), "unsampled": ([LIBRARY], {"KPROF_RATE": "1G"})}
-PAIRS = ("off", "plain"), ("on", "plain"), ("unsampled", "plain"), ("on", "off")
 numbers = itertools.count()
 
 
-def ns_of(program, way, databases):
-    """ns of CPU time of a call of the API."""
+def run_program(program, way):
+    """What it prints, as numbers, and its database. On the processor that all share."""
     preload, more = WAYS[way]
-    databases.append(os.path.abspath(f"bench{next(numbers)}.db"))
+    database = os.path.abspath(f"bench{next(numbers)}.db")
     one = on_one_processor([os.environ["KPROF_BENCH_PYTHON"], "-c", program, os.getcwd(), WHEEL, EXAMPLE],
-                           environment(preload, KPROF_DB=databases[-1], **more))
-    return float(subprocess.run(**one, check=True, stdout=subprocess.PIPE, text=True).stdout)
+                           environment(preload, KPROF_DB=database, **more))
+    said = subprocess.run(**one, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return [float(ns) for ns in said.split()], database
 
 
-def compare(program, way, base, rounds):
-    """The ratio with its interval, and the ns of the base."""
-    ratios, bases, databases = [], [], []
+def by_plain(program, way, rounds):
+    """The ratio with its interval, and the ns of plain calls."""
+    ratios, plain = [], []
     for _ in range(rounds):
-        one, others = beside(lambda: ns_of(program, base, databases), lambda: ns_of(program, way, databases))
-        ratios.append(one / statistics.mean(others))
-        bases += others
-        while databases:
-            clean(databases.pop())
-    return interval(ratios), statistics.median(bases)
+        ([one], database), others = beside(lambda: run_program(program, "plain"), lambda: run_program(program, way))
+        clean(database)
+        bases = [base for [base], _ in others]
+        ratios.append(one / statistics.mean(bases))
+        plain += bases
+    return interval(ratios), statistics.median(plain)
+
+
+def by_turns(program, rounds):
+    """What counting adds: the ratio with its interval, and the ns."""
+    taken = []
+    for _ in range(rounds):
+        pair, database = run_program(program.replace(MEASURE, TURNS), "on")
+        clean(database)
+        taken.append(pair)
+    return interval([on / off for off, on in taken]), statistics.median(on - off for off, on in taken)
+
+
+def text_of(figure):
+    middle, low, high = figure
+    return f"{middle:8.3f} {f'({low:.3f}-{high:.3f})':13}"
 
 
 def show(what, program, rounds):
-    figures = {pair: compare(program, *pair, rounds) for pair in PAIRS}
-    plain, (counting, off) = figures["on", "plain"][1], figures["on", "off"]
-    ratios = "".join(f"{middle:8.3f} {f'({low:.3f}-{high:.3f})':13}" for (middle, low, high), _ in figures.values())
-    print(f"  {what:40}{1e3 / plain:5.0f}{plain:8.2f}  {ratios}{(counting[0] - 1) * off:+6.2f}", flush=True)
+    figures = [by_plain(program, way, rounds) for way in ("off", "on", "unsampled")]
+    counting, ns = by_turns(program, rounds)
+    plain = figures[1][1]
+    print(f"  {what:40}{1e3 / plain:5.0f}{plain:8.2f}  {''.join(text_of(figure) for figure, _ in figures)}   {text_of(counting)}{ns:+6.2f}", flush=True)
+
+
+def build(python, name):
+    """An extension in C beside us."""
+    include = output([python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"], environment()).strip()
+    return subprocess.run(["cc", "-O2", "-fPIC", "-shared", "-fno-plt", "-I", include, "-o", name + ".so", os.path.join(HERE, name + ".c")],
+                          check=False).returncode == 0
 
 
 def run():
-    include = output([os.environ["KPROF_BENCH_PYTHON"], "-c", "import sysconfig; print(sysconfig.get_path('include'))"], environment()).strip()
-    built = subprocess.run(["cc", "-O2", "-fPIC", "-shared", "-fno-plt", "-I", include, "-o", "dense.so", os.path.join(HERE, "dense.c")],
-                           check=False)
-    if built.returncode:
-        print("conversions: the extension cannot be built here")
+    python = os.environ["KPROF_BENCH_PYTHON"]
+    if not build(python, "dense") or not build(python, "turns"):
+        print("conversions: the extensions cannot be built here")
         return
     chosen = os.environ.get("KPROF_BENCH_WORK") or ",".join(ROWS)
-    print("conversions: millions of calls a second, ns a call; ratios to plain of kprof without conversions, with them, and without samples; with by\n"
-          "without, and the ns that is (medians and 95 % intervals of runs at the same time on one processor)")
+    print("conversions: millions of calls a second, ns a call; ratios to plain of kprof without conversions, with them, and without samples\n"
+          "(medians and 95 % intervals of runs at the same time on one processor); what counting adds, by turns in one process, and in ns")
     for name in chosen.split(","):
         what, program = ROWS[name]
         if program.startswith(ENGINE) and not os.path.exists(os.path.join(WHEEL, "pyo3_engine.so")):
