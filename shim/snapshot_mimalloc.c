@@ -197,6 +197,15 @@ static bool is_only_thread(void)
     return &__libc_single_threaded && __libc_single_threaded;
 }
 
+/* From 3.0 on there are no segments: what lies beside areas may be a mapping of somebody else. */
+static bool has_segments(void)
+{
+    int (*version)(void) =
+        (int (*)(void))kp_scope_find(kp_malloc_calls()->object, "mi_version");
+
+    return version && version() < 300;
+}
+
 /* What is resident of the segments beside the areas: when all of them have been visited, it is free. */
 static void add_beside(struct walk *walk)
 {
@@ -252,10 +261,10 @@ static void look(struct walk *walk, uint64_t committed)
             add_spans(walk, walk->segments[i] << SEGMENT_SHIFT, walk->used[i]);
     kp_heap_complete(walk->heap, arena);
     arena->free = arena->size - arena->in_use;
-    if (is_alone && !walk->is_cut)
-        add_beside(walk);
-    else
+    if (!is_alone || walk->is_cut)
         add_rest(walk->heap, committed, arena->resident);
+    else if (has_segments())
+        add_beside(walk);
     add_classes(walk);
 }
 
