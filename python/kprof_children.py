@@ -142,8 +142,10 @@ class Children:
         except (OSError, ValueError):
             done = int.from_bytes((self.folder / "progress").read_bytes(), sys.byteorder)
             end = "was killed by " + signal.Signals(-status).name if status < 0 else "ended with status %d" % status
+            error = "the process that repeats the test %s in repeat %d%s" % (end, done + 1, self.output())
+            refused = re.search("^kprof-run: .*", self.output(), re.MULTILINE)
             return {"repeats": done, "raised": False, "reports": [], "growth": None,
-                    "error": "the process that repeats the test %s in repeat %d%s" % (end, done + 1, self.output())}  # fmt: skip
+                    "error": refused[0] if refused else error}  # fmt: skip
         return result
 
 

@@ -128,6 +128,7 @@ class Repeats:
 
     def serve(self) -> None:
         with open(self.job["requests"], encoding="utf-8") as requests, open(self.job["replies"], "w", 1) as replies:
+            os.register_at_fork(after_in_child=replies.close)  # or the parent waits for a test's children, too
             for line in requests:
                 self.begin()
                 with self.written_down():

@@ -80,6 +80,8 @@ expect "a crash" test_crashes 'FAILED .* - kprof could not check'
 assert_match "tells the signal and the repeat" 'killed by SIGSEGV in repeat 3$' "$(grep SIGSEGV said.txt)"
 expect "a test that leaves the process" test_exits 'FAILED .* - kprof could not check'
 assert_match "tells the status" 'ended with status 7 in repeat 1$' "$(grep 'status 7' said.txt)"
+expect "one whose child lives on" test_dies_before_its_child 'FAILED .* - kprof could not check'
+assert_match "is not waited for" 'killed by SIGKILL in repeat 1$' "$(grep SIGKILL said.txt)"
 expect "sys.exit" test_calls_exit 'FAILED .* - SystemExit: left'
 expect "a unittest" 'TestUnit::test_unit' 'PASSED'
 assert_eq "parameters with any names" 4 "$(grep -c '^PASSED .*test_names' said.txt)"
@@ -118,6 +120,17 @@ usage() # what, expected, argument...
 }
 usage "no kprof: says where it looked and what to do" '--kprof: cannot find kprof-run in /nowhere; install kprof, or say with --kprof-bin' \
     --kprof --kprof-bin=/nowhere
+mkdir incomplete && cp "$BUILD/kprof-run" "$BUILD/kprof-report" incomplete/
+cat > test_any.py << 'END'
+def test_any(): pass
+END
+(cd "$TMP" && "$VENV/bin/python" -m pytest -p no:cacheprovider --kprof-all --kprof-dir=any --kprof-bin=incomplete test_any.py) > said.txt 2>&1
+if [ -e /usr/local/lib/libkprof.so ]; then
+    skip "no libkprof.so: what kprof-run says of it" "one is installed"
+else
+    assert_match "no libkprof.so: what kprof-run says of it" \
+        '^kprof could not check this test: kprof-run: cannot find libkprof.so' "$(cat said.txt)"
+fi
 usage "a size that is none" "--kprof: 'much' is no size; sizes are" --kprof --kprof-below=much --kprof-bin="$BUILD"
 usage "a folder that cannot be" '--kprof: cannot write recordings to /proc/nowhere: ' --kprof --kprof-dir=/proc/nowhere --kprof-bin="$BUILD"
 cat > test_wrong.py << 'END'

@@ -2,7 +2,9 @@
 """What a checked test may be and do besides leaking; test_plugin.sh knows what becomes of each."""
 import ctypes
 import os
+import signal
 import sys
+import time
 import unittest
 
 import pytest
@@ -90,6 +92,15 @@ def test_crashes():
 
 def test_exits():
     os._exit(7)
+
+
+def test_dies_before_its_child():
+    tester = "/proc/%d" % os.getppid()
+    if os.fork() == 0:
+        while os.path.exists(tester):
+            time.sleep(0.1)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_calls_exit():
