@@ -33,7 +33,7 @@ from kprof_totals import Totals
 
 # Options of the run that are not for tests in a child: files that the parent writes, other
 # processes, a debugger, what chooses and orders tests.
-_RESET = {
+_RESET: dict[str, Any] = {
     "kprof": False, "kprof_all": False, "xmlpath": None, "htmlpath": None, "report_log": None,
     "log_file": None, "numprocesses": None, "dist": "no", "tx": [], "looponfail": False,
     "usepdb": False, "trace": False, "lf": False, "failedfirst": False, "newfirst": False,
@@ -166,6 +166,7 @@ class Repeats:
         """Until something is raised, or enough has been seen. Returns the reports of the first repeat
         or of the one that raised."""
         iterations = request["iterations"]
+        look: Marks | Totals
         look = Marks(iterations, request["rate"]) if "rate" in request else Totals(iterations, request["below"])
         tidy_up = _tidier(item, iterations // 20, self.fixtures)
         first: list[Any] = []
@@ -265,7 +266,7 @@ def serve_as_copy(session: Any, job: dict[str, Any], output: int) -> None:
         os.dup2(number, stream)
     capture.start_global_capturing()
     if faulthandler.is_enabled():
-        faulthandler.enable(sys.__stderr__)
+        faulthandler.enable(2)
     config._tmp_path_factory._given_basetemp, config._tmp_path_factory._basetemp = Path(job["basetemp"]), None
     repeats = Repeats(job)
     repeats.take(session.items)
