@@ -72,7 +72,7 @@ struct kp_cohort {
     struct kp_estimate rate; /* bytes per iteration; without survivors [0, 3 gap/(E - begin)] */
     double error;           /* standard error of the rate, KP_COHORT_BATCHES - 1 degrees */
     bool is_doubtful;       /* SLOWING or UNEVEN: it may have begun unseen, or be so by chance; */
-    bool needs_company;     /* beside a leak only: alone it is taken for what it looks like */
+    bool needs_company;     /* rather beside a leak: alone only where the totals are very clear */
     double full_after;      /* SLOWING: iteration where 95 % will be there; 0 unknown */
     double needed;          /* iterations after which there would be enough evidence; 0 unknown */
 };

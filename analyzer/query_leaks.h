@@ -46,6 +46,7 @@ struct kp_leak_site {
     enum kp_leak_side side;
     int64_t stack_id, process_id; /* of the member with the most survivors */
     unsigned kinds;
+    bool starts_thread;        /* by pthread_create() */
     double live_bytes;         /* of births in the window */
     bool balanced;             /* looks like a leak, but as much goes elsewhere */
     const struct kp_frame *group; /* what it was grouped by; NULL by place and side */

@@ -16,6 +16,7 @@
 #define RATE_LEAST_SHARE 0.01
 #define LENGTH_LEAST (KP_COHORT_BATCHES + 2.0) /* iterations: shorter windows have no cohorts */
 #define CLEAR_SHARE 0.8 /* the lower bound of the totals' rate, where they settle a doubt */
+#define SURE_SHARE 0.95 /* the same, where no place leaks without a doubt */
 #define SURELY 1.5 /* half-widths: as wide as an interval of 99.7 % */
 #define CONTRADICTED_SHARE 0.5 /* of what the places would explain */
 #define LITTLE_OF_RSS 0.1
@@ -108,8 +109,9 @@ static void settle_doubts(struct kp_leaks *leaks)
         return;
     for (;;) {
         struct kp_estimate explained = sum_rates(leaks, is_linear);
+        bool is_alone = explained.value <= 0 && live->low <= SURE_SHARE * live->value;
         struct kp_leak_site *site =
-            largest_doubtful(leaks, live->high - explained.low, explained.value <= 0);
+            largest_doubtful(leaks, live->high - explained.low, is_alone);
         if (!site || explained.high >= live->low)
             return;
         site->cohort.shape = KP_COHORT_LINEAR;
@@ -276,6 +278,8 @@ static bool have_threads_piled_up(const struct kp_leaks *leaks)
 {
     if (!matters(leaks, &leaks->other))
         return false;
+    if (leaks->site_count > 0 && is_leak(&leaks->sites[0]) && leaks->sites[0].starts_thread)
+        return true;
     if (leaks->stacks > 0)
         return leaks->stacks > leaks->threads_first + THREADS_MORE &&
                leaks->stack_bytes > STACKS_SHARE * other_at_last_look(leaks);

@@ -63,7 +63,7 @@ static int add_memory(struct kp_query *query, sqlite3_stmt *st, void *to)
     return 0;
 }
 
-/* The last of a process that is not on its way out. */
+/* At the end they are those of the last mark: on its way out a process has ever fewer. */
 static int take_threads(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
     struct kp_leaks *leaks = to;
@@ -91,7 +91,8 @@ static int load(struct kp_query *query, struct series *s, struct kp_error *error
         result = kp_query_rows(query,
                                "SELECT (SELECT threads FROM memory WHERE process_id = ?1 "
                                "ORDER BY time_s LIMIT 1), (SELECT threads FROM memory WHERE "
-                               "process_id = ?1 AND rss > 0 ORDER BY time_s DESC LIMIT 1)",
+                               "process_id = ?1 AND time_s <= coalesce((SELECT max(time_us) / 1e6 "
+                               "FROM mark WHERE process_id = ?1), 1e30) ORDER BY time_s DESC LIMIT 1)",
                                process, take_threads, s->leaks, error);
     return result;
 }

@@ -26,6 +26,7 @@ struct member { /* a row of table site */
     size_t place; /* index of its group */
     unsigned kind;
     enum kp_leak_side side;
+    bool starts_thread;
     double survivors;
 };
 
@@ -97,6 +98,15 @@ static enum kp_leak_side side_of(const struct kp_frame *frames, size_t count, un
     return KP_SIDE_NATIVE;
 }
 
+/* What pthread_create() takes itself is kept until somebody joins. */
+static bool starts_thread(const struct kp_frame *frames, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!frames[i].python && strstr(frames[i].function, "pthread_create"))
+            return true;
+    return false;
+}
+
 static int add_member(struct kp_query *query, sqlite3_stmt *st, void *to)
 {
     struct loader *l = to;
@@ -114,6 +124,7 @@ static int add_member(struct kp_query *query, sqlite3_stmt *st, void *to)
     size_t count = kp_query_frames(query, m->stack_id, l->frames, KP_FRAMES_MAX);
     l->survivors += kp_column_amount(st, 4);
     m->side = side_of(l->frames, count, bit, sqlite3_column_int(st, 3) != 0);
+    m->starts_thread = starts_thread(l->frames, count);
     m->key = kp_place_key_of(query, KP_LEAK_BY_PLACE, m->stack_id, m->side, &named);
     return 0;
 }
@@ -293,6 +304,7 @@ static void describe_places(struct kp_query *query, const struct loader *l)
         site->stack_id = m->stack_id;
         site->process_id = l->leaks->process_id;
         site->side = m->side;
+        site->starts_thread = m->starts_thread;
         site->module = kp_place_module(query, m->stack_id);
     }
     free(most);

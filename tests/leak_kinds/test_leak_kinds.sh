@@ -43,7 +43,7 @@ kind "a leak in an extension's own arenas" own_allocator \
 kind "mappings that are never given back" mapping \
     "leak\|[a-z]*\|native\|leak_kinds.py:[0-9]+ mapping -> kinds.c:[0-9]+ leak_mapping\|kinds.so" '^It leaks: 6[0-9]\.[0-9] KB per iteration'
 kind "mappings of Python's mmap" python_mapping "leak\|[a-z]*\|python\|leak_kinds.py:[0-9]+ python_mapping.*" '^It leaks: (5|6|7)[0-9]\.[0-9] KB'
-threads='stacks of threads, [0-9.]+ MB of what is called other: they do not end, or nobody joins them'
+threads='stacks of threads, [0-9.]+ [KM]B of what is called other: they do not end, or nobody joins them'
 kind "threads that nobody joins" unjoined_thread \
     "((probable )?leak\|threads\|native\|leak_kinds.py:[0-9]+ unjoined_thread -> kinds.c:[0-9]+ leak_thread -> .*pthread_create.*\|kinds.so|no leak\|threads)" \
     "$threads.* leak_kinds.py:[0-9]+ unjoined_thread|leak_kinds.py:[0-9]+ unjoined_thread.* $threads"
