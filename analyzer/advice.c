@@ -27,23 +27,21 @@
 
 typedef bool kp_rule_test(const struct kp_entry *entry, struct kp_advice *advice);
 
-static double calls_of(const struct kp_entry *entry, const enum kp_api_row *rows, size_t count)
-{
-    double calls = 0;
-    for (size_t i = 0; i < count; i++)
-        calls += entry->api[rows[i]].calls;
-    return calls;
-}
-#define CALLS(entry, rows) calls_of(entry, rows, sizeof(rows) / sizeof *(rows))
+struct sums {
+    double calls, amount;
+};
 
-static double amount_of(const struct kp_entry *entry, const enum kp_api_row *rows, size_t count)
+static struct sums sums_of(const struct kp_entry *entry, const enum kp_api_row *rows, size_t count)
 {
-    double amount = 0;
-    for (size_t i = 0; i < count; i++)
-        amount += entry->api[rows[i]].amount;
-    return amount;
+    struct sums sums = {0, 0};
+    for (size_t i = 0; i < count; i++) {
+        sums.calls += entry->api[rows[i]].calls;
+        sums.amount += entry->api[rows[i]].amount;
+    }
+    return sums;
 }
-#define AMOUNT(entry, rows) amount_of(entry, rows, sizeof(rows) / sizeof *(rows))
+#define CALLS(entry, rows) sums_of(entry, rows, sizeof(rows) / sizeof *(rows)).calls
+#define AMOUNT(entry, rows) sums_of(entry, rows, sizeof(rows) / sizeof *(rows)).amount
 
 static const enum kp_api_row numbers_made[] = {
     KP_API_ROW_PyLong_FromLong,          KP_API_ROW_PyLong_FromUnsignedLong,

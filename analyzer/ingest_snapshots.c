@@ -8,6 +8,7 @@
 #include "ingest_slot.h"
 
 #include "ingest.h"
+#include "snapshot_doubt.h"
 
 #include <math.h>
 
@@ -117,24 +118,27 @@ static const char *arena_kind(unsigned kind)
 }
 
 /* Bits, and above them the doubt in thousandths of the size. */
-static int64_t partial_of(const struct kp_snapshot_arena *arena)
+static int64_t partial_of(const struct kp_snapshot *s, uint32_t arena)
 {
-    double doubt = arena->said.size ? 1000 * arena->doubt / (double)arena->said.size : 0;
+    const struct kp_rec_arena *said = &s->arenas[arena].said;
+    double doubt = said->size ? 1000 * kp_snapshot_doubt(s, arena) / (double)said->size : 0;
 
-    return arena->said.is_partial | (int64_t)fmin(1000, ceil(doubt)) << 8;
+    return said->is_partial | (int64_t)fmin(1000, ceil(doubt)) << 8;
 }
 
-static void write_arena(struct kp_store *store, int64_t process, int64_t number,
-                        const struct kp_snapshot_arena *arena)
+static void write_arena(struct kp_store *store, int64_t process, const struct kp_snapshot *s,
+                        uint32_t index)
 {
+    const struct kp_snapshot_arena *arena = &s->arenas[index];
     const struct kp_rec_arena *said = &arena->said;
+    int64_t number = (int64_t)s->number;
 
     kp_store_run(store, KP_SQL_ARENA, "iiitiNNNNNNNNiIi", process, number, (int64_t)said->index,
                  arena_kind(said->kind), known(said->unit), known(said->size), known(said->in_use),
                  known(said->free), known(said->largest_free), known(said->top),
                  known(said->resident), known(said->trimmable), known(said->large_free),
                  known(arena->waste), arena->top_site ? arena->top_site->row : (int64_t)0,
-                 partial_of(arena));
+                 partial_of(s, index));
     for (unsigned step = 0; step < KP_OCCUPANCY_STEPS; step++) {
         const struct kp_occupancy *at = &arena->occupancy[step];
 
@@ -175,8 +179,8 @@ static void write_whole(struct kp_store *store, int64_t process, const struct kp
     bool has_details = s->number == all->peak || s->number == all->newest;
 
     write_snapshot(store, process, s);
-    for (size_t i = 0; i < s->arena_count; i++)
-        write_arena(store, process, (int64_t)s->number, &s->arenas[i]);
+    for (uint32_t i = 0; i < s->arena_count; i++)
+        write_arena(store, process, s, i);
     for (size_t i = 0; i < s->share_count; i++)
         write_share(store, process, s, &s->shares[i]);
     for (size_t i = 0; has_details && i < s->mapping_count; i++)

@@ -18,7 +18,6 @@
 #include "alloc.h"
 #include "site_table.h"
 #include "snapshot_cells.h"
-#include "snapshot_doubt.h"
 #include "snapshot_estimate.h"
 
 #include <stdlib.h>
@@ -119,10 +118,8 @@ static void look_at_cells(struct analysis *analysis)
                 arena->waste += waste_of(cell);
         }
     }
-    for (uint32_t i = 0; i < snapshot->arena_count; i++) {
+    for (uint32_t i = 0; i < snapshot->arena_count; i++)
         multiply(&snapshot->arenas[i], kp_snapshot_factor(snapshot, i));
-        snapshot->arenas[i].doubt = kp_snapshot_doubt(snapshot, i);
-    }
 }
 
 static bool is_class_like(unsigned kind)

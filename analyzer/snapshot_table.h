@@ -33,7 +33,6 @@ struct kp_occupancy {
 struct kp_snapshot_arena {
     struct kp_rec_arena said;
     uint64_t waste; /* resident, not given out, beside something that is */
-    double doubt;   /* of what is resident and not given out */
     uint64_t top_end; /* end of the highest live sample */
     struct kp_site_sums *top_site; /* that it is of; NULL: none is known */
     struct kp_occupancy occupancy[KP_OCCUPANCY_STEPS];
