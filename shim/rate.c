@@ -22,6 +22,9 @@
 
 #define ADJUST_US 20000
 #define ADJUST_SAMPLES 512
+/* Less than that says little: in it one sample that the system interrupted looks like the price of
+ * all, and on a busy machine R went to its maximum by a few of them. */
+#define WINDOW_CPU_NS 5000000
 #define STUCK_US 2000000
 #define SAMPLE_TICKS_MAX 100000
 /* While a process is young most of a sample's cost is paid once (first look at a table, first page
@@ -156,7 +159,7 @@ static void publish(struct kp_process_info *info, double cost, uint64_t cpu_ns, 
     }
 }
 
-static void adjust(uint64_t now_us)
+static void adjust(uint64_t now_us, bool is_by_many)
 {
     uint64_t cpu_ns = kp_sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     double cost, typical, cpu_spent;
@@ -164,15 +167,17 @@ static void adjust(uint64_t now_us)
     rate.last_us = now_us;
     calibrate(now_us);
     cost = cost_ns();
+    publish(kp_state.info, cost, cpu_ns, now_us);
     typical = cost - (double)rate.once_ticks * rate.ns_per_tick;
     cpu_spent = (double)(int64_t)(cpu_ns - rate.last_cpu_ns);
+    if (!is_by_many && cpu_spent < WINDOW_CPU_NS)
+        return; /* the window goes on */
     if (cpu_spent < 20000)
         cpu_spent = 20000;
     if (!kp_settings.rate_bytes)
         set(next_rate(typical - rate.last_cost_ns, cpu_spent));
     rate.last_cost_ns = typical;
     rate.last_cpu_ns = cpu_ns;
-    publish(kp_state.info, cost, cpu_ns, now_us);
 }
 
 static void add_cost(struct kp_slot *slot, uint64_t began)
@@ -192,15 +197,17 @@ static void add_cost(struct kp_slot *slot, uint64_t began)
 
 void kp_rate_account(struct kp_slot *slot, uint64_t began)
 {
+    bool is_by_many = ++slot->since_adjust >= ADJUST_SAMPLES;
+
     add_cost(slot, began);
     /* The slot's clock is coarse and may lie behind last_us. */
-    if (++slot->since_adjust < ADJUST_SAMPLES && slot->time_us < rate.last_us + ADJUST_US)
+    if (!is_by_many && slot->time_us < rate.last_us + ADJUST_US)
         return;
     slot->since_adjust = 0;
     /* Busy for long: a signal handler has jumped out of it. */
     if (!atomic_exchange_explicit(&rate.busy, 1, memory_order_acquire) ||
         slot->time_us > rate.last_us + STUCK_US) {
-        adjust(kp_clock_us());
+        adjust(kp_clock_us(), is_by_many);
         atomic_store_explicit(&rate.busy, 0, memory_order_release);
     }
 }
