@@ -7,7 +7,7 @@
  * each free() that the filter let through in vain. A tick count that is absurdly long (the thread
  * was descheduled in between) counts as SAMPLE_TICKS_MAX. What it can't see (the caches that a
  * sample spoils, and that the collector works beside us) is covered by HEADROOM: paired runs showed
- * twice what the ticks did.
+ * two to three times what the ticks did.
  *
  * The law: cost per second is proportional to 1/R. So R is scaled by share/goal, where the goal is
  * the budget less what was overspent during the last seconds; upwards at once, downwards by half.
@@ -32,7 +32,7 @@
 #define YOUNG_CPU_NS 1000000000u
 #define YOUNG_TICKS_MAX 12000
 #define PROBE_NS 12.0
-#define HEADROOM 0.5
+#define HEADROOM 0.4
 #define DEBT_SECONDS 0.5
 /* Beyond so many live samples their table must stay small beside the heap. */
 #define LIVE_FREE_OF_CHARGE 65536u
