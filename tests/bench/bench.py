@@ -3,8 +3,8 @@
 """What kprof costs, as ratios within one run: `make bench` (T=pairs|flat|programs|children|auto|ingest|python|
 wheel picks one).
 
-Configurations are interleaved, and a time is the best of its runs, where it is a property of the code (ns a call).
-Where it is one of a run (CPU time of a program), plain and kprof run at the same time on one processor."""
+Where a time is a property of the code (ns a call), configurations take turns and neighbours are compared. Where it
+is one of a run (CPU time of a program), plain and kprof run at the same time on one processor."""
 import os
 import re
 import shutil
@@ -29,23 +29,29 @@ def have(library):
                                   output(["ldconfig", "-p"], {**os.environ, "PATH": "/sbin:/usr/sbin:" + os.environ["PATH"]}).splitlines())
 
 
+def pair_ns(threads, preload):
+    ns = float(output([os.path.join(BENCH, "pair"), str(threads)], environment(preload)))
+    clean()
+    return ns
+
+
 def pairs():
-    print("ns per malloc(64) + free             bare   empty preload   kprof    kprof/bare  kprof-empty")
+    """The three run one after another, a tenth of a second each, and neighbours are compared. Only those count whose bare
+    run was within a tenth of the fastest: a processor that is shared with others has phases of half its speed."""
+    print("ns per malloc(64) + free             bare   empty preload   kprof    kprof/bare  kprof-empty   turns of 31")
     empty = os.path.join(BENCH, "empty_preload.so")
     for name, library in ALLOCATORS.items():
         if not have(library):
             print(f"  {name}: not installed")
             continue
         for threads in (1, 2):
-            best = {}
-            for _ in range(7):
-                for what, first in (("bare", None), ("empty", empty), ("kprof", LIBRARY)):
-                    ns = float(output([os.path.join(BENCH, "pair"), str(threads)], environment([first, library])))
-                    best[what] = min(ns, best.get(what, 1e9))
-                    if what == "kprof":
-                        clean()
-            print(f"  {name:10} {threads} thread{'s' if threads > 1 else ' '}           {best['bare']:7.2f} {best['empty']:12.2f} "
-                  f"{best['kprof']:10.2f} {best['kprof'] / best['bare']:11.3f} {best['kprof'] - best['empty']:11.2f}", flush=True)
+            runs = [[pair_ns(threads, [first, library]) for first in (None, empty, LIBRARY)] for _ in range(31)]
+            runs = [run for run in runs if run[0] < 1.1 * min(bare for bare, _, _ in runs)]
+            columns = [statistics.median(column) for column in zip(*runs)]
+            ratio = statistics.median(kprof / bare for bare, _, kprof in runs)
+            more = statistics.median(kprof - other for _, other, kprof in runs)
+            print(f"  {name:10} {threads} thread{'s' if threads > 1 else ' '}           {columns[0]:7.2f} {columns[1]:12.2f} "
+                  f"{columns[2]:10.2f} {ratio:11.3f} {more:11.2f} {len(runs):12}", flush=True)
 
 
 def flat():
