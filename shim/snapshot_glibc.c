@@ -6,7 +6,7 @@
  * in a forked child or with a lock that somebody's death has left. Host's threads, signals blocked.
  *
  * A free chunk costs a cache miss, so this is what a snapshot takes long for. Each arena has a part of
- * the time, by its size. When that is over, or after CHUNKS_MAX, the rest is left and the arena is
+ * the time, by its size, for its lock as well. When that is over, or after CHUNKS_MAX, the rest is left and the arena is
  * partial: the reader estimates what is in use from the samples that are live.
  */
 #include "snapshot_glibc.h"
@@ -47,7 +47,7 @@ struct walk {
     bool is_cut;
 };
 
-static bool try_lock(struct kp_glibc_arena *arena)
+static bool try_lock(struct kp_glibc_arena *arena, uint64_t end_cpu_us)
 {
     for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
         int open = 0;
@@ -55,10 +55,12 @@ static bool try_lock(struct kp_glibc_arena *arena)
         if (__atomic_compare_exchange_n(&arena->lock, &open, 1, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED))
             return true;
-        if (tries % 64 == 63)
-            KP_SYS0(SYS_sched_yield);
-        else
+        if (tries % 64 != 63)
             __builtin_ia32_pause();
+        else if (kp_heap_is_over(end_cpu_us))
+            return false;
+        else
+            KP_SYS0(SYS_sched_yield);
     }
     return false;
 }
@@ -263,7 +265,7 @@ static void add_arena(struct kp_heap *heap, struct kp_glibc_arena *arena, uint64
     if (!record)
         return;
     record->size = arena->system_bytes;
-    if (try_lock(arena)) {
+    if (try_lock(arena, end_cpu_us)) {
         record->size = arena->system_bytes;
         read_arena(heap, arena, record, end_cpu_us);
         unlock(arena);

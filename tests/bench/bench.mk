@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # `make bench`: what kprof costs. See bench.py. The rivals in Python go into an environment of their own.
-BENCHES := $(addprefix $B/bench/,pair soak flow one_processor empty_preload.so)
+BENCHES := $(addprefix $B/bench/,pair soak flow big_heap one_processor empty_preload.so)
 BENCH_RIVALS := memray==1.20.0 numpy==2.3.5 pydantic_core==2.41.5 orjson==3.11.4
 .PHONY: bench
 bench: deps-bench ## what kprof costs: ratios to the plain program, in one run

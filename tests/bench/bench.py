@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What kprof costs, as ratios within one run: `make bench` (T=pairs|flat|programs|children|auto|ingest|python|
-wheel picks one).
+"""What kprof costs, as ratios within one run: `make bench` (T=pairs|flat|programs|children|auto|ingest|snapshots|
+python|wheel|conversions picks one).
 
 Where a time is a property of the code (ns a call), configurations take turns and neighbours are compared. Where it
 is one of a run (CPU time of a program), plain and kprof run at the same time on one processor."""
@@ -169,8 +169,24 @@ def ingest():
     clean()
 
 
+def snapshots():
+    print("CPU time of a snapshot of 1 GB, in ms: median (largest) of how many, and the last one, at the end")
+    for name, library in ALLOCATORS.items():
+        if not have(library):
+            print(f"  {name}: not installed")
+            continue
+        for shape, threads in (("full", 1), ("holes", 1), ("mixed", 1), ("mixed", 8)):
+            subprocess.run([os.path.join(BENCH, "big_heap"), shape, str(threads), "6"], check=True,
+                           env=environment([LIBRARY, library]))
+            clean(keep=True)
+            with sqlite3.connect("bench.db") as db:
+                *costs, last = [1000 * cost for cost, in db.execute("select cost_s from snapshot order by number")]
+            clean()
+            print(f"  {name:10} {shape:6} {threads} threads   {statistics.median(costs):6.2f} ({max(costs):.2f}) of {len(costs)}   {last:8.2f}", flush=True)
+
+
 def main():
-    parts = {"pairs": pairs, "flat": flat, "programs": programs, "children": children, "auto": auto, "ingest": ingest,
+    parts = {"pairs": pairs, "flat": flat, "programs": programs, "children": children, "auto": auto, "ingest": ingest, "snapshots": snapshots,
              "python": bench_python.run, "wheel": bench_wheel.run,
              "conversions": bench_conversions.run}
     wanted = sys.argv[1:] or list(parts)
