@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define NUMBERS_MAX 1000
@@ -44,17 +45,21 @@ static uint32_t big_endian(const unsigned char *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* What stands under this name: SQLite keeps the application id at byte 68. */
+/* What stands under this name: SQLite keeps the application id at byte 68. A link to nothing stands
+ * there too. A name that cannot be (too long, a folder out of reach) is free: what is wrong with it
+ * is told when the spool cannot be created. */
 static enum place look(const char *path)
 {
     unsigned char head[100];
+    struct stat about;
     long fd = KP_SYS4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     long got;
 
-    if (fd == -ENOENT)
-        return PLACE_FREE;
-    if (fd < 0)
-        return PLACE_FOREIGN;
+    if (fd < 0) {
+        long there = KP_SYS4(SYS_newfstatat, AT_FDCWD, path, &about, AT_SYMLINK_NOFOLLOW);
+
+        return there == 0 ? PLACE_FOREIGN : PLACE_FREE;
+    }
     got = KP_SYS3(SYS_read, fd, head, sizeof head);
     KP_SYS1(SYS_close, fd);
     if (got == sizeof head && memcmp(head, "SQLite format 3", 16) == 0 &&

@@ -62,6 +62,17 @@ echo "dear diary" > diary.db
 refused "a text file" diary.db
 sqlite3 theirs.db 'CREATE TABLE mine(x); INSERT INTO mine VALUES (1)'
 refused "another program's SQLite database" theirs.db
+rm -f ./*.db*
+ln -s nowhere.db link.db
+KPROF_DB=$PWD/link.db run
+assert_eq "a link to nothing is left alone; the program runs, one line says where the recording goes" \
+    "0|1|nowhere.db|no" "$?|$(grep -c 'link.db exists.*link-1.db' err.txt)|$(readlink link.db)|$([ -e link.db-spool ] && echo yes || echo no)"
+assert_whole "beside a link to nothing" "$PWD/link-1.db"
+KPROF_DB=$PWD/$(printf 'x%.0s' {1..300}).db run
+assert_eq "a name that is too long: the program runs, one line says so" "0|1" "$?|$(grep -c 'cannot create .*too long' err.txt)"
+echo "dear diary" > diary.txt
+KPROF_DB=$PWD/diary.txt/x.db run
+assert_eq "a file where a folder should be: the program runs, one line says so" "0|1" "$?|$(grep -c 'cannot create .*not a directory' err.txt)"
 : > empty.db
 KPROF_DB=$PWD/empty.db run
 assert_eq "an empty file of that name: the program runs" 0 $?
