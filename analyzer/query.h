@@ -140,7 +140,7 @@ struct kp_process {
     const char *python, *directory; /* python: its version, "": none in it */
     const char *allocator_build_id; /* "": not known */
     const char *end;                /* "": still running */
-    const char *script;             /* the first argument that is no option: "app.py", "-c code" */
+    const char *script; /* the first argument that is no option: "app.py"; "-c code", "-e code" */
     double before_join_s;           /* from the start of the program to started_s */
     double started_s, ended_s;      /* ended_s < 0: still running */
     int64_t fixed_rate;             /* 0: auto */

@@ -94,10 +94,13 @@ const struct kp_process *kp_process_main(const struct kp_processes *processes)
     return last;
 }
 
-static bool is_interpreter(const char *program)
+static const char *const shells[] = {"bash", "dash", "sh", NULL};
+static const char *const interpreters[] = {"python", "pypy", "perl", "ruby", "node",
+                                           "bash",   "dash", "sh",   "lua",  NULL};
+
+/* Is it one of these, perhaps with its version? */
+static bool is_among(const char *const *names, const char *program)
 {
-    static const char *const names[] = {"python", "pypy", "perl", "ruby", "node",
-                                        "bash",   "dash", "sh",   "lua",  NULL};
     for (int i = 0; names[i]; i++) {
         size_t length = strlen(names[i]);
         if (strncmp(program, names[i], length) == 0 &&
@@ -105,6 +108,22 @@ static bool is_interpreter(const char *program)
             return true;
     }
     return false;
+}
+
+/* The code that stands in the command itself, with its option; NULL: it is in a file. To a shell -e
+ * says something else. */
+static const char *code_of(const struct kp_process *process, const char *program)
+{
+    bool code = strncmp(process->script, "-c ", 3) == 0 ||
+                (strncmp(process->script, "-e ", 3) == 0 && !is_among(shells, program));
+
+    return code ? process->script : NULL;
+}
+
+/* The file that an interpreter runs. */
+static const char *file_of(const struct kp_process *process)
+{
+    return process->script + (strncmp(process->script, "-e ", 3) == 0 ? 3 : 0);
 }
 
 /* "-c" and the beginning of the code, on one line. */
@@ -122,17 +141,18 @@ void kp_process_program(const struct kp_process *process, char *out, size_t out_
 {
     static const char child[] = "-c from multiprocessing.";
     const char *program = kp_base_name(process->exe);
-    bool code = strncmp(process->script, "-c ", 3) == 0;
+    const char *code = code_of(process, program);
+    bool is_interpreter = is_among(interpreters, program);
     if (strncmp(process->script, child, strlen(child)) == 0) { /* spawn, forkserver, ... */
         const char *module = process->script + strlen("-c from ");
         snprintf(out, out_bytes, "%.*s", (int)strcspn(module, " "), module);
         return;
     }
-    if (is_interpreter(program) && *process->script && !code)
-        program = kp_base_name(process->script);
+    if (is_interpreter && *process->script && !code)
+        program = kp_base_name(file_of(process));
     snprintf(out, out_bytes, "%s", *program ? program : "(unknown program)");
-    if (is_interpreter(program) && code)
-        append_code(process->script, out, out_bytes);
+    if (is_interpreter && code)
+        append_code(code, out, out_bytes);
 }
 
 const struct kp_process *kp_process_of(const struct kp_processes *processes, int64_t id)

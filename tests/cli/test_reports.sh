@@ -72,15 +72,19 @@ expect "timeline of Python: phases, imports" timeline_python.txt "$REPORT" pytho
 expect "timeline of Python as JSON" timeline_python.json "$REPORT" python.db timeline --json --top 2
 
 # How programs are called that interpreters run.
-named() # argv as JSON, name
+named() # argv as JSON, name; the interpreter when it is not Python
 {
-    fixture python named.db "UPDATE process SET argv = '$1' WHERE id = 1"
+    fixture python named.db "UPDATE process SET argv = '$1', exe = '${3:-/usr/bin/python3.11}' WHERE id = 1"
     assert_match "a program is named: $1" "^named.db  $2 \(python 3.11.2, pid 4711\)" "$("$REPORT" named.db --wide | head -1)"
 }
 named '["python3","-u","-W","error","/srv/x/run.py","-c"]' run.py
 named '["python3","-m","http.server","8000"]' http.server
 named '["python3","-c","import app\napp.run()"]' "python3.11 -c import app app.run\(\)"
 named '["python3","-c","from multiprocessing.spawn import spawn_main; spawn_main(5)","--multiprocessing-fork"]' multiprocessing.spawn
+named '["perl","-we","run()"]' "perl -e run\(\)" /usr/bin/perl
+named '["sh","-ec","make all"]' "sh -c make all" /usr/bin/sh
+named '["bash","-e","tools/build.sh"]' build.sh /usr/bin/bash
+named '["bash","-c","make all"]' "bash -c make all" /usr/bin/bash
 named '["python3"]' python3.11
 named '{"no":"list"}' python3.11
 
