@@ -7,6 +7,7 @@
  * locks, so that SQLite keeps in memory what would be in the -shm. Only one that a collector is
  * writing right now is opened as a WAL, beside the -wal and -shm that are there. One thread.
  */
+#include "ab_store.h"
 #include "query_db.h"
 #include "query_stacks.h"
 #include "record.h"
@@ -53,6 +54,9 @@ static uint32_t big_endian(const unsigned char *bytes)
 static int check_numbers(const char *path, uint32_t application, int64_t schema,
                          struct kp_error *error)
 {
+    if (application == KP_AB_APPLICATION_ID)
+        return -kp_error_set(error, "%s is a comparison of kprof-ab; see it with: kprof-ab -o %s",
+                             path, path);
     if (application != KP_APPLICATION_ID)
         return -kp_error_set(error, "%s is a database of another program, not of kprof", path);
     if (schema > KP_STORE_SCHEMA)

@@ -183,6 +183,7 @@ static void multiply(struct kp_ab_comparison *comparison, const char *sweep)
         for (char *v = strtok_r(values, ",", &rest); v; v = strtok_r(NULL, ",", &rest)) {
             snprintf(name, sizeof name, "%.1000s%s%.1000s=%.1000s", from->name,
                      *from->name ? " " : "", text, v);
+            make_unique(&grid, name, sizeof name);
             struct kp_ab_configuration *to = kp_ab_add_configuration(&grid, name);
             copy_settings(from, to);
             kp_ab_add_setting(to, text, v, true);
@@ -205,9 +206,27 @@ static void add_probe(struct kp_ab_comparison *comparison)
     probe->is_recorded = true;
 }
 
+/* The second of two lists for one variable would always win. */
+static int check_sweeps(const struct kp_ab_plan *plan, struct kp_error *error)
+{
+    for (size_t i = 1; i < plan->sweeps.count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const char *sweep = plan->sweeps.items[i];
+            int name = (int)strcspn(sweep, "=");
+            if (strncmp(sweep, plan->sweeps.items[j], (size_t)name + 1) == 0)
+                return -kp_error_set(error, "--sweep: %.*s is named twice; all its values go into "
+                                            "one list, %.*s=a,b,c", name, sweep, name, sweep);
+        }
+    return 0;
+}
+
 int kp_ab_plan_make(const struct kp_ab_plan *plan, struct kp_ab_comparison *comparison,
                     char **left_out, bool *usage, struct kp_error *error)
 {
+    if (check_sweeps(plan, error) != 0) {
+        *usage = true;
+        return -1;
+    }
     if (add_allocators(plan, comparison, left_out, usage, error) != 0)
         return -1;
     for (size_t i = 0; i < plan->sweeps.count; i++)

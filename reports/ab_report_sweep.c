@@ -169,14 +169,13 @@ static void emit_member(const struct series *s, size_t member, struct kp_emitter
     const struct kp_estimate *f = row->figures;
     struct kp_estimate speed_up = speed_up_of(s, member);
     double bound = bound_of(s, member);
-    char rate[KP_FORMAT_BYTES] = "-", speed[KP_FORMAT_BYTES] = "-", most[KP_FORMAT_BYTES] = "-";
+    char rate[KP_FORMAT_BYTES] = "-", speed[KP_FORMAT_BYTES], most[KP_FORMAT_BYTES] = "-";
     if (!isnan(throughput_of(s, member)))
         snprintf(rate, sizeof rate, "%.3g", throughput_of(s, member));
     if (member == 0)
         strcpy(speed, "1");
-    else if (!isnan(speed_up.value))
-        snprintf(speed, sizeof speed, "%.2fx (%.2f-%.2f)", speed_up.value, speed_up.low,
-                 speed_up.high);
+    else
+        kp_ab_ratio_text(speed, &speed_up);
     if (!isnan(bound))
         snprintf(most, sizeof most, "%.2fx", bound);
     struct kp_value values[COLUMNS] = {

@@ -31,6 +31,11 @@ status_of 2 "$AB" --no-such -- true
 status_of 2 "$AB" --allocators glibc,nomalloc -- true
 assert_match "an allocator that does not exist" "'nomalloc' is not NAME" "$said"
 for wrong in VAR VAR= =1 VAR=1,,2 "VAR=1," 'A B=1'; do status_of 2 "$AB" --sweep "$wrong" -- true; done
+status_of 2 "$AB" --sweep W=1 --sweep V=1 --sweep W=2 -- true
+assert_match "a variable that is swept twice" '^kprof-ab: --sweep: W is named twice' "$said"
+status_of 0 "$AB" --no-probe --runs 1 --sweep W=1,1 -- true
+assert_match "a value twice shows what chance does; one run each has no interval" \
+    '^W=1 \(2\) +1 .* [0-9.]+ +- +- ' "$(cat out.txt)"
 status_of 1 "$AB" -- no-such-command-here
 assert_eq "a command that is not there" "kprof-ab: no-such-command-here: command not found" "$said"
 status_of 1 "$AB" -- sh -c 'echo bad weather >&2; exit 3'
@@ -53,6 +58,8 @@ done
 
 # What was asked for once holds when the comparison is taken up again.
 status_of 0 "$AB" -o kept.db --keep-output --no-probe --runs 1 --allocators glibc,arena1 -- echo spoken
+status_of 1 "$REPORT" kept.db
+assert_match "kprof-report says what shows a comparison" 'kept.db is a comparison .* kprof-ab -o kept.db$' "$said"
 status_of 0 "$AB" -o kept.db --runs 2
 assert_match "the command goes on writing where kprof-ab does" '^spoken' "$(cat out.txt)"
 
