@@ -26,9 +26,9 @@ static const struct kp_column columns[] = {
     {"throughput", NULL, KP_TYPE_COUNT_ESTIMATE},
     {NULL, "per s", KP_TYPE_TEXT},
     {"wall", NULL, KP_TYPE_COUNT_ESTIMATE},
-    {"iteration.p50", "p50", KP_TYPE_SECONDS},
-    {"iteration.p95", "p95", KP_TYPE_SECONDS},
-    {"iteration.p99", "p99", KP_TYPE_SECONDS},
+    {"iteration.p50", NULL, KP_TYPE_SECONDS},
+    {"iteration.p95", NULL, KP_TYPE_SECONDS},
+    {"iteration.p99", NULL, KP_TYPE_SECONDS},
     {"speed_up", NULL, KP_TYPE_COUNT_ESTIMATE},
     {NULL, "speed-up", KP_TYPE_TEXT},
     {"efficiency", "of ideal", KP_TYPE_SHARE},
@@ -40,6 +40,14 @@ static const struct kp_column columns[] = {
     {"cpu", NULL, KP_TYPE_COUNT_ESTIMATE},
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
+
+/* Text only: beside the others they would be too wide. */
+static const struct kp_column time_columns[] = {
+    {NULL, "time per iteration", KP_TYPE_TEXT},
+    {NULL, "p50", KP_TYPE_SECONDS},
+    {NULL, "p95", KP_TYPE_SECONDS},
+    {NULL, "p99", KP_TYPE_SECONDS},
+};
 
 /* The configurations that differ in the first swept variable only. */
 struct series {
@@ -229,11 +237,30 @@ static struct scaling conclude(const struct series *s)
     return scaling;
 }
 
+/* What the members have in common: their name without the first sweep, "" when there is no more. */
+static void name_series(const struct series *s, char *out, size_t bytes)
+{
+    const struct kp_ab_configuration *first = &s->comparison->configurations[s->members[0]];
+    const struct kp_ab_setting *swept = first_sweep(first);
+    char piece[512];
+    snprintf(piece, sizeof piece, "%s=%s", swept->name, swept->value);
+    const char *at = strstr(first->name, piece);
+    const char *rest = at ? at + strlen(piece) : "";
+    int before = at ? (int)(at - first->name) : 0;
+    snprintf(out, bytes, "%.*s%s", before, first->name, rest + (*rest == ' '));
+    size_t length = strlen(out);
+    if (length > 0 && out[length - 1] == ' ')
+        out[length - 1] = '\0';
+}
+
 static void tell_scaling(const struct series *s, const struct scaling *x, struct kp_emitter *out)
 {
     char longest[KP_FORMAT_BYTES], total[KP_FORMAT_BYTES], base[KP_FORMAT_BYTES],
-        worker[KP_FORMAT_BYTES];
+        worker[KP_FORMAT_BYTES], series[256];
     const char *name = first_sweep(&s->comparison->configurations[s->members[0]])->name;
+    name_series(s, series, sizeof series);
+    if (*series)
+        kp_emit_line(out, 0, "with %s:", series);
     if (x->serial > RETROGRADE)
         kp_emit_line(out, 2, "%s: more of it makes it slower", name);
     else if (!isnan(x->serial))
@@ -286,6 +313,29 @@ static void emit_members(const struct series *s, struct kp_emitter *out)
         emit_member(s, i, out);
 }
 
+static void emit_times(const struct series *s, struct kp_emitter *out)
+{
+    for (size_t i = 0; i < s->count; i++)
+        kp_emit_row(out, (struct kp_value[]){
+                             kp_text(s->comparison->configurations[s->members[i]].name),
+                             kp_ab_number(median_of(s, i, KP_AB_TIME_P50)),
+                             kp_ab_number(median_of(s, i, KP_AB_TIME_P95)),
+                             kp_ab_number(median_of(s, i, KP_AB_TIME_P99))});
+}
+
+static void emit_next(const struct kp_ab_session *session, bool is_marked, struct kp_emitter *out)
+{
+    struct kp_ab_configuration none = {.name = NULL};
+    char *line = kp_ab_command_line(&none, session->command);
+    kp_emit_line(out, 0, "%s", "");
+    if (is_marked)
+        kp_emit_line(out, 2, "next: kprof-run -o run.db -- %s; kprof-report run.db", line);
+    else
+        kp_emit_line(out, 2, "next: mark the jobs (man 3 kprof), and their times, their success and "
+                             "what they bound can be told too");
+    free(line);
+}
+
 static bool begins_series(const struct kp_ab_comparison *c, size_t index)
 {
     for (size_t i = 0; i < index; i++)
@@ -318,9 +368,17 @@ void kp_ab_report_sweep(const struct kp_ab_session *session, struct kp_emitter *
     kp_emit_table(out, "sweep", columns, COLUMNS);
     for_each_series(c, rows, out, emit_members);
     kp_emit_table_end(out);
+    bool is_marked = kp_ab_time_figure(c) != KP_AB_WALL;
+    if (is_marked) {
+        kp_emit_line(out, 0, "%s", "");
+        kp_emit_table(out, "times", time_columns, sizeof time_columns / sizeof *time_columns);
+        for_each_series(c, rows, out, emit_times);
+        kp_emit_table_end(out);
+    }
     kp_emit_line(out, 0, "%s", "");
     kp_emit_table(out, "scaling", scaling_columns, sizeof scaling_columns / sizeof *scaling_columns);
     for_each_series(c, rows, out, emit_scaling);
     kp_emit_table_end(out);
+    emit_next(session, is_marked, out);
     free(rows);
 }

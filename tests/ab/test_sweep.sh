@@ -37,6 +37,13 @@ assert_eq "the serial fraction of two points is exact" "$(awk "BEGIN { printf \"
 memory=$(sqlite3 :memory: "SELECT json_extract(readfile('sweep.json'), '\$.scaling[0].memory_per_worker')")
 assert_range "a worker more takes memory of its own" 5000000 60000000 "$memory"
 
+# The same as text: no figure is cut away, and each line of a grid says what it is of.
+"$AB" -o sweep.db > sweep.txt
+assert_eq "no column is cut" "1|0" "$(grep -c 'peak RSS$' sweep.txt)|$(grep -cF '...' sweep.txt)"
+assert_eq "each series of the grid has its own lines" "with POOL=processes: with POOL=threads:" \
+    "$(grep '^with' sweep.txt | tr '\n' ' ' | sed 's/ $//')"
+assert_match "the next command" '^next: kprof-run .*bulk.py' "$(cat sweep.txt)"
+
 # Jobs that fail, by an exception and by saying so; a variable that is no number of workers.
 cat > fails.py << 'EOF'
 import os, kprof
