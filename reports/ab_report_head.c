@@ -92,8 +92,9 @@ void kp_ab_report_head(const struct kp_ab_session *session, const struct kp_ab_r
         most = runs > most ? runs : most;
     }
     kp_emit_line(out, 2, "%s: %zu configuration%s, %zu%s%.0zu run%s each, interleaved", line,
-                 c->configuration_count, c->configuration_count == 1 ? "" : "s", least, most > least ? " to " : "",
-                 most > least ? most : (size_t)0, most == 1 ? "" : "s");
+                 c->configuration_count, c->configuration_count == 1 ? "" : "s", least,
+                 most > least ? " to " : "", most > least ? most : (size_t)0,
+                 most == 1 ? "" : "s");
     kp_ab_disturbing(taken_out, sizeof taken_out);
     if (*taken_out && !kp_ab_only_sweeps(c))
         kp_emit_line(out, 2, "TAKEN OUT of the environment of all runs: %s", taken_out);

@@ -118,7 +118,7 @@ int kp_ab_session_open(struct kp_ab_session *session, struct kp_error *error)
     if (session->usage)
         return -kp_error_set(error, "%.300s is not there; to begin with it: kprof-ab -o %.300s -- "
                                     "command", output, output);
-    session->store = kp_ab_store_open(session->options->output, error);
+    session->store = kp_ab_store_open(output, error);
     if (!session->store ||
         kp_ab_store_load(session->store, &session->comparison, error) != 0)
         return -1;
