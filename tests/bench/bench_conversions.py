@@ -14,42 +14,35 @@ from bench_run import BUILD, LIBRARY, beside, clean, environment, interval, on_o
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = os.path.join(HERE, "..", "..", "examples", "pyo3-engine")
 WHEEL = os.path.join(BUILD, "examples", "pyo3-engine", "wheel")
-# The middle of slices of CPU time: each is long enough to have its share of what comes rarely, and some are disturbed by others.
-MEASURE = """
+SLICE = """
 import json, statistics, sys, time
 sys.path[:0] = sys.argv[1:4]
 import dense
-def a_slice(batch):
-    began, spent, batches = time.thread_time(), 0, 0
-    while spent < 0.005:
+def a_slice(batch, clock, least):
+    began, spent, batches = clock(), 0, 0
+    while spent < least:
         batch()
         batches += 1
-        spent = time.thread_time() - began
+        spent = clock() - began
     return spent / batches
+"""
+# The middle of slices of CPU time: each is long enough to have its share of what comes rarely, and some are disturbed by others.
+MEASURE = SLICE + """
 def measure(batch, calls):
-    slices = [a_slice(batch) for _ in range(100)]
+    slices = [a_slice(batch, time.thread_time, 0.005) for _ in range(100)]
     print(statistics.median(slices[30:]) / calls * 1e9)
 """
 # Instead of it: the two ways by turns, which of them is first by turns, too.
-TURNS = """
-import json, sys, time
-sys.path[:0] = sys.argv[1:4]
-import dense, turns
-def a_turn(batch, on):
-    turns.hooks(on)
-    batch()
-    began, spent, batches = time.perf_counter(), 0, 0
-    while spent < 0.001:
-        batch()
-        batches += 1
-        spent = time.perf_counter() - began
-    return spent / batches
+TURNS = SLICE + """
+import turns
 def measure(batch, calls):
     taken = {True: [], False: []}
     turns.find("pyo3_engine.so" if "pyo3_engine" in sys.modules else "dense.so")
     for turn in range(800):
         for on in (turn % 2 == 0, turn % 2 == 1):
-            taken[on].append(a_turn(batch, on))
+            turns.hooks(on)
+            batch()
+            taken[on].append(a_slice(batch, time.perf_counter, 0.001))
     turns.hooks(True)
     # The lower quarter: turns in which the system did something else are none.
     on, off = (sorted(taken[on])[200] / calls * 1e9 for on in (True, False))
