@@ -6,8 +6,8 @@
  * in a forked child or with a lock that somebody's death has left. Host's threads, signals blocked.
  *
  * A free chunk costs a cache miss, so this is what a snapshot takes long for. Each arena has a part of
- * the time, by its size, for its lock as well. When that is over, or after CHUNKS_MAX, the rest is left and the arena is
- * partial: the reader estimates what is in use from the samples that are live.
+ * the time, by its size, for its lock as well. When that is over, or after CHUNKS_MAX, the rest is
+ * left and the arena is partial: the reader estimates what is in use from the samples that are live.
  */
 #include "snapshot_glibc.h"
 
@@ -264,9 +264,9 @@ static void add_arena(struct kp_heap *heap, struct kp_glibc_arena *arena, uint64
 
     if (!record)
         return;
+    bool is_locked = try_lock(arena, end_cpu_us);
     record->size = arena->system_bytes;
-    if (try_lock(arena, end_cpu_us)) {
-        record->size = arena->system_bytes;
+    if (is_locked) {
         read_arena(heap, arena, record, end_cpu_us);
         unlock(arena);
     } else {
