@@ -91,7 +91,7 @@ static void emit_process(struct kp_report_context *context, const struct kp_proc
         kp_sum_value(&p->allocated),
         kp_sum_value(&p->live),
         kp_sum_value(&p->allocated_count),
-        kp_amount((double)p->peak_rss_bytes),
+        p->peak_rss_bytes ? kp_amount((double)p->peak_rss_bytes) : kp_unknown(),
         kp_text(program),
     };
     kp_emit_row(context->out, row);

@@ -88,6 +88,12 @@ named '["bash","-c","make all"]' "bash -c make all" /usr/bin/bash
 named '["python3"]' python3.11
 named '{"no":"list"}' python3.11
 
+# One that was gone before it was looked at.
+fixture python brief.db "UPDATE process SET peak_rss_bytes = 0 WHERE id = 1"
+"$REPORT" brief.db processes --process 4711 --json > brief.json
+assert_eq "a peak that nobody saw is unknown" null \
+    "$(sqlite3 :memory: "SELECT json_type(readfile('brief.json'), '\$.processes[0].peak_rss_bytes')")"
+
 # The text of the lines, where the source is there; relative names start at the working directory.
 mkdir app
 { seq 1 30; printf '        self.items.append(\033[31mkey)   \r\n'; seq 32 40; } > app/cache.py
