@@ -275,8 +275,8 @@ static enum kp_cohort_shape shape_of(const struct kp_cohort_input *in, const str
 
 static void judge_until(const struct kp_cohort_input *in, double to, struct kp_cohort *cohort)
 {
-    bool rises;
-    cohort->onset = find_onset(in, to, &rises);
+    bool rises = in->grows_from > 0;
+    cohort->onset = rises ? in->grows_from : find_onset(in, to, &rises);
     cohort->first = first_from(in, cohort->onset) < in->count
                         ? in->births[first_from(in, cohort->onset)].at
                         : to;
@@ -326,6 +326,8 @@ static void judge_stretched(const struct kp_cohort_input *in, double to, struct 
     }
     stretched.births = births;
     stretched.exposure = &exposure;
+    if (in->grows_from > 0)
+        stretched.grows_from = kp_exposure_stretch(&exposure, in->grows_from);
     judge_until(&stretched, kp_exposure_stretch(&exposure, to), cohort);
     cohort->first = kp_exposure_unstretch(&exposure, cohort->first);
     cohort->onset = ceil(kp_exposure_unstretch(&exposure, cohort->onset) - 1e-6) + 0.0; /* not -0 */
@@ -338,7 +340,7 @@ struct kp_cohort kp_cohort_judge(const struct kp_cohort_input *in)
 {
     struct kp_cohort cohort = {.p = 1, .guard = guard_of(in)};
     double to = in->end - cohort.guard;
-    if (!(to - in->begin >= KP_COHORT_BATCHES))
+    if (!(to - fmax(in->begin, in->grows_from) >= KP_COHORT_BATCHES))
         return cohort;
     if (in->rate_count > 0 && in->count > 1)
         judge_stretched(in, to, &cohort);

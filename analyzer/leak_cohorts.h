@@ -10,7 +10,8 @@
  *   g      different iterations with survivors; below 8 nothing can be said
  *   onset  one change point of a Poisson process: maximise n1 ln(n1/c) + n2 ln(n2/(E-c)) - n ln(n/E)
  *          over c <= E/2; taken where twice the gain is above 2 ln n + 2. At most three times, each
- *          time behind the last: a warm-up may end before a leak begins
+ *          time behind the last: a warm-up may end before a leak begins. Of few samples it may be
+ *          chance: where totals tell when memory begins to grow, places are judged again from there
  *   shape  Kolmogorov-Smirnov of the births since the onset against uniform; the halves g1, g2:
  *          (g1 - g2)/sqrt(g1 + g2) above 1.645 is slowing down
  *   cache  freed when older than A / (those + survivors) surely above 5 %: kept long, but reclaimed
@@ -46,6 +47,7 @@ struct kp_cohort_input {
     double freed[KP_COHORT_AGES]; /* samples freed at an age of [2^(n-1), 2^n) units; [0]: age 0 */
     double age_unit;              /* iterations a unit: 1, or that of a microsecond */
     double begin, end;            /* the window: births in [begin, end) count; N = end */
+    double grows_from;            /* the onset, where something else has told it; 0: to be found */
     double gap;                   /* bytes between two samples: what may have been missed */
     const struct kp_rate_at *rates; /* of sampling, if it changed; births are then judged in */
     size_t rate_count;              /* stretched time, see leak_exposure.h */

@@ -6,10 +6,12 @@
 #include "leak_trend.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #define BLOCKS_MAX 48       /* to walk back */
 #define BREAK_BLOCKS_MAX 24
+#define FACTOR_DF 20.0 /* it comes of so many samples, or of more */
 #define SLOPE_BLOCKS_MAX 16 /* longer ones: a saw has a valley in each */
 #define BLOCKS_MIN 6
 #define READINGS_A_BLOCK 4
@@ -22,7 +24,6 @@
 #define OFF_LINE_P 1e-4
 #define OVER_LOG_LEAST 2.0 /* of log-likelihood */
 #define LOG_SHARE_MOST 0.5
-#define SPACING_LEAST 0.75 /* of the mean distance of late readings */
 #define NOISE_FLOOR 2e-3 /* of the range: rounder than a straight line need not be */
 #define SLOWING_SHARE (2.0 / 3)
 #define SLOWING_P 0.005
@@ -30,6 +31,7 @@
 
 struct valleys {
     double at[BLOCKS_MAX], value[BLOCKS_MAX];
+    double lowest[BLOCKS_MAX]; /* value, without the slope so far */
     size_t count;
 };
 
@@ -58,23 +60,74 @@ static struct line fit(const struct valleys *v, size_t first, size_t last)
     return line;
 }
 
+/* The window, cut into equal blocks. */
+struct blocks {
+    double from, to;
+    size_t count, readings[BLOCKS_MAX];
+    size_t offered; /* readings that each offers at most */
+};
+
+static size_t block_at(const struct blocks *b, double at)
+{
+    size_t here = (size_t)((at - b->from) / (b->to - b->from) * (double)b->count);
+    return here < b->count ? here : b->count - 1;
+}
+
+static bool is_inside(const struct blocks *b, const struct kp_reading_point *point)
+{
+    return point->at >= b->from && point->at <= b->to;
+}
+
+static int compare_counts(const void *left, const void *right)
+{
+    size_t a = *(const size_t *)left, b = *(const size_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* The lowest of many readings lies deeper than that of few: were marks looked at ever more seldom,
+ * a saw would seem to grow. So each block offers no more than the poorest have; an eighth of them
+ * may have fewer. */
+static void cut(struct blocks *b, const struct kp_reading_point *points, size_t count)
+{
+    size_t sorted[BLOCKS_MAX], filled = 0;
+    for (size_t i = 0; i < count; i++)
+        if (is_inside(b, &points[i]))
+            b->readings[block_at(b, points[i].at)]++;
+    for (size_t i = 0; i < b->count; i++)
+        if (b->readings[i] > 0)
+            sorted[filled++] = b->readings[i];
+    qsort(sorted, filled, sizeof *sorted, compare_counts);
+    b->offered = filled > 0 ? sorted[filled / 8] : 0;
+}
+
+/* Those that are offered are spread evenly over their block. */
+static bool is_offered(const struct blocks *b, size_t block, size_t which)
+{
+    size_t all = b->readings[block];
+    return all <= b->offered || (which + 1) * b->offered / all > which * b->offered / all;
+}
+
 static void find_valleys(const struct kp_reading_point *points, size_t count, double from,
                          double to, size_t blocks, double slope, struct valleys *v)
 {
-    size_t block = SIZE_MAX;
-    double lowest = 0;
+    struct blocks b = {.from = from, .to = to, .count = blocks};
+    size_t block = SIZE_MAX, which = 0;
+    bool is_first = false; /* of those that its block offers */
+    cut(&b, points, count);
     v->count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (points[i].at < from || points[i].at > to)
+        if (!is_inside(&b, &points[i]))
             continue;
-        size_t here = (size_t)((points[i].at - from) / (to - from) * (double)blocks);
+        size_t here = block_at(&b, points[i].at);
         double low = points[i].value - slope * points[i].at;
-        here = here < blocks ? here : blocks - 1;
-        if (here == block && low >= lowest)
-            continue;
-        v->count += here != block;
+        is_first = is_first || here != block;
+        which = here == block ? which + 1 : 0;
         block = here;
-        lowest = low;
+        if (!is_offered(&b, here, which) || (!is_first && low >= v->lowest[v->count - 1]))
+            continue;
+        v->count += is_first;
+        is_first = false;
+        v->lowest[v->count - 1] = low;
         v->at[v->count - 1] = points[i].at;
         v->value[v->count - 1] = points[i].value;
     }
@@ -89,9 +142,14 @@ static size_t readings_in(const struct kp_reading_point *points, size_t count, d
     return inside;
 }
 
-static size_t block_count(size_t readings, size_t most)
+/* So many that also those of the poorer half have their readings. */
+static size_t block_count(const struct kp_reading_point *points, size_t count, double from,
+                          double to, size_t most)
 {
-    size_t blocks = readings / READINGS_A_BLOCK;
+    double middle = (from + to) / 2;
+    double first = (double)readings_in(points, count, from, middle);
+    double second = (double)readings_in(points, count, middle, to);
+    size_t blocks = (size_t)(2 * fmin(first, second) / READINGS_A_BLOCK);
     return blocks < BLOCKS_MIN ? BLOCKS_MIN : blocks > most ? most : blocks;
 }
 
@@ -99,7 +157,7 @@ static struct line find_line(const struct kp_reading_point *points, size_t count
                              double to, size_t most, struct valleys *v)
 {
     struct line line = {0};
-    size_t blocks = block_count(readings_in(points, count, from, to), most);
+    size_t blocks = block_count(points, count, from, to, most);
     for (int i = 0; i < ROUNDS; i++) {
         find_valleys(points, count, from, to, blocks, line.slope, v);
         line = fit(v, 0, v->count);
@@ -153,25 +211,6 @@ static bool is_off_line(const struct valleys *v, size_t i, size_t which, double 
     return fabs(*off) > kp_t_quantile(OFF_LINE_P, n - 2) * hypot(error, floor);
 }
 
-/* Marks are looked at more often at first: valleys of many readings lie deeper than those of few,
- * so that the early ones are thinned until they are as far apart as the late ones. */
-static struct kp_reading_point *thin(const struct kp_reading_point *points, size_t *count,
-                                     double from, double to)
-{
-    double middle = (from + to) / 2, last = -INFINITY;
-    struct kp_reading_point *kept = calloc(*count + 1, sizeof *kept);
-    size_t late = readings_in(points, *count, middle, to), n = 0;
-    double apart = late > 0 ? SPACING_LEAST * (to - middle) / (double)late : 0;
-    for (size_t i = 0; kept && i < *count; i++) {
-        if (points[i].at < from || points[i].at > to || points[i].at - last < apart)
-            continue;
-        kept[n++] = points[i];
-        last = points[i].at;
-    }
-    *count = n;
-    return kept;
-}
-
 /* From the end backwards, as long as the valleys go on along their line; one that does not may be
  * chance, two are none. */
 static struct kp_trend_start walk_back(const struct valleys *v, double begin, double last)
@@ -190,8 +229,8 @@ static struct kp_trend_start walk_back(const struct valleys *v, double begin, do
 
 /* The last break; then from the end backwards, which finds the end of a warm-up that is too short
  * for a line of its own. */
-static struct kp_trend_start find_start(const struct kp_reading_point *points, size_t count,
-                                        double begin, double end)
+struct kp_trend_start kp_trend_find_start(const struct kp_reading_point *points, size_t count,
+                                          double begin, double end)
 {
     double last = begin + START_LAST * (end - begin);
     struct kp_trend_start start = {begin, begin, false}, next, back;
@@ -211,17 +250,6 @@ static struct kp_trend_start find_start(const struct kp_reading_point *points, s
         start.onset = back.at;
         start.begins = true;
     }
-    return start;
-}
-
-struct kp_trend_start kp_trend_find_start(const struct kp_reading_point *all, size_t count,
-                                          double begin, double end)
-{
-    struct kp_reading_point *points = thin(all, &count, begin, end);
-    struct kp_trend_start start = {begin, begin, false};
-    if (points)
-        start = find_start(points, count, begin, end);
-    free(points);
     return start;
 }
 
@@ -249,9 +277,9 @@ static double error_of(const struct line *line, size_t valleys)
     return sqrt(line->squares / (double)(valleys - 2) / line->spread);
 }
 
-/* Valleys that lean on each other (a queue that drains slowly) say less than their number. The
- * correlation of neighbours comes out too small by about 3/n. */
-static double correlation_factor(const struct valleys *v, const struct line *line)
+/* Valleys that lean on each other (a cache whose blocks differ in size, a queue that drains slowly)
+ * say less than their number. The correlation of neighbours comes out too small by about 3/n. */
+static double correlation_of(const struct valleys *v, const struct line *line)
 {
     double sum = 0, last = 0;
     for (size_t i = 0; i < v->count; i++) {
@@ -260,9 +288,23 @@ static double correlation_factor(const struct valleys *v, const struct line *lin
         last = off;
     }
     if (!(line->squares > 0))
-        return 1;
-    double r = fmin(fmax(sum / line->squares + 3.0 / (double)v->count, 0), 0.8);
-    return sqrt((1 + r) / (1 - r));
+        return 0;
+    return fmin(fmax(sum / line->squares + 3.0 / (double)v->count, 0), 0.8);
+}
+
+/* The variance of a line through valleys of which neighbours are correlated is 1 + 2r of that of
+ * independent ones (Bartlett, J. R. Stat. Soc. 98, 1935). It is known as well as the scatter,
+ * 2/(n - 2), and r, 1/n, are; a factor of the values is known by other means. Degrees of freedom
+ * after Satterthwaite. */
+static void find_error(const struct valleys *v, const struct line *line, double factor_error,
+                       struct kp_trend *trend)
+{
+    double n = (double)v->count, wider = 1 + 2 * correlation_of(v, line);
+    double scatter = error_of(line, v->count) * sqrt(wider);
+    trend->error = hypot(scatter, factor_error * line->slope);
+    double df = 1 / (1 / (n - 2) + 2 / (n * wider * wider));
+    double parts = pow(scatter, 4) / df + pow(factor_error * line->slope, 4) / FACTOR_DF;
+    trend->df = parts > 0 ? pow(trend->error, 4) / parts : df;
 }
 
 /* Slopes of the two halves, each with its own scatter. */
@@ -325,36 +367,32 @@ static double log_share(const struct kp_reading_point *all, size_t count,
     return before / log(LOG_BEFORE) * log((end - begin) / length) / since;
 }
 
-static void judge(const struct kp_reading_point *points, size_t count, double start, double end,
-                  double begin, double factor_error, struct kp_trend *trend)
+static void judge(const struct kp_reading_point *points, size_t count, size_t inside, double start,
+                  double end, double factor_error, struct kp_trend *trend)
 {
     struct valleys v;
     struct line line = find_line(points, count, start, end, SLOPE_BLOCKS_MAX, &v);
     trend->is_known = v.count >= KP_TREND_READINGS_FEW - 1;
     if (!trend->is_known)
         return;
-    trend->df = (double)v.count - 2;
-    trend->error = hypot(error_of(&line, v.count) * correlation_factor(&v, &line),
-                         factor_error * line.slope);
+    find_error(&v, &line, factor_error, trend);
     double half = kp_t_quantile(0.025, trend->df) * trend->error;
     trend->rate = (struct kp_estimate){line.slope, line.slope - half, line.slope + half};
-    trend->grows = count < KP_TREND_READINGS_MIN ? trend->rate.low > 0
+    trend->grows = inside < KP_TREND_READINGS_MIN ? trend->rate.low > 0
                                                  : test_valleys(points, count, start, end);
     compare_halves(&v, trend);
-    compare_with_logarithm(&v, begin, trend);
+    compare_with_logarithm(&v, points[0].at, trend);
     trend->needed = kp_t_quantile(0.05, trend->df) * trend->error;
 }
 
-struct kp_trend kp_trend_judge(const struct kp_reading_point *all, size_t count, double start,
+struct kp_trend kp_trend_judge(const struct kp_reading_point *points, size_t count, double start,
                                double end, double factor_error)
 {
     struct kp_trend trend = {.start = start};
-    size_t all_count = count;
-    struct kp_reading_point *points = thin(all, &count, start, end);
-    if (points && count >= KP_TREND_READINGS_FEW)
-        judge(points, count, start, end, all[0].at, factor_error, &trend);
-    free(points);
-    if (trend.is_known && log_share(all, all_count, &trend, end) < LOG_SHARE_MOST)
+    size_t inside = readings_in(points, count, start, end);
+    if (inside >= KP_TREND_READINGS_FEW)
+        judge(points, count, inside, start, end, factor_error, &trend);
+    if (trend.is_known && log_share(points, count, &trend, end) < LOG_SHARE_MOST)
         trend.no_logarithm = true;
     return trend;
 }

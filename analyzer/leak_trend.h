@@ -7,14 +7,14 @@
  * lowest points is what stays.
  *
  *   valleys  the window is cut into blocks; of each, the lowest reading after the slope so far was
- *            taken out, twice over
+ *            taken out, twice over; as many readings of each as the poorest blocks have
  *   start    the last place where the valleys break (two lines fit better than one by the Bayesian
  *            information criterion, and the first one drawn on would be off by 6 % of the range),
  *            at most at 60 % of the window: the warm-up is before it
  *   onset    from the end backwards, the last two valleys that lie off the line through all later
  *            ones, and above it: what grows begins behind them
- *   rate     the line through the valleys since the start (least squares; their scatter gives the
- *            interval, Student's t)
+ *   rate     the line through the valleys since the start (least squares; their scatter and the
+ *            correlation r of neighbours, variance times 1 + 2r, give the interval, Student's t)
  *   grows    the valley test: 10 blocks, d_j = v_{j+1} - v_j, mean(d) > 1.860 sd(d)/3. Catches a
  *            leak under a sawtooth; at most 1 % false on series that do not grow
  *   slowing  the second half is flatter by a third or more, and surely

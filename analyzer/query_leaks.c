@@ -163,6 +163,8 @@ int kp_query_leaks(struct kp_query *query, const struct kp_leak_request *request
 void kp_leaks_release(struct kp_leaks *leaks)
 {
     free(leaks->sites);
+    free(leaks->inputs);
+    free(leaks->births);
     free(leaks->extras);
     free(leaks->rates);
     for (int i = 0; i < KP_LEAK_SERIES; i++)

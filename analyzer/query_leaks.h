@@ -118,6 +118,8 @@ struct kp_leaks {
     double detectable;       /* the smallest leak that the run could have named; INFINITY: none */
     double needed;           /* iterations that would be enough; 0: these are */
     struct kp_leak_site *sites; /* worst verdict first, then by rate */
+    struct kp_cohort_input *inputs; /* what they were judged by, before they were sorted */
+    struct kp_birth *births;        /* of all inputs */
     size_t site_count;
 };
 

@@ -78,11 +78,19 @@ static struct kp_estimate sum_rates(const struct kp_leaks *leaks,
     return (struct kp_estimate){value, fmax(value - below, 0), value + above};
 }
 
-static bool are_totals_clear(const struct kp_leaks *leaks)
+static bool are_totals_clear(const struct kp_trend *live)
 {
-    const struct kp_trend *live = &leaks->live;
     return live->is_known && live->grows && !live->slowing && live->no_logarithm &&
            live->rate.low > CLEAR_SHARE * live->rate.value;
+}
+
+/* What is live, from where it surely begins to grow. */
+static struct kp_trend since_onset(const struct kp_leaks *leaks)
+{
+    if (!leaks->live.is_known || !leaks->start.begins)
+        return leaks->live;
+    return kp_trend_judge(leaks->points[KP_LEAK_LIVE], (size_t)leaks->readings, leaks->start.onset,
+                          leaks->end, leaks->live_error);
 }
 
 static struct kp_leak_site *largest_doubtful(const struct kp_leaks *leaks, double room,
@@ -99,13 +107,41 @@ static struct kp_leak_site *largest_doubtful(const struct kp_leaks *leaks, doubl
     return largest;
 }
 
+/* Few samples leave a gap in which it may have begun, and may seem to slow down where they do not:
+ * the totals say when something begins to grow. Where births go on evenly from there, that is
+ * their onset. */
+static void judge_again(struct kp_leaks *leaks, double from)
+{
+    for (size_t i = 0; leaks->inputs && i < leaks->site_count; i++) {
+        struct kp_cohort *cohort = &leaks->sites[i].cohort;
+        struct kp_cohort_input input = leaks->inputs[i];
+        bool is_early = cohort->shape == KP_COHORT_LINEAR && cohort->onset < from &&
+                        from <= cohort->first + GAP_SLACK * leaks->iterations;
+        if (!is_early && (cohort->shape == KP_COHORT_LINEAR || !cohort->is_doubtful))
+            continue;
+        input.grows_from = from;
+        struct kp_cohort again = kp_cohort_judge(&input);
+        if (again.shape != KP_COHORT_LINEAR)
+            continue;
+        again.shape = cohort->shape;
+        again.is_doubtful = cohort->is_doubtful;
+        again.needs_company = cohort->needs_company;
+        *cohort = again;
+    }
+}
+
 /* A leak that began before anybody looked closely resembles growth that slows down, and one leak in
  * some hundreds comes in bursts by chance; not to the allocators. Where the places explain less than
  * what surely grows along a line, and those in doubt would explain it, the largest of these leaks. */
 static void settle_doubts(struct kp_leaks *leaks)
 {
-    const struct kp_estimate *live = &leaks->live.rate;
-    if (!are_totals_clear(leaks) || sum_rates(leaks, may_be_linear).high < live->low)
+    const struct kp_trend all = since_onset(leaks);
+    const struct kp_estimate *live = &all.rate;
+    if (!are_totals_clear(&all))
+        return;
+    if (leaks->start.begins)
+        judge_again(leaks, leaks->start.onset);
+    if (sum_rates(leaks, may_be_linear).high < live->low)
         return;
     for (;;) {
         struct kp_estimate explained = sum_rates(leaks, is_linear);

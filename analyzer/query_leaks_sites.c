@@ -44,7 +44,6 @@ struct loader {
     struct kp_leak_sizes sizes;
     double started_s;
     double survivors, every; /* all that the table has; one in how many is looked at */
-    struct kp_cohort_input *inputs; /* by place */
     size_t place_count;
 };
 
@@ -207,8 +206,9 @@ static int add_departed(struct kp_query *query, sqlite3_stmt *st, void *to)
     int64_t born = kp_column_whole(st, l->leaks->has_marks ? 4 : 3);
     int64_t freed = kp_column_whole(st, l->leaks->has_marks ? 6 : 5);
     unsigned cell = kp_log2_age(freed > born ? (uint64_t)(freed - born) : 0);
+    struct kp_cohort_input *inputs = l->leaks->inputs;
     if (m && cell < KP_COHORT_AGES)
-        l->inputs[m->place].freed[cell] = fmax(l->inputs[m->place].freed[cell] - 1, 0);
+        inputs[m->place].freed[cell] = fmax(inputs[m->place].freed[cell] - 1, 0);
     return add_birth(query, st, to);
 }
 
@@ -219,7 +219,7 @@ static int add_lifetime(struct kp_query *query, sqlite3_stmt *st, void *to)
     int64_t log2_age = kp_column_whole(st, 1);
     (void)query;
     if (m && log2_age < KP_COHORT_AGES)
-        l->inputs[m->place].freed[log2_age] += kp_column_amount(st, 2) / l->every;
+        l->leaks->inputs[m->place].freed[log2_age] += kp_column_amount(st, 2) / l->every;
     return 0;
 }
 
@@ -258,8 +258,8 @@ static int load_rows(struct kp_query *query, struct loader *l, struct kp_error *
                                "WHERE process_id = ?1",
                                process, add_member, l, error);
     number_places(l);
-    l->inputs = calloc(l->place_count + 1, sizeof *l->inputs);
-    if (result == 0 && !l->inputs)
+    l->leaks->inputs = calloc(l->place_count + 1, sizeof *l->leaks->inputs);
+    if (result == 0 && !l->leaks->inputs)
         result = kp_query_no_memory(error);
     if (result == 0)
         result = load_births(query, l, error);
@@ -313,16 +313,14 @@ static void describe_places(struct kp_query *query, const struct loader *l)
 static int judge_places(struct kp_query *query, struct loader *l, struct kp_error *error)
 {
     struct kp_leaks *leaks = l->leaks;
-    struct kp_birth *births = calloc(l->birth_count + 1, sizeof *births);
+    struct kp_birth *births = leaks->births = calloc(l->birth_count + 1, sizeof *births);
     leaks->sites = calloc(l->place_count + 1, sizeof *leaks->sites);
-    if (!births || !leaks->sites) {
-        free(births);
+    if (!births || !leaks->sites)
         return kp_query_no_memory(error);
-    }
     if (l->birth_count > 0)
         qsort(l->births, l->birth_count, sizeof *l->births, compare_births);
     for (size_t i = 0; i < l->birth_count; i++) {
-        struct kp_cohort_input *in = &l->inputs[l->births[i].place];
+        struct kp_cohort_input *in = &leaks->inputs[l->births[i].place];
         births[i] = l->births[i].birth;
         in->births = in->count++ ? in->births : &births[i];
         leaks->sites[l->births[i].place].live_bytes += births[i].bytes;
@@ -330,7 +328,7 @@ static int judge_places(struct kp_query *query, struct loader *l, struct kp_erro
     leaks->site_count = l->place_count;
     describe_places(query, l);
     for (size_t i = 0; i < l->place_count; i++) {
-        struct kp_cohort_input *in = &l->inputs[i];
+        struct kp_cohort_input *in = &leaks->inputs[i];
         in->begin = leaks->begin;
         in->end = leaks->end;
         in->gap = leaks->gap;
@@ -339,7 +337,6 @@ static int judge_places(struct kp_query *query, struct loader *l, struct kp_erro
         in->age_unit = leaks->has_marks ? 1 : 1e-6 / leaks->slice_s;
         leaks->sites[i].cohort = kp_cohort_judge(in);
     }
-    free(births);
     return 0;
 }
 
@@ -354,6 +351,5 @@ int kp_leaks_load_sites(struct kp_query *query, struct kp_leaks *leaks, struct k
     free(l.frames);
     free(l.members);
     free(l.births);
-    free(l.inputs);
     return result;
 }

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define KB 1024.0
 #define ALL_MARKS 100 /* with totals; then every tenth, as the budget of the shim has it */
@@ -270,17 +271,36 @@ static void sample(struct kp_program *p, const struct kp_leaks *leaks, struct sa
     }
 }
 
+/* Into the leaks, which look at births once more where the totals tell more of them. */
+static void hand_over(struct sampled *s, struct kp_leaks *leaks)
+{
+    size_t count = 0;
+    leaks->inputs = kp_alloc(KP_PLACES * sizeof *leaks->inputs);
+    for (int i = 0; i < KP_PLACES; i++)
+        count += s->inputs[i].count;
+    leaks->births = kp_alloc((count + 1) * sizeof *leaks->births);
+    for (int i = KP_PLACES - 1; i >= 0; i--) {
+        struct kp_cohort_input *in = &leaks->inputs[i];
+        *in = s->inputs[i];
+        count -= in->count;
+        if (in->count > 0)
+            memcpy(&leaks->births[count], s->births[i], in->count * sizeof *in->births);
+        in->births = &leaks->births[count];
+        free(s->births[i]);
+    }
+}
+
 static void judge_places(struct kp_program *p, struct kp_leaks *leaks)
 {
     struct sampled s = {0};
     sample(p, leaks, &s);
+    hand_over(&s, leaks);
     leaks->sites = kp_alloc(KP_PLACES * sizeof *leaks->sites);
     leaks->site_count = KP_PLACES;
     for (int i = 0; i < KP_PLACES; i++) {
-        struct kp_cohort_input *in = &s.inputs[i];
-        if (in->count > 0)
-            qsort(s.births[i], in->count, sizeof *s.births[i], compare_births);
-        in->births = s.births[i];
+        struct kp_cohort_input *in = &leaks->inputs[i];
+        struct kp_birth *births = &leaks->births[in->births - leaks->births];
+        qsort(births, in->count, sizeof *births, compare_births);
         in->begin = 1;
         in->end = p->iterations;
         in->age_unit = 1;
@@ -289,7 +309,6 @@ static void judge_places(struct kp_program *p, struct kp_leaks *leaks)
         in->rate_count = leaks->rate_count;
         leaks->sites[i].cohort = kp_cohort_judge(in);
         leaks->sites[i].stack_id = i + 1;
-        free(s.births[i]);
     }
 }
 
