@@ -17,13 +17,11 @@
 #define ENTRIES_FIRST 64u
 /* A byte of the filter: 0, nobody; 1 to 64, one sample at that place less one; above, so many whose
  * places are not known; at the end of its range it is never counted down again. */
-#define PLACE_BITS 6
-#define FILTER_PLACES (1 << PLACE_BITS)
+#define FILTER_PLACES 64
 #define FILTER_STUCK 255
-/* A KiB has that many entries of its own, as a power of two: one for each 64 bytes where everything
- * is a sample (more would be more memory to touch, fewer make longer probes), or one cache line
+/* A KiB has that many entries of its own, as a power of two: all its places, or one cache line
  * where samples are far from each other and most look-ups are for their neighbours. */
-#define SPREAD_DENSE 4
+#define SPREAD_DENSE 6
 #define SPREAD_SPARSE 2
 #define DENSE_RATE 512
 
@@ -65,12 +63,12 @@ static unsigned place_of(const void *pointer)
 }
 
 /* Neighbours in the heap are neighbours here: the entries of a KiB stand together, in a random
- * place. Two groups in one place begin at other entries, since many heaps have their blocks at the
- * same steps. */
+ * place. In larger groups clashes make longer probes. Two groups in one place have their blocks at
+ * other steps, since most heaps have theirs at multiples of 32 or 64. */
 static uint64_t home_of(const void *pointer, uint64_t mask)
 {
     uint64_t group = ((uintptr_t)pointer >> KP_FILTER_BLOCK_SHIFT) * 0x9e3779b97f4a7c15u >> 24;
-    uint64_t within = place_of(pointer) >> (PLACE_BITS - spread) ^ (group >> 20 & 3);
+    uint64_t within = (place_of(pointer) ^ (group >> 20 & 3)) & ((1u << spread) - 1);
 
     return (group << spread | within) & mask;
 }
