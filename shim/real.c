@@ -139,7 +139,7 @@ static void die(void)
 {
     static const char message[] = "kprof: no malloc found behind libkprof.so\n";
 
-    KP_SYS3(SYS_write, 2, message, sizeof message - 1);
+    kp_sys_tell(message, sizeof message - 1);
     KP_SYS2(SYS_kill, kp_sys_getpid(), SIGABRT);
     KP_SYS1(SYS_exit_group, 127);
 }

@@ -30,7 +30,7 @@ void kp_say(const char *a, const char *b, const char *c, const char *d)
         length += bytes;
     }
     line[length - 1] = '\n';
-    KP_SYS3(SYS_write, 2, line, length);
+    kp_sys_tell(line, length);
 }
 
 static const char *value_of(char **env, const char *name)

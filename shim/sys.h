@@ -52,6 +52,11 @@ int kp_sys_gettid(void);
 long kp_sys_read_file(const char *path, char *buffer, size_t bytes);
 long kp_sys_read_link(const char *path, char *buffer, size_t bytes);
 
+/* What we have to say to the host's user. That nobody can take it is no reason for the host to die:
+ * the signals that the kernel sends for a pipe without a reader and a file that may not grow are
+ * taken back. */
+void kp_sys_tell(const char *text, size_t bytes);
+
 /* Is there readable memory in the eight bytes around this address? A system call. */
 bool kp_sys_is_readable(uintptr_t address);
 
