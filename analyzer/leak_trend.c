@@ -32,6 +32,7 @@
 struct valleys {
     double at[BLOCKS_MAX], value[BLOCKS_MAX];
     double lowest[BLOCKS_MAX]; /* value, without the slope so far */
+    bool evenly;               /* of as many readings each; else of all that there are */
     size_t count;
 };
 
@@ -86,7 +87,7 @@ static int compare_counts(const void *left, const void *right)
 
 /* The lowest of many readings lies deeper than that of few: were marks looked at ever more seldom,
  * a saw would seem to grow. So each block offers no more than the poorest have; an eighth of them
- * may have fewer. */
+ * may have fewer. Where a break is looked for, all count: it is larger, and less noise tells it. */
 static void cut(struct blocks *b, const struct kp_reading_point *points, size_t count)
 {
     size_t sorted[BLOCKS_MAX], filled = 0;
@@ -114,6 +115,8 @@ static void find_valleys(const struct kp_reading_point *points, size_t count, do
     size_t block = SIZE_MAX, which = 0;
     bool is_first = false; /* of those that its block offers */
     cut(&b, points, count);
+    if (!v->evenly)
+        b.offered = SIZE_MAX;
     v->count = 0;
     for (size_t i = 0; i < count; i++) {
         if (!is_inside(&b, &points[i]))
@@ -234,7 +237,7 @@ struct kp_trend_start kp_trend_find_start(const struct kp_reading_point *points,
 {
     double last = begin + START_LAST * (end - begin);
     struct kp_trend_start start = {begin, begin, false}, next, back;
-    struct valleys v;
+    struct valleys v = {0};
     while (readings_in(points, count, start.at, end) >= KP_TREND_READINGS_MIN) {
         find_line(points, count, start.at, end, BREAK_BLOCKS_MAX, &v);
         if (!find_break(&v, &next) || next.at <= start.at || next.at > last)
@@ -257,7 +260,7 @@ struct kp_trend_start kp_trend_find_start(const struct kp_reading_point *points,
 static bool test_valleys(const struct kp_reading_point *points, size_t count, double from,
                          double to)
 {
-    struct valleys v;
+    struct valleys v = {.evenly = true};
     double mean = 0, squares = 0;
     find_valleys(points, count, from, to, TEST_BLOCKS, 0, &v);
     if (v.count < TEST_BLOCKS)
@@ -370,7 +373,7 @@ static double log_share(const struct kp_reading_point *all, size_t count,
 static void judge(const struct kp_reading_point *points, size_t count, size_t inside, double start,
                   double end, double factor_error, struct kp_trend *trend)
 {
-    struct valleys v;
+    struct valleys v = {.evenly = true};
     struct line line = find_line(points, count, start, end, SLOPE_BLOCKS_MAX, &v);
     trend->is_known = v.count >= KP_TREND_READINGS_FEW - 1;
     if (!trend->is_known)
