@@ -90,7 +90,7 @@ static int compare_counts(const void *left, const void *right)
  * may have fewer. Where a break is looked for, all count: it is larger, and less noise tells it. */
 static void cut(struct blocks *b, const struct kp_reading_point *points, size_t count)
 {
-    size_t sorted[BLOCKS_MAX], filled = 0;
+    size_t sorted[BLOCKS_MAX] = {0}, filled = 0;
     for (size_t i = 0; i < count; i++)
         if (is_inside(b, &points[i]))
             b->readings[block_at(b, points[i].at)]++;
