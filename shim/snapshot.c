@@ -31,7 +31,7 @@
 
 #define LOOK_US 20000u
 #define CLOCK_US 1000000u
-#define MOST_US 650u     /* for one, and as much as 200 to write it down */
+#define MOST_US 550u     /* for one, and as much as 200 to write it down */
 #define MARK_US 100000u
 #define SHARE 100u       /* of the time that has to pass */
 #define SLOWER 32u       /* periods grow with the age of the process: to a part of it */

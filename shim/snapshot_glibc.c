@@ -26,7 +26,7 @@
 #define LISTS_AT_ONCE 16u
 #define STEPS_AHEAD 6u
 #define WHOLE_BYTES (256ull << 20) /* a heap of which each page is looked for */
-#define DRAWN_BYTES (128ull << 20) /* of a larger one: windows cost a call each */
+#define DRAWN_BYTES (96ull << 20) /* of a larger one: windows cost a call each */
 #define LARGE_BYTES (128u << 10)
 #define LINK_BYTES (sizeof(struct kp_glibc_chunk))
 #define TOP_KEPT 4128u /* malloc_trim(0) leaves a page and the smallest chunk */
