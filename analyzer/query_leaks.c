@@ -94,8 +94,9 @@ static int set_window(const struct choice *c, const struct kp_leak_request *requ
         leaks->end = fmin(request->until / unit, leaks->end);
     if (leaks->end > leaks->begin || (request->since <= 0 && request->until <= 0))
         return 0;
-    return -kp_error_set(error, "--since, --until: nothing is there between; the run has %.3g %s",
-                         leaks->iterations * unit, leaks->has_marks ? "iterations" : "seconds");
+    return -kp_error_set(error, "--since, --until: nothing is there between; the run has %.*f %s",
+                         leaks->has_marks ? 0 : 3, leaks->iterations * unit,
+                         leaks->has_marks ? "iterations" : "seconds");
 }
 
 static int add_rate(struct kp_query *query, sqlite3_stmt *st, void *to)

@@ -20,6 +20,13 @@ static void name_program(const struct kp_processes *processes, int64_t id, char 
             kp_process_program(&processes->items[i], out, out_bytes);
 }
 
+static const char *unsure_one(const struct kp_leaks_view *view, const struct kp_leaks *before)
+{
+    if (view->leaks->verdict == KP_LEAK_UNSURE)
+        return "this run";
+    return before->verdict == KP_LEAK_UNSURE ? view->before : NULL;
+}
+
 static int compare(struct kp_leaks_view *view, struct kp_query *query,
                    const struct kp_leak_request *request, struct kp_error *error)
 {
@@ -36,6 +43,7 @@ static int compare(struct kp_leaks_view *view, struct kp_query *query,
         result = kp_query_processes(query, &all, &processes, error);
     if (result == 0) {
         view->has_before = true;
+        view->unsure = unsure_one(view, &before);
         view->against = kp_welch_compare(&view->leaks->measured, &before.measured);
         name_program(&processes, before.process_id, view->program_before,
                      sizeof view->program_before);
@@ -64,19 +72,29 @@ int kp_leaks_baseline(struct kp_leaks_view *view, const struct kp_leak_request *
     return result;
 }
 
-void kp_leaks_baseline_line(const struct kp_leaks_view *view)
+static void difference_line(const struct kp_leaks_view *view)
 {
     const struct kp_estimate *d = &view->against.difference;
     char size[KP_FORMAT_BYTES], low[KP_FORMAT_BYTES], high[KP_FORMAT_BYTES];
-    if (!view->has_before)
-        return;
     kp_emit_line(view->context->out, 2, "Against %s: %s%s per %s (95 %%: %s%s to %s%s), %s.",
                  view->before, d->value < 0 ? "-" : "+", kp_format_size(size, fabs(d->value)),
-                 kp_leaks_unit(view->leaks),
-                 d->low < 0 ? "-" : "+", kp_format_size(low, fabs(d->low)), d->high < 0 ? "-" : "+",
+                 kp_leaks_unit(view->leaks), d->low < 0 ? "-" : "+",
+                 kp_format_size(low, fabs(d->low)), d->high < 0 ? "-" : "+",
                  kp_format_size(high, fabs(d->high)),
                  view->against.p < 0.05 ? d->value > 0 ? "which is worse" : "which is better"
                                         : "which may be chance");
+}
+
+void kp_leaks_baseline_line(const struct kp_leaks_view *view)
+{
+    if (!view->has_before)
+        return;
+    if (view->unsure)
+        kp_emit_line(view->context->out, 2,
+                     "Against %s: no comparison, since %s has not enough evidence of its rate.",
+                     view->before, view->unsure);
+    else
+        difference_line(view);
     if (strcmp(view->program, view->program_before) != 0)
         kp_emit_line(view->context->out, 2,
                      "But %s is a recording of another program: of %s, this one of %s.",

@@ -248,8 +248,11 @@ static void emit_comparison(const struct kp_leaks_view *view)
     kp_emit_object(out, "baseline");
     kp_emit_value(out, "database", KP_TYPE_TEXT, kp_text(view->before));
     kp_emit_value(out, "program", KP_TYPE_TEXT, kp_text(view->program_before));
-    emit_estimate(out, "difference", &view->against.difference);
-    kp_emit_value(out, "p", KP_TYPE_SHARE, kp_amount(view->against.p));
+    if (view->unsure)
+        kp_emit_value(out, "difference", KP_TYPE_BYTES, kp_unknown());
+    else
+        emit_estimate(out, "difference", &view->against.difference);
+    kp_emit_value(out, "p", KP_TYPE_SHARE, view->unsure ? kp_unknown() : kp_amount(view->against.p));
     kp_emit_object_end(out);
 }
 

@@ -18,6 +18,7 @@ struct kp_leaks_view {
     const char *before; /* the older database */
     char program[256], program_before[256]; /* what ran */
     struct kp_welch against;
+    const char *unsure; /* which recording shows no rate that could be compared; NULL: both do */
 };
 
 /* "1.22 KB (1.05 to 1.39) per iteration", per second where there are no marks. */

@@ -22,14 +22,15 @@ static enum kp_leak_group choose_group(const struct kp_report_options *o)
 static void check_gate(const struct kp_leaks_view *view)
 {
     const struct kp_report_options *o = view->context->options;
-    double low = view->has_before ? view->against.difference.low : view->leaks->rate.low;
+    bool compares = view->has_before && !view->unsure;
+    double low = compares ? view->against.difference.low : view->leaks->rate.low;
     char above[KP_FORMAT_BYTES], found[KP_FORMAT_BYTES];
     if (o->fail_above < 0 || !(low > (double)o->fail_above))
         return;
     view->context->gate_is_exceeded = true;
     snprintf(view->context->gate, sizeof view->context->gate,
              "it leaks at least %s per %s%s, more than %s", kp_format_size(found, low),
-             kp_leaks_unit(view->leaks), view->has_before ? " more than before" : "",
+             kp_leaks_unit(view->leaks), compares ? " more than before" : "",
              kp_format_size(above, (double)o->fail_above));
 }
 

@@ -60,6 +60,14 @@ leaks large --baseline small.db --fail-above 300B > /dev/null 2>&1
 assert_eq "the gate is then on the difference: above" 3 $?
 leaks large --baseline small.db --fail-above 500B > /dev/null 2>&1
 assert_eq "and below" 0 $?
+KPROF_RATE=256K shim "$TMP/sparse.db" ./keeps 300 600 marks; settle "$TMP/sparse.db"
+assert_match "a run that was hardly sampled is compared with nothing" 'Against sparse\.db: no comparison, since sparse\.db has not enough evidence' \
+    "$(leaks large --baseline sparse.db | tr -s '\n ' ' ')"
+assert_match "whichever of the two it is" 'Against large\.db: no comparison, since this run has not' \
+    "$(leaks sparse --baseline large.db | tr -s '\n ' ' ')"
+assert_eq "nor is there a difference" null "$(leaks sparse --baseline large.db --json | jq .baseline.difference)"
+leaks large --baseline sparse.db --fail-above 300B > /dev/null 2>&1
+assert_eq "the gate is then on the rate itself" 3 $?
 leaks large --baseline large.db --fail-above 0 > /dev/null 2>&1
 assert_eq "a run is no worse than itself" 0 $?
 
