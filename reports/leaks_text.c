@@ -140,11 +140,14 @@ static void time_line(const struct kp_leaks_view *view)
     const struct kp_estimate *pace = kp_leaks_pace(leaks);
     char limit[KP_FORMAT_BYTES], time[KP_FORMAT_BYTES], count[KP_FORMAT_BYTES];
     double left = view->limit_bytes - leaks->rss_bytes;
-    if (!(leaks->per_second > 0) || !(pace->value > 0) || !(left > 0))
+    if (!(leaks->per_second > 0) || !(pace->value > 0) || !(view->limit_bytes > 0))
         return;
     kp_format_seconds(time, left / pace->value / leaks->per_second);
     kp_format_size(limit, view->limit_bytes);
-    if (leaks->has_marks)
+    if (!(left > 0))
+        kp_emit_line(view->context->out, 2, "The limit of %s is reached: RSS is %s at the end.", limit,
+                     kp_format_size(count, leaks->rss_bytes));
+    else if (leaks->has_marks)
         kp_emit_line(view->context->out, 2, "At %s iterations a second %s %s reached in %s.",
                      kp_format_count(count, leaks->per_second), limit,
                      pace == &leaks->rate ? "is" : "of RSS are", time);
@@ -345,11 +348,29 @@ static void needed_line(const struct kp_leaks_view *view)
                      kp_format_seconds(count, ceil(leaks->needed)));
 }
 
+/* A leak that began in the second half looks like a burst; from the middle on it does not. */
+static void late_line(const struct kp_leaks_view *view)
+{
+    const struct kp_leaks *leaks = view->leaks;
+    bool is_late = false;
+    for (size_t i = 0; i < leaks->site_count; i++) {
+        const struct kp_leak_site *site = &leaks->sites[i];
+        is_late |= site->verdict == KP_LEAK_UNSURE && site->cohort.shape == KP_COHORT_UNEVEN &&
+                   !site->balanced && site->cohort.rate.value > leaks->detectable;
+    }
+    if (is_late && leaks->has_marks && leaks->verdict < KP_LEAK_PROBABLE)
+        kp_emit_line(view->context->out, 2,
+                     "what comes in bursts may be a leak that began late: look at the end alone with "
+                     "--since %.0f",
+                     ceil((leaks->begin + leaks->end) / 2));
+}
+
 void kp_leaks_footer(const struct kp_leaks_view *view)
 {
     const struct kp_leaks *leaks = view->leaks;
     struct kp_report_context *context = view->context;
     needed_line(view);
+    late_line(view);
     if (leaks->verdict >= KP_LEAK_PROBABLE) {
         kp_report_next(context, "leaks --site 1", "the whole stack and when it was born");
     } else if (leaks->cause == KP_CAUSE_HELD) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keeps ROUNDS BYTES marks|silent [killed]: each round works on a buffer, gives it back, and forgets
- * BYTES. "killed": after the last one it is.
+ * keeps ROUNDS BYTES marks|silent|late [killed]: each round works on a buffer, gives it back, and
+ * forgets BYTES ("late": in the last 40 % of the rounds). "killed": after the last one it is.
  */
 #include <kprof.h>
 
@@ -26,11 +26,12 @@ static void forget(size_t bytes)
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : 100, marks = argc > 3 && !strcmp(argv[3], "marks");
+    int rounds = argc > 1 ? atoi(argv[1]) : 100, late = argc > 3 && !strcmp(argv[3], "late");
+    int marks = late || (argc > 3 && !strcmp(argv[3], "marks"));
 
     for (int i = 0; i < rounds; i++) {
         free(work(3000 + (size_t)(i * 7919 % 5000)));
-        forget(argc > 2 ? (size_t)atoi(argv[2]) : 0);
+        forget(argc > 2 && (!late || 5 * i >= 3 * rounds) ? (size_t)atoi(argv[2]) : 0);
         if (marks)
             kprof_iteration();
         if (i % 4 == 0)

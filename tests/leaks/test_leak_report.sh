@@ -16,6 +16,7 @@ record small 300 600 marks
 record none 300 0 marks
 record silent 6000 1000 silent
 record few 3 1000 marks
+record late 300 1000 late
 
 said=$(leaks large)
 assert_match "the first line says that it leaks, how much and since when" \
@@ -77,6 +78,10 @@ done
 assert_range "--since looks at the end alone" 200 300 "$(leaks large --since 200 --json | jq .warmup_until)"
 assert_range "--until leaves the end out" 990 1010 "$(leaks large --until 200 --json | jq .sites[0].rate.value)"
 assert_range "--limit says how far memory may grow" 99000000 101000000 "$(leaks large --limit 100MB --json | jq '.time_to[1].bytes')"
+assert_match "a leak that began late is no burst: it says how to look" '^what comes in bursts may .* with --since 151$' \
+    "$(COLUMNS=200 leaks late)"
+assert_match "and there it is" '^It leaks: ' "$(leaks late --since 151)"
+assert_match "a limit that RSS is above already is said to be reached" '^The limit of 1 B is reached: RSS is' "$(leaks large --limit 1)"
 
 assert_match "without marks it says that it goes by slices of time" 'No iterations were marked' "$(leaks silent | tr '\n' ' ')"
 assert_eq "and in JSON" "time slices|leak" "$(figure silent '[.iteration_source, .total.verdict] | join("|")')"
