@@ -216,8 +216,8 @@ static const char *cause_text(const struct kp_leaks *leaks)
         return leaks->verdict == KP_LEAK_SLOWING
                    ? "No leak so far: memory in use grows by %s, but ever more slowly, as a cache "
                      "or a warm-up does."
-                   : "Not enough evidence: memory in use grows by %s, and no place has enough "
-                     "samples to be named.";
+                   : "Not enough evidence: memory in use grows by %s, and no place shows even "
+                     "growth with enough samples to be named.";
     case KP_CAUSE_HELD:
         return "No leak: what grows is free memory that the allocator keeps, by %s.";
     case KP_CAUSE_THREADS:
