@@ -23,10 +23,11 @@
 #define CHUNKS_MAX (4u << 20)
 #define CHUNKS_A_LOOK 64u /* at the clock */
 #define SHARE_MIN 0.02    /* of the time, that even the smallest arena may take */
+#define SHARE_DRAWN 0.5   /* of an arena's time, for its pieces: windows take the rest */
 #define LISTS_AT_ONCE 16u
 #define STEPS_AHEAD 6u
 #define WHOLE_BYTES (256ull << 20) /* a heap of which each page is looked for */
-#define DRAWN_BYTES (96ull << 20) /* of a larger one: windows cost a call each */
+#define DRAWN_BYTES (56ull << 20) /* of a larger one: windows cost a call each */
 #define LARGE_BYTES (128u << 10)
 #define LINK_BYTES (sizeof(struct kp_glibc_chunk))
 #define TOP_KEPT 4128u /* malloc_trim(0) leaves a page and the smallest chunk */
@@ -257,7 +258,8 @@ static void read_arena(struct kp_heap *heap, struct kp_glibc_arena *arena,
 static void add_arena(struct kp_heap *heap, struct kp_glibc_arena *arena, uint64_t bytes)
 {
     double share = (double)arena->system_bytes / (double)(bytes + 1);
-    uint64_t end_cpu_us = kp_heap_time(heap, share > SHARE_MIN ? share : SHARE_MIN);
+    double pieces = heap->chance == UINT32_MAX ? 1 : SHARE_DRAWN;
+    uint64_t end_cpu_us = kp_heap_time(heap, (share > SHARE_MIN ? share : SHARE_MIN) * pieces);
     bool is_main = arena == known.glibc.main;
     struct kp_rec_arena *record =
         kp_heap_arena(heap, is_main ? KP_ARENA_GLIBC_MAIN : KP_ARENA_GLIBC_THREAD);
