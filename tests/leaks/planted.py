@@ -14,8 +14,7 @@ import planted_run
 
 BUILD, PYTHON, DIRECTORY, FIRST, RUNS = *sys.argv[1:4], *map(int, sys.argv[4:6])
 SHAPES = ["noise", "queue", "saw", "fifo", "random", "log", "step", "walk", "intern", "threads"]
-# A handful of runs cannot show a share of 95 %: it finds what is broken, many runs find what is a bit off. What speaks
-# against a leak is tested at 1 %: so many of a hundred are "not enough evidence", with the place first all the same.
+# A handful of runs cannot show a share of 95 %: it finds what is broken, many runs find what is a bit off.
 IS_HANDFUL = RUNS < 20
 SLACK = 1 if IS_HANDFUL else 0
 NEAR_RATE, NEAR_ONSET = (0.15, 0.2) if IS_HANDFUL else (0.05, 0.05)
@@ -77,7 +76,7 @@ def planted(runner, kind, size):
         check(hidden, label + ": the report says that this is too little to be seen", "")
         return
     shown = "%s of %d" % (right, count)
-    check(right["named"] >= 0.98 * count - SLACK, label + ": it is said to leak", shown)
+    check(right["named"] >= count - SLACK, label + ": it is said to leak", shown)
     check(right["rate"] >= 0.95 * count - SLACK, label + ": the rate is within %.0f %%" % (100 * NEAR_RATE), shown)
     check(right["interval"] >= (1 if IS_HANDFUL else 0.9 * count), label + ": the interval covers it", shown)
     check(right["place"] >= count - SLACK, label + ": the place comes first", shown)
