@@ -126,11 +126,11 @@ int main(int argc, char **argv)
         return fail(EXIT_USAGE, error.text);
     if (o.help) {
         print_help();
-        return EXIT_DONE;
+        return kp_options_printed("kprof-ab");
     }
     if (o.version) {
         printf("kprof-ab %s\n", KP_VERSION);
-        return EXIT_DONE;
+        return kp_options_printed("kprof-ab");
     }
     return compare(&o, line.next < argc ? argv + line.next : NULL);
 }

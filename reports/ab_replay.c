@@ -277,7 +277,7 @@ int kp_ab_replay_main(int argc, char **argv)
              "one place at a time; record with: kprof-run --rate 1 --keep all -o DB -- cmd\n\n"
              "options:");
         kp_options_print(options, 1, stdout);
-        return EXIT_DONE;
+        return kp_options_printed("kprof-ab");
     }
     fprintf(stderr, "kprof-ab: %s\n",
             *error.text ? error.text : "which database? usage: kprof-ab replay DB [options]");

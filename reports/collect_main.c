@@ -6,6 +6,7 @@
  * SIGTERM: what is there is committed, and the spool stays for kprof-report.
  */
 #include "collect.h"
+#include "options.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -107,8 +108,8 @@ int main(int argc, char **argv)
         switch (option) {
         case 's': spool = optarg; break;
         case 'f': foreground = true; break;
-        case 'h': return fputs(usage, stdout) < 0;
-        case 'v': return puts("kprof-collect " KP_VERSION) < 0;
+        case 'h': fputs(usage, stdout); return kp_options_printed("kprof-collect");
+        case 'v': puts("kprof-collect " KP_VERSION); return kp_options_printed("kprof-collect");
         default: return refuse("unknown option, or no value for it");
         }
     }

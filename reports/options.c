@@ -165,3 +165,11 @@ void kp_options_print(const struct kp_option *options, unsigned groups, FILE *ou
         fprintf(out, "  %-32s %s\n", left, o->help);
     }
 }
+
+int kp_options_printed(const char *command)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fprintf(stderr, "%s: cannot write this text: is the disk full?\n", command);
+    return 1;
+}

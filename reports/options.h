@@ -58,6 +58,10 @@ int kp_options_parse(struct kp_command_line *line, int argc, char **argv, struct
 /* Prints the rows that have a bit of `groups`. */
 void kp_options_print(const struct kp_option *options, unsigned groups, FILE *out);
 
+/* How a command ends that had only something to print (--help, --version): 0, or 1 when standard
+ * output would not take it, which is told. */
+int kp_options_printed(const char *command);
+
 /* Index in the NULL-terminated list, -1: none. */
 int kp_choice(const char *const *choices, const char *text);
 

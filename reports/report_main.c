@@ -210,13 +210,13 @@ int main(int argc, char **argv)
     int result = kp_options_parse(&line, argc, argv, &error);
     if (result == 0 && o.version) {
         printf("kprof-report %s\n", KP_VERSION);
-        return EXIT_DONE;
+        return kp_options_printed("kprof-report");
     }
     if (result == 0)
         result = parse_words(words, line.word_count, &database, &which, &error);
     if (result == 0 && o.help) {
         print_help(which);
-        return EXIT_DONE;
+        return kp_options_printed("kprof-report");
     }
     if (result == 0 && !database)
         result = no_database(&error);

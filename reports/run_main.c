@@ -216,11 +216,11 @@ int main(int argc, char **argv)
         return fail(EXIT_USAGE, error.text);
     if (o.help) {
         print_help();
-        return 0;
+        return kp_options_printed("kprof-run");
     }
     if (o.version) {
         printf("kprof-run %s\n", KP_VERSION);
-        return 0;
+        return kp_options_printed("kprof-run");
     }
     if (line.next >= argc)
         return fail(EXIT_USAGE,

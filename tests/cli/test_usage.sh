@@ -33,3 +33,10 @@ refuse "no such site" 1 "no site 7, there are 6; see: kprof-report engine.db sit
 refuse "no such site in JSON" 1 "no site 7" "$REPORT" engine.db sites --site 7 --json
 "$REPORT" engine.db > /dev/full 2> err.txt
 assert_eq "a full disk: exit 1 and one line" "1 kprof-report: cannot write the report: is the disk full?" "$? $(cat err.txt)"
+for command in kprof-report kprof-ab kprof-run kprof-collect; do
+    for option in --help --version; do
+        "$BUILD/$command" $option > /dev/full 2> err.txt
+        assert_eq "$command $option to a full disk: exit 1 and one line" \
+            "1 $command: cannot write this text: is the disk full?" "$? $(cat err.txt)"
+    done
+done

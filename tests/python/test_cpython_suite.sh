@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# limit: 900
+# limit: 1100
 # long-limit: 7200
 # CPython's own tests end the same under the library as without: a statically linked interpreter and
 # a shared one, or all of them (make check-pythons). They mostly sleep, so both ways run at the same
