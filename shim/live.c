@@ -11,10 +11,13 @@
 #include "sys.h"
 
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #define SHARDS 64
 #define ENTRIES_FIRST 64u
+#define ENTRIES_SECOND 256u /* a page: what is left behind can be given back */
+#define HUGE_PAGE (2u << 20)
 /* A byte of the filter: 0, nobody; 1 to 64, one sample at that place less one; above, so many whose
  * places are not known; at the end of its range it is never counted down again. */
 #define FILTER_PLACES 64
@@ -42,6 +45,9 @@ uint8_t kp_filter[KP_FILTER_BYTES]
     __attribute__((aligned(4096), visibility("hidden")));
 static struct {
     struct shard shards[SHARDS];
+    /* By the binary logarithm of their entries, the tables of all shards one behind another; NULL:
+     * no shard has grown to them yet. */
+    struct entry *_Atomic tables[64];
     struct entry first[SHARDS][ENTRIES_FIRST]; /* the table that each begins with */
 } *live;
 static unsigned spread = SPREAD_SPARSE;
@@ -63,11 +69,13 @@ static unsigned place_of(const void *pointer)
 }
 
 /* Neighbours in the heap are neighbours here: the entries of a KiB stand together, in a random
- * place. In larger groups clashes make longer probes. Two groups in one place have their blocks at
- * other steps, since most heaps have theirs at multiples of 32 or 64. */
+ * place (of the upper half of the product: in the lower one the KiBs of a heap are not spread, and
+ * tens of entries were probed where it is two). In larger groups clashes make longer probes.
+ * Two groups in one place have their blocks at other steps, since most heaps have theirs at
+ * multiples of 32 or 64. */
 static uint64_t home_of(const void *pointer, uint64_t mask)
 {
-    uint64_t group = ((uintptr_t)pointer >> KP_FILTER_BLOCK_SHIFT) * 0x9e3779b97f4a7c15u >> 24;
+    uint64_t group = ((uintptr_t)pointer >> KP_FILTER_BLOCK_SHIFT) * 0x9e3779b97f4a7c15u >> 32;
     uint64_t within = (place_of(pointer) ^ (group >> 20 & 3)) & ((1u << spread) - 1);
 
     return (group << spread | within) & mask;
@@ -157,25 +165,69 @@ static void use_table(struct shard *shard, struct entry *entries, uint64_t count
     change_end(shard);
 }
 
+/* Tables of so many entries for all shards. Where all is sampled most look-ups meet another page of
+ * them: as soon as they fill two huge pages these are asked for. (Not from the start, since to clear
+ * them costs a short program more than they spare; where there are none, small ones serve.) */
+static struct entry *map_tables(uint64_t entries)
+{
+    uint64_t bytes = SHARDS * entries * sizeof(struct entry);
+    char *memory;
+
+    if (spread != SPREAD_DENSE || bytes < 2 * HUGE_PAGE)
+        return kp_sys_map_wiped(bytes);
+    memory = kp_sys_map_wiped(bytes + HUGE_PAGE);
+    if (!memory)
+        return NULL;
+    memory += -(uintptr_t)memory & (HUGE_PAGE - 1);
+    KP_SYS3(SYS_madvise, memory, bytes, MADV_HUGEPAGE);
+    return (struct entry *)memory;
+}
+
+/* The shard's table of so many entries, all free; NULL when no memory was to be had. Shards grow at
+ * about the same time, since pointers are spread over them evenly. */
+static struct entry *table_of(const struct shard *shard, uint64_t entries)
+{
+    struct entry *_Atomic *tables = &live->tables[__builtin_ctzll(entries)];
+    struct entry *old = atomic_load(tables);
+
+    if (!old) {
+        struct entry *new = map_tables(entries);
+
+        /* Another shard may have been faster: then ours are never touched, and cost nothing. */
+        if (new && atomic_compare_exchange_strong(tables, &old, new))
+            old = new;
+    }
+    return old ? old + (shard - live->shards) * entries : NULL;
+}
+
+/* Entries in use of five, at most. Where all is sampled whole groups clash: at two of five a churn
+ * through small objects takes 5 % longer. */
+static unsigned fullness(void)
+{
+    return spread == SPREAD_DENSE ? 1 : 2;
+}
+
 /* Under the lock: makes room for one more entry. */
 static bool grow(struct shard *shard)
 {
     struct entry *first = live->first[shard - live->shards], *old = shard->entries, *new;
-    uint64_t entries = shard->mask + 1;
+    uint64_t entries = shard->mask + 1, wanted;
 
     if (!old) {
         use_table(shard, first, ENTRIES_FIRST);
         return true;
     }
-    if ((shard->count + 1) * 5 <= entries * 2)
+    if ((shard->count + 1) * 5 <= entries * fullness())
         return true;
-    new = kp_sys_map_wiped(2 * entries * sizeof *new);
+    wanted = old == first ? ENTRIES_SECOND : 2 * entries;
+    new = table_of(shard, wanted);
     if (!new)
         return false;
+    memset(new, 0, wanted * sizeof *new); /* a signal handler may have jumped out of filling it */
     for (uint64_t i = 0; i < entries; i++)
         if (old[i].pointer)
-            place(new, 2 * entries - 1, old[i].pointer, old[i].id);
-    use_table(shard, new, 2 * entries);
+            place(new, wanted - 1, old[i].pointer, old[i].id);
+    use_table(shard, new, wanted);
     if (old != first)
         KP_SYS3(SYS_madvise, old, entries * sizeof *old, MADV_DONTNEED);
     return true;

@@ -4,7 +4,8 @@
  * leaves nothing behind (no tombstones: a miss costs the same after millions of insertions), and
  * the filter never says no to a pointer that is in. Against a plain model, with pointers that lie
  * as a heap's do: dense pages, several arenas 64 MiB apart, two of them 2 GiB, where the filter
- * wraps. Both ways of laying out the table, for few samples and for many.
+ * wraps. Both ways of laying out the table, for few samples and for many; the latter grows until it
+ * asks for huge pages, also where there are none, and a forked child begins with nothing.
  */
 #include "live.h"
 #include "settings.h"
@@ -14,9 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define POINTERS 60000
 #define STEPS 2000000
+#define MANY 300000u
 
 static uint64_t model[POINTERS];
 
@@ -114,9 +119,66 @@ static void check(uint64_t rate)
     memset(model, 0, sizeof model);
 }
 
+static void *many_of(uintptr_t i)
+{
+    return (void *)(0x600000000000u + i * 32);
+}
+
+/* From an empty table. */
+static int holds_many(void)
+{
+    uint64_t stale;
+    int good = kp_live_count() == 0;
+
+    for (uintptr_t i = 0; i < MANY; i++)
+        good &= kp_live_misses(many_of(i)) && kp_live_insert(many_of(i), i + 1, &stale) && !stale;
+    for (uintptr_t i = 0; i < MANY; i++)
+        good &= kp_live_peek(many_of(i)) == i + 1;
+    return good && kp_live_count() == MANY;
+}
+
+static int lets_many_go(void)
+{
+    int good = 1;
+
+    for (uintptr_t i = 0; i < MANY; i++)
+        good &= kp_live_take(many_of(i), 0) == i + 1 && kp_live_misses(many_of(i));
+    return good && kp_live_count() == 0;
+}
+
+static int child_says(int (*test)(void))
+{
+    int status = -1;
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(!test());
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static int grows_again(void)
+{
+    return holds_many() && lets_many_go();
+}
+
+static int grows_in_small_pages(void)
+{
+    return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0 && grows_again();
+}
+
+static void check_growth(void)
+{
+    say(child_says(grows_in_small_pages), "it grows where there are no huge pages");
+    say(holds_many(), "it grows to 300,000 and holds each");
+    say(child_says(grows_again), "a forked child begins with nothing and grows as well");
+    say(lets_many_go(), "its parent keeps all, until they are taken");
+}
+
 int main(void)
 {
     check(4096);
+    check_growth();
     check(1);
+    check_growth();
     return 0;
 }
