@@ -34,7 +34,7 @@ static bool testing(void)
     return __builtin_expect(kp_python.frames == KP_FRAMES_TESTED, 0);
 }
 
-static bool may_read(uintptr_t address, uint32_t bytes)
+static inline bool may_read(uintptr_t address, uint32_t bytes)
 {
     if (address & 7 || address < 4096)
         return false;
@@ -107,7 +107,8 @@ struct walk {
     uintptr_t frame, cframe;
 };
 
-static bool begin(struct walk *walk)
+/* Inline, so that the walk's state stays in registers. */
+static inline __attribute__((always_inline)) bool begin(struct walk *walk)
 {
     const char *state = kp_python_state();
 

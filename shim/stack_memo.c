@@ -77,9 +77,8 @@ uint32_t kp_stack_memo_find(const struct kp_slot *slot, const struct kp_origin *
     while (!is_met_again(&memo[way], slot, origin))
         if (++way == WAYS)
             return 0;
-    for (uint32_t i = memo[way].keep - 1; i-- > 0;)
-        if (!kp_frame_is_unchanged(slot, i))
-            return 0;
+    if (kp_frames_changed(slot, memo[way].keep - 1))
+        return 0;
     return python_is_unchanged(slot) ? memo[way].node : 0;
 }
 

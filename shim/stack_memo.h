@@ -37,15 +37,25 @@ void kp_stack_memo_keep(struct kp_slot *slot, const struct kp_origin *origin, ui
 
 /* A kept frame is as it was found; no one can say so of a frame elsewhere than on the thread's own
  * stack. rbp holds anything in most code: its value counts only where a step goes by it. */
-static inline bool kp_frame_is_unchanged(const struct kp_slot *slot, uint32_t i)
+static inline bool kp_frame_is_unchanged(const struct kp_frame_check *check,
+                                         const struct kp_frame *frame)
 {
-    const struct kp_frame_check *check = &slot->checks[i];
-    const struct kp_frame *frame = &slot->frames[i];
-
     if (__builtin_expect(check->slot != 0, 1))
         return *(const uintptr_t *)check->slot == check->pc;
     return !frame->is_foreign && *(const uintptr_t *)frame->slot == frame->pc &&
            (!frame->needs_fp || !frame->fp_slot || *(const uintptr_t *)frame->fp_slot == frame->fp);
+}
+
+/* Compares the `count` outermost frames, innermost first. Returns 0 when all are unchanged, else how
+ * many of them lie outside of the first that is not, and that one. */
+static inline uint32_t kp_frames_changed(const struct kp_slot *slot, uint32_t count)
+{
+    const struct kp_frame_check *first = slot->checks, *check = first + count;
+
+    while (check-- > first)
+        if (!kp_frame_is_unchanged(check, &slot->frames[check - first]))
+            return (uint32_t)(check - first) + 1;
+    return 0;
 }
 
 #endif

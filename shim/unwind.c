@@ -166,6 +166,7 @@ static enum step step(struct walker *w)
 static uint32_t known_part(const struct kp_slot *slot, const struct kp_frame *frame, uint32_t *limit)
 {
     struct kp_frame *kept = slot->frames, *same;
+    uint32_t changed;
 
     while (*limit && kept[*limit - 1].slot < frame->slot)
         --*limit;
@@ -173,11 +174,11 @@ static uint32_t known_part(const struct kp_slot *slot, const struct kp_frame *fr
     if (!same || same->slot != frame->slot || same->pc != frame->pc || same->is_foreign ||
         (same->needs_fp && same->fp != frame->fp))
         return 0;
-    for (uint32_t i = *limit - 1; i-- > 0;)
-        if (!kp_frame_is_unchanged(slot, i)) {
-            *limit = i;
-            return 0;
-        }
+    changed = kp_frames_changed(slot, *limit - 1);
+    if (changed) {
+        *limit = changed - 1;
+        return 0;
+    }
     same->fp = frame->fp;
     same->fp_slot = frame->fp_slot;
     return *limit;
