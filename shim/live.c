@@ -17,6 +17,7 @@
 #define SHARDS 64
 #define ENTRIES_FIRST 64u
 #define ENTRIES_SECOND 256u /* a page: what is left behind can be given back */
+#define ENTRIES_ROOMY 16384u /* 16 MiB in all shards */
 #define HUGE_PAGE (2u << 20)
 /* A byte of the filter: 0, nobody; 1 to 64, one sample at that place less one; above, so many whose
  * places are not known; at the end of its range it is never counted down again. */
@@ -201,10 +202,10 @@ static struct entry *table_of(const struct shard *shard, uint64_t entries)
 }
 
 /* Entries in use of five, at most. Where all is sampled whole groups clash: at two of five a churn
- * through small objects takes 5 % longer. */
-static unsigned fullness(void)
+ * through small objects takes 5 % longer. Large tables are not worth that much memory. */
+static unsigned fullness(uint64_t entries)
 {
-    return spread == SPREAD_DENSE ? 1 : 2;
+    return spread == SPREAD_DENSE && entries <= ENTRIES_ROOMY ? 1 : 2;
 }
 
 /* Under the lock: makes room for one more entry. */
@@ -217,7 +218,7 @@ static bool grow(struct shard *shard)
         use_table(shard, first, ENTRIES_FIRST);
         return true;
     }
-    if ((shard->count + 1) * 5 <= entries * fullness())
+    if ((shard->count + 1) * 5 <= entries * fullness(entries))
         return true;
     wanted = old == first ? ENTRIES_SECOND : 2 * entries;
     new = table_of(shard, wanted);
