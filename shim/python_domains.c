@@ -38,6 +38,7 @@ enum { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJECT, DOMAINS };
 /* Somebody else may have wrapped us before we wrap again: each time has its own. */
 #define WRAPS_MAX 4
 static struct kp_gate domains[WRAPS_MAX][DOMAINS];
+static struct kp_py_allocator fronts[WRAPS_MAX][DOMAINS]; /* what was put there */
 static unsigned wraps;
 static struct arena_allocator arenas;
 static _Atomic uint64_t arena_bytes;
@@ -154,6 +155,15 @@ static void *any_realloc(void *context, void *block, size_t size)
     return result;
 }
 
+/* A Python that ends frees its code. One that is started again in the same process may have its
+ * allocators as they were before us (3.12 on), so that the next samples look once more. */
+static void code_dies(const void *block)
+{
+    kp_python_code_gone((uintptr_t)block);
+    if (kp_python.is_initialised && !kp_python.is_initialised())
+        kp_python_domains_settled = false;
+}
+
 /* Another allocator than pymalloc may give out blocks of one word, where a page may end; never
  * at such an address. */
 static bool is_code(const struct kp_gate *domain, const void *block)
@@ -167,7 +177,7 @@ static KP_SLOW void slow_free(void *context, void *block)
     const struct kp_gate *domain = context;
 
     if (is_code(domain, block))
-        kp_python_code_gone((uintptr_t)block);
+        code_dies(block);
     if (kp_filter_hit(block))
         kp_sample_free(block);
     domain->next.free(domain->next.context, block);
@@ -283,7 +293,22 @@ static void wrap_domain(const struct python_calls *calls, int which,
     domain->code_type = which == DOMAIN_OBJECT ? code_type() : UINTPTR_MAX;
     domain->kind = which == DOMAIN_OBJECT ? KP_KIND_OBJECT : KP_KIND_MEM;
     ours.context = domain;
+    fronts[wraps][which] = ours;
     calls->set(which, &ours);
+}
+
+/* In front of pymalloc there were functions of ours already, and Python has forgotten them. */
+static bool put_again(const struct python_calls *calls, const struct kp_py_allocator *pymalloc)
+{
+    for (unsigned i = 0; i < wraps; i++) {
+        if (domains[i][DOMAIN_OBJECT].next.malloc != pymalloc->malloc ||
+            domains[i][DOMAIN_MEM].next.malloc != pymalloc->malloc)
+            continue;
+        calls->set(DOMAIN_OBJECT, &fronts[i][DOMAIN_OBJECT]);
+        calls->set(DOMAIN_MEM, &fronts[i][DOMAIN_MEM]);
+        return true;
+    }
+    return false;
 }
 
 static void wrap_arenas(const struct python_calls *calls)
@@ -322,6 +347,8 @@ static void wrap(const struct python_calls *calls)
     bool wrap_mem = is_to_wrap(&mem, &raw), wrap_object = is_to_wrap(&object, &raw);
     bool is_pymalloc = object.malloc == mem.malloc && !object.context && !mem.context &&
                        !kp_python.is_free_threaded;
+    if (is_pymalloc && wrap_mem && wrap_object && put_again(calls, &object))
+        return;
     kp_python.tells_code_deaths = has_type_word() && (is_ours(&object) ||
                                                      (wrap_object && wraps < WRAPS_MAX));
     if ((!wrap_mem && !wrap_object) || wraps == WRAPS_MAX)

@@ -91,6 +91,14 @@ if ${CC:-cc} -O1 -w -o late "$HERE/embed.c" -ldl && embed_linked linked "-lpytho
 else
     skip "Python inside a program" "no libpython$version to link to: $(head -1 embed.log)"
 fi
+# from 3.12 on Python forgets who stands in front of its allocators when it is started again
+path=$(pick_python '3\.12\..* shared' | cut -f2)
+if [ -n "$path" ] && ${CC:-cc} -O1 -w -o late "$HERE/embed.c" -ldl; then
+    embedded "3.12 loaded late, three lives" env PYTHONHOME="$("$path" -I -c 'import sys; print(sys.base_prefix)')" \
+        ./late "$(ldd "$path" | awk '/libpython/ { print $3 }')"
+else
+    skip "3.12 inside a program" "no shared Python 3.12 here; pyenv install 3.12 would bring one"
+fi
 if [ -n "$archive" ] && embed_linked static "$archive" -no-pie -rdynamic -lm -lz -lexpat; then
     embedded "linked statically, three lives" ./static
     # without -rdynamic nobody can find Python in it: it runs on as it is
